@@ -1,0 +1,52 @@
+# Every target sets up what it needs in .venv and node_modules from the two lock files.
+# Needs Python 3.11 or later, make and git; nothing else.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+# Node.js comes from PyPI into .venv/bin, and so is found before any other.
+RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
+
+.PHONY: bench demo help lint lock setup test
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
+	@echo "make test   run every test"
+	@echo "make lint   formatting, lint, types and import contracts"
+	@echo "make bench  measure; see benchmarks/README.md"
+	@echo "make lock   refresh uv.lock, the worker's requirements and API.md"
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; choose one with PYTHON=...") if sys.version_info < (3, 11) else None'
+	@if command -v uv >/dev/null; then \
+		uv venv --quiet --allow-existing --seed --python "$(PYTHON)" "$(VENV)"; \
+	else \
+		$(PYTHON) -m venv "$(VENV)"; \
+	fi
+	$(PY) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(VENV)/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT="$(VENV)" UV_PYTHON_DOWNLOADS=never \
+		$(VENV)/bin/uv sync --quiet --locked --all-extras --compile-bytecode --inexact --python "$(PY)"
+	@touch $@
+
+node_modules/.synced: package.json package-lock.json | $(VENV)/.synced
+	$(RUN) npm ci --silent
+	@touch $@
+
+setup: $(VENV)/.synced node_modules/.synced
+
+demo: setup
+	$(RUN) $(PY) -m bixarena_constructs.demo examples/minimal
+
+test: setup
+	$(RUN) $(PY) -m pytest
+
+lint: setup
+	$(RUN) ruff format --check
+	$(RUN) ruff check
+	$(RUN) lint-imports
+	$(RUN) mypy

@@ -1,0 +1,29 @@
+"""Run BixArena's leaderboard snapshot as a scheduled ECS task on Fargate.
+
+The names below are imported when they are first used: importing this package loads neither
+``aws_cdk`` (half a second and a Node.js process) nor ``numpy``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
+
+__all__ = ["ScheduledSnapshotTask"]
+
+_HOME_OF = {"ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task"}
+
+
+# No `publication.publish()` here, unlike in the other public modules: it replaces the module
+# object and would drop this `__getattr__`.
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
