@@ -10,11 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
+    from bixarena_constructs.guardduty import GuardDutyAgentPull
     from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
 
-__all__ = ["ScheduledSnapshotTask"]
+__all__ = ["GuardDutyAgentPull", "ScheduledSnapshotTask", "SecretSource", "postgres_secrets"]
 
-_HOME_OF = {"ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task"}
+_HOME_OF = {
+    "GuardDutyAgentPull": "bixarena_constructs.guardduty",
+    "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
+    "SecretSource": "bixarena_constructs.container_secrets",
+    "postgres_secrets": "bixarena_constructs.container_secrets",
+}
 
 
 # No `publication.publish()` here, unlike in the other public modules: it replaces the module

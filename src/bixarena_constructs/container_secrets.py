@@ -1,0 +1,71 @@
+"""How a container's secrets are named: ready made, or by a secret and one of its JSON fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import publication
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SecretSource", "container_secrets", "postgres_secrets"]
+
+SecretSource: TypeAlias = ecs.Secret | secretsmanager.ISecret | tuple[secretsmanager.ISecret, str]
+"""What an environment variable's value is taken from when the task starts.
+
+A secret stands for its whole text, a pair of a secret and a name for that field of its JSON; an
+``ecs.Secret`` passes as it is, for Systems Manager parameters and pinned versions.
+"""
+
+
+def container_secrets(
+    sources: Mapping[str, SecretSource], *, environment: Mapping[str, str]
+) -> dict[str, ecs.Secret]:
+    """Return the secrets of a container definition, by environment variable.
+
+    Args:
+        sources: The secrets that the user named.
+        environment: The container's plain variables.
+
+    Raises:
+        ValueError: A name stands in both, or a field's name is empty.
+    """
+    twice = sorted(set(sources) & set(environment))
+    if twice:
+        raise ValueError(f"secrets and environment both set {', '.join(twice)}, keep one of them")
+    return {name: _container_secret(name, source) for name, source in sources.items()}
+
+
+def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
+    """Return the worker's connection settings as fields of a secret of RDS's form.
+
+    Args:
+        secret: JSON with ``host``, ``port``, ``dbname``, ``username`` and ``password``, as RDS
+            generates it.
+    """
+    return {
+        "POSTGRES_DB": (secret, "dbname"),
+        "POSTGRES_HOST": (secret, "host"),
+        "POSTGRES_PASSWORD": (secret, "password"),
+        "POSTGRES_PORT": (secret, "port"),
+        "POSTGRES_USER": (secret, "username"),
+    }
+
+
+def _container_secret(name: str, source: SecretSource) -> ecs.Secret:
+    if isinstance(source, ecs.Secret):
+        return source
+    if not isinstance(source, tuple):
+        return ecs.Secret.from_secrets_manager(source)
+    secret, field = source
+    if not field:
+        raise ValueError(
+            f"secrets[{name!r}] names an empty JSON field, name one or pass the secret"
+        )
+    return ecs.Secret.from_secrets_manager(secret, field)
+
+
+publication.publish()

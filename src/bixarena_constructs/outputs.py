@@ -1,0 +1,45 @@
+"""The CloudFormation outputs that ScheduledFargateTask lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import CfnOutput
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs"]
+
+OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
+    "TaskDefinitionArn": "Task definition with its revision",
+    "TaskDefinitionFamily": "Family of the task definition, all revisions",
+    "ContainerName": "Container that runs the worker; select it by name, sidecars come and go",
+    "ClusterArn": "Cluster that the task runs in",
+    "RuleName": "EventBridge rule that starts the task; its schedule is in UTC",
+    "LogGroupName": "Log group of the worker",
+    "LogTailCommand": "Command line that follows the worker's log",
+    "RunTaskCommand": "Command line that runs the task now",
+}
+"""What each output holds, by its construct id."""
+
+
+class TaskOutputs(Construct):
+    """Defines one output for each value, under ids that stay."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, values: Mapping[str, str]) -> None:
+        """Define the outputs.
+
+        Args:
+            scope: The construct that the outputs tell of.
+            construct_id: Id below that scope.
+            values: The value for each id of `OUTPUT_DESCRIPTIONS`.
+        """
+        super().__init__(scope, construct_id)
+        for output_id, description in OUTPUT_DESCRIPTIONS.items():
+            CfnOutput(self, output_id, value=values[output_id], description=description)
+
+
+publication.publish()

@@ -1,0 +1,52 @@
+"""The forms in which a container's secrets are named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from aws_cdk import aws_ecs as ecs
+
+from bixarena_constructs.container_secrets import container_secrets, postgres_secrets
+
+if TYPE_CHECKING:
+    from aws_cdk import Stack
+    from aws_cdk.aws_secretsmanager import ISecret
+
+
+def test_takes_a_whole_secret(secret: ISecret, stack: Stack) -> None:
+    made = container_secrets({"TOKEN": secret}, environment={})["TOKEN"]
+    assert stack.resolve(made.arn) == secret.secret_arn
+    assert not made.has_field
+
+
+def test_takes_a_field_of_a_secret(secret: ISecret, stack: Stack) -> None:
+    made = container_secrets({"PASSWORD": (secret, "password")}, environment={})["PASSWORD"]
+    assert stack.resolve(made.arn) == f"{secret.secret_arn}:password::"
+    assert made.has_field
+
+
+def test_passes_a_ready_secret_as_it_is(secret: ISecret) -> None:
+    ready = ecs.Secret.from_secrets_manager(secret, "user")
+    assert container_secrets({"USER": ready}, environment={})["USER"] is ready
+
+
+def test_names_the_fields_of_a_secret_that_rds_generates(secret: ISecret, stack: Stack) -> None:
+    made = container_secrets(postgres_secrets(secret), environment={})
+    assert {name: stack.resolve(one.arn).rsplit(":", 3)[1] for name, one in made.items()} == {
+        "POSTGRES_DB": "dbname",
+        "POSTGRES_HOST": "host",
+        "POSTGRES_PASSWORD": "password",
+        "POSTGRES_PORT": "port",
+        "POSTGRES_USER": "username",
+    }
+
+
+def test_refuses_a_name_that_is_a_plain_variable_too(secret: ISecret) -> None:
+    with pytest.raises(ValueError, match="secrets and environment both set TOKEN"):
+        container_secrets({"TOKEN": secret, "B": secret}, environment={"TOKEN": "x", "A": "y"})
+
+
+def test_refuses_an_empty_field(secret: ISecret) -> None:
+    with pytest.raises(ValueError, match=r"secrets\['TOKEN'\] names an empty JSON field"):
+        container_secrets({"TOKEN": (secret, "")}, environment={})
