@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: bench demo help lint lock setup test
+.PHONY: api bench demo help lint lock setup test
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +17,8 @@ help:
 	@echo "make test   run every test"
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make bench  measure; see benchmarks/README.md"
-	@echo "make lock   refresh uv.lock, the worker's requirements and API.md"
+	@echo "make api    write API.md from the docstrings"
+	@echo "make lock   refresh uv.lock and the worker's requirements"
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; choose one with PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -44,6 +45,9 @@ demo: setup
 
 test: setup
 	$(RUN) $(PY) -m pytest
+
+api: setup
+	$(RUN) $(PY) docs/write_api.py > API.md
 
 lint: setup
 	$(RUN) ruff format --check

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import publication
 from aws_cdk import aws_applicationautoscaling as appscaling
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_events as events
+from aws_cdk import aws_events as events
 
 __all__ = ["Schedule", "daily_at_ten", "rule_schedule"]
 
-if TYPE_CHECKING:
-    Schedule: TypeAlias = appscaling.Schedule | events.Schedule
+Schedule: TypeAlias = appscaling.Schedule | events.Schedule
+"""Either of the CDK's two schedule classes; ScheduledFargateTask itself takes the first only."""
 
 
 def daily_at_ten() -> appscaling.Schedule:
