@@ -21,6 +21,7 @@ MODULES = (
     "scheduled_snapshot_task",
     "container_secrets",
     "schedule",
+    "cron",
     "network",
     "registry",
     "guardduty",

@@ -21,7 +21,7 @@ from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_stateme
 from bixarena_constructs.network import TaskNetwork
 from bixarena_constructs.outputs import TaskOutputs
 from bixarena_constructs.registry import container_image
-from bixarena_constructs.schedule import daily_at_ten, rule_schedule
+from bixarena_constructs.schedule import RunSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +104,7 @@ class ScheduledSnapshotTask(Construct):
             ValueError: A prop has a value that would fail when deployed or run.
         """
         super().__init__(scope, construct_id)
+        run_schedule = RunSchedule(schedule)
         self._log_group = logs.LogGroup(
             self, "LogGroup", retention=log_retention, removal_policy=log_removal_policy
         )
@@ -133,7 +134,7 @@ class ScheduledSnapshotTask(Construct):
             self,
             "Default",
             cluster=cluster,
-            schedule=rule_schedule(schedule or daily_at_ten()),
+            schedule=run_schedule.for_pattern(),
             scheduled_fargate_task_definition_options=(
                 ecs_patterns.ScheduledFargateTaskDefinitionOptions(
                     task_definition=self._task_definition
