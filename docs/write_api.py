@@ -22,11 +22,17 @@ MODULES = (
     "container_secrets",
     "schedule",
     "cron",
+    "delivery",
     "network",
     "registry",
+    "encryption",
     "guardduty",
+    "access",
+    "failure",
     "outputs",
     "commands",
+    "worker_container",
+    "worker_log",
 )
 
 

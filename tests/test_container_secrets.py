@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
 
-from bixarena_constructs.container_secrets import container_secrets, postgres_secrets
+from bixarena_constructs.container_secrets import (
+    container_secrets,
+    postgres_secrets,
+    visible_secrets,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -50,3 +55,20 @@ def test_refuses_a_name_that_is_a_plain_variable_too(secret: ISecret) -> None:
 def test_refuses_an_empty_field(secret: ISecret) -> None:
     with pytest.raises(ValueError, match=r"secrets\['TOKEN'\] names an empty JSON field"):
         container_secrets({"TOKEN": (secret, "")}, environment={})
+
+
+def test_refuses_a_secret_without_the_end_of_its_arn(stack: Stack) -> None:
+    named = secretsmanager.Secret.from_secret_name_v2(stack, "Named", "arena")
+    with pytest.raises(ValueError, match=r"secrets\['TOKEN'\] .*from_secret_complete_arn"):
+        container_secrets({"TOKEN": (named, "field")}, environment={})
+
+
+def test_takes_a_secret_that_the_app_defines(stack: Stack) -> None:
+    owned = secretsmanager.Secret(stack, "Owned")
+    assert container_secrets({"TOKEN": owned}, environment={})
+
+
+def test_sees_all_secrets_but_those_made_ready_before(secret: ISecret) -> None:
+    ready = ecs.Secret.from_secrets_manager(secret)
+    seen = visible_secrets({"A": secret, "B": (secret, "field"), "C": ready})
+    assert seen == [secret, secret]

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from aws_cdk import CfnParameter, Stack
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Annotations, Match
 
-from bixarena_constructs.registry import ImageReference, container_image
+from bixarena_constructs.registry import ImageReference, container_image, is_reference_worker
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
 
 SUM = "0123456789abcdef" * 4
 WORKER = "sage-bionetworks/bixarena-worker"
+
+
+def warnings_of(stack: Stack) -> list[str]:
+    found = Annotations.from_stack(stack).find_warning("/Stack", Match.any_value())
+    return [str(one.entry.data).rpartition("[ack: ")[2].rstrip("]") for one in found]
 
 
 @pytest.mark.parametrize(
@@ -78,17 +86,94 @@ def test_writes_a_reference_as_it_was_read(text: str) -> None:
     assert str(ImageReference.parse(text)) == text
 
 
-def test_leaves_a_ready_image_as_it_is() -> None:
+def test_leaves_a_ready_image_as_it_is(stack: Stack) -> None:
     image = ecs.ContainerImage.from_registry("python:3.13")
-    assert container_image(image, credentials=None) is image
+    assert container_image(stack, image, credentials=None) is image
 
 
-def test_refuses_credentials_beside_a_ready_image(secret: ISecret) -> None:
+def test_refuses_credentials_beside_a_ready_image(stack: Stack, secret: ISecret) -> None:
     image = ecs.ContainerImage.from_registry("python:3.13")
     with pytest.raises(ValueError, match="registry_credentials goes with an image reference"):
-        container_image(image, credentials=secret)
+        container_image(stack, image, credentials=secret)
 
 
-def test_refuses_a_malformed_image_before_it_is_deployed() -> None:
+def test_refuses_a_malformed_image_before_it_is_deployed(stack: Stack) -> None:
     with pytest.raises(ValueError, match="has the tag"):
-        container_image("ghcr.io/worker:1 0", credentials=None)
+        container_image(stack, "ghcr.io/worker:1 0", credentials=None)
+
+
+def test_lets_a_token_through(stack: Stack, secret: ISecret) -> None:
+    token = CfnParameter(stack, "Image").value_as_string
+    container_image(stack, token, credentials=secret)
+    assert not is_reference_worker(token)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:secretsmanager:us-east-1:111122223333:secret:ghcr",
+        "arn:aws:secretsmanager:us-east-1:111122223333:secret:ghcr-token",
+    ],
+)
+def test_refuses_credentials_without_the_end_of_their_arn(stack: Stack, arn: str) -> None:
+    partial = secretsmanager.Secret.from_secret_partial_arn(stack, "Partial", arn)
+    with pytest.raises(ValueError, match=r"registry_credentials .*from_secret_complete_arn"):
+        container_image(stack, f"ghcr.io/{WORKER}", credentials=partial)
+
+
+def test_refuses_credentials_by_name(stack: Stack) -> None:
+    named = secretsmanager.Secret.from_secret_name_v2(stack, "Named", "ghcr")
+    with pytest.raises(ValueError, match=r"registry_credentials .*from_secret_complete_arn"):
+        container_image(stack, f"ghcr.io/{WORKER}", credentials=named)
+
+
+def test_takes_credentials_whose_arn_is_a_token(stack: Stack) -> None:
+    arn = CfnParameter(stack, "Arn").value_as_string
+    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Token", arn)
+    container_image(stack, f"ghcr.io/{WORKER}", credentials=secret)
+
+
+@pytest.mark.parametrize(
+    ("image", "warning"),
+    [
+        (f"ghcr.io/{WORKER}", "mutableImageTag"),
+        (f"ghcr.io/{WORKER}:edge", "mutableImageTag"),
+        (f"ghcr.io/{WORKER}:latest", "mutableImageTag"),
+        (f"ghcr.io/{WORKER}:1.4.0", "imageWithoutDigest"),
+    ],
+)
+def test_warns_of_an_image_that_may_change_under_its_name(
+    stack: Stack, image: str, warning: str
+) -> None:
+    container_image(stack, image, credentials=None)
+    assert warnings_of(stack) == [f"bixarena-constructs:{warning}"]
+
+
+def test_does_not_warn_of_an_image_by_digest(stack: Stack) -> None:
+    container_image(stack, f"ghcr.io/{WORKER}:edge@sha256:{SUM}", credentials=None)
+    assert warnings_of(stack) == []
+
+
+def test_warns_of_credentials_for_another_registry(stack: Stack, secret: ISecret) -> None:
+    container_image(stack, f"docker.io/library/python@sha256:{SUM}", credentials=secret)
+    assert warnings_of(stack) == ["bixarena-constructs:credentialsForAnotherRegistry"]
+
+
+def test_does_not_warn_of_credentials_for_ghcr(stack: Stack, secret: ISecret) -> None:
+    container_image(stack, f"ghcr.io/{WORKER}@sha256:{SUM}", credentials=secret)
+    assert warnings_of(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (f"ghcr.io/{WORKER}:edge", True),
+        (f"docker.io/{WORKER}:1", False),
+        ("ghcr.io/sage-bionetworks/bixarena-api:1", False),
+        (ecs.ContainerImage.from_registry(f"ghcr.io/{WORKER}"), False),
+    ],
+)
+def test_knows_the_reference_worker_by_its_name(
+    image: str | ecs.ContainerImage, *, expected: bool
+) -> None:
+    assert is_reference_worker(image) is expected

@@ -7,16 +7,23 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, RemovalPolicy, Stack
+from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
+from bixarena_constructs.access import PassRoleCheck
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
@@ -82,7 +89,7 @@ class TestDefaults:
         assert container["Name"] == "bixarena-worker"
         assert container["Image"] == IMAGE
         assert "RepositoryCredentials" not in container
-        assert "Environment" not in container
+        assert container["Environment"] == [{"Name": "MAX_RUNTIME_SECONDS", "Value": "900"}]
         assert "Secrets" not in container
 
     def test_runs_in_private_subnets_without_a_public_address(
@@ -182,7 +189,7 @@ def test_hands_secrets_to_the_ecs_agent_by_reference(
     )
     template = Template.from_stack(stack)
     (container,) = only(template, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    assert container["Environment"] == [{"Name": "MIN_EVALS", "Value": "20"}]
+    assert {"Name": "MIN_EVALS", "Value": "20"} in container["Environment"]
     assert container["Secrets"] == [
         {"Name": "POSTGRES_PASSWORD", "ValueFrom": f"{secret.secret_arn}:password::"}
     ]
@@ -273,6 +280,7 @@ class TestOutputs:
         assert sorted(re.sub(r"[0-9A-F]{8}$", "", name) for name in outputs) == [
             "SnapshotOutputsClusterArn",
             "SnapshotOutputsContainerName",
+            "SnapshotOutputsDeadLetterQueueUrl",
             "SnapshotOutputsLogGroupName",
             "SnapshotOutputsLogTailCommand",
             "SnapshotOutputsRuleName",
@@ -290,7 +298,8 @@ class TestOutputs:
         assert outputs == stack.resolve(
             {
                 "ClusterArn": task.cluster.cluster_arn,
-                "ContainerName": "bixarena-worker",
+                "ContainerName": task.container_name,
+                "DeadLetterQueueUrl": task.dead_letter_queue.queue_url,
                 "LogGroupName": task.log_group.log_group_name,
                 "LogTailCommand": task.log_tail_command,
                 "RuleName": task.event_rule.rule_name,
@@ -323,3 +332,401 @@ def test_refuses_an_image_that_no_registry_could_hold(
 ) -> None:
     with pytest.raises(ValueError, match="has the repository"):
         define(stack, cluster, image=image)
+
+
+class TestContainer:
+    def test_gets_every_prop_that_the_pattern_ignores(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        define(
+            stack,
+            cluster,
+            command=["python", "-m", "bixarena_constructs.worker", "--dry-run"],
+            cpu_architecture=ecs.CpuArchitecture.ARM64,
+            ephemeral_storage_gib=30,
+            family="arena-snapshot",
+            user="1000:1000",
+            stop_timeout=Duration.seconds(90),
+            max_runtime=Duration.minutes(5),
+            log_stream_prefix="snapshot",
+        )
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        assert definition["RuntimePlatform"] == {
+            "CpuArchitecture": "ARM64",
+            "OperatingSystemFamily": "LINUX",
+        }
+        assert definition["EphemeralStorage"] == {"SizeInGiB": 30}
+        assert definition["Family"] == "arena-snapshot"
+        (container,) = definition["ContainerDefinitions"]
+        assert container["Command"][-1] == "--dry-run"
+        assert container["User"] == "1000:1000"
+        assert container["StopTimeout"] == 90
+        assert container["Environment"] == [{"Name": "MAX_RUNTIME_SECONDS", "Value": "300"}]
+        assert container["LogConfiguration"]["Options"]["awslogs-stream-prefix"] == "snapshot"
+
+    def test_has_a_read_only_root_and_a_writable_tmp_for_the_reference_worker(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        define(stack, cluster)
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        (container,) = definition["ContainerDefinitions"]
+        assert container["ReadonlyRootFilesystem"] is True
+        assert container["MountPoints"] == [
+            {"ContainerPath": "/tmp", "ReadOnly": False, "SourceVolume": "tmp"}  # noqa: S108
+        ]
+        assert definition["Volumes"] == [{"Name": "tmp"}]
+
+    @pytest.mark.parametrize(
+        "props",
+        [
+            {"readonly_root_filesystem": False},
+            {"image": ecs.ContainerImage.from_registry("python:3.13")},
+            {"image": "ghcr.io/another/worker:1"},
+        ],
+    )
+    def test_has_a_writable_root_otherwise(
+        self, stack: Stack, cluster: ecs.ICluster, props: dict[str, Any]
+    ) -> None:
+        define(stack, cluster, **props)
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        (container,) = definition["ContainerDefinitions"]
+        assert "ReadonlyRootFilesystem" not in container
+        assert "Volumes" not in definition
+
+    def test_takes_roles_of_the_users(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        roles = {
+            name: iam.Role(stack, name, assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"))
+            for name in ("TaskRole", "ExecutionRole")
+        }
+        define(stack, cluster, task_role=roles["TaskRole"], execution_role=roles["ExecutionRole"])
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        assert definition["TaskRoleArn"] == stack.resolve(roles["TaskRole"].role_arn)
+        assert definition["ExecutionRoleArn"] == stack.resolve(roles["ExecutionRole"].role_arn)
+
+    def test_may_be_opened_by_ecs_exec(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        define(stack, cluster, enable_execute_command=True, readonly_root_filesystem=False)
+        template = Template.from_stack(stack)
+        (target,) = only(template, "AWS::Events::Rule")["Targets"]
+        assert target["EcsParameters"]["EnableExecuteCommand"] is True
+        (statement,) = statements(template, "TaskRoleDefaultPolicy")
+        assert "ssmmessages:OpenDataChannel" in statement["Action"]
+
+    @pytest.mark.parametrize(
+        ("props", "message"),
+        [
+            ({"image": None}, "image is missing"),
+            ({"enable_execute_command": True}, "set readonly_root_filesystem=False"),
+            ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* up to 120 seconds"),
+            ({"environment": {"SCHEDULED_AT": "now"}}, "environment sets SCHEDULED_AT"),
+            ({"environment": {"MAX_RUNTIME_SECONDS": "1"}}, "set max_runtime instead"),
+            (
+                {"platform_version": ecs.FargatePlatformVersion.VERSION1_3},
+                "platform_version is VERSION1_3, allowed is 1.4.0 and later",
+            ),
+        ],
+    )
+    def test_is_refused_where_a_run_would_fail(
+        self, stack: Stack, cluster: ecs.ICluster, props: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            define(stack, cluster, **props)
+
+    def test_may_read_secrets_under_imported_keys(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        keys = [
+            kms.Key.from_key_arn(stack, name, f"arn:aws:kms:us-east-1:111122223333:key/{name}")
+            for name in ("registry", "database", "ready")
+        ]
+        registry, database, ready = (
+            secretsmanager.Secret.from_secret_attributes(
+                stack,
+                f"{key.key_id}-secret",
+                secret_complete_arn=(
+                    f"arn:aws:secretsmanager:us-east-1:111122223333:secret:{key.key_id}-AbCdEf"
+                ),
+                encryption_key=key,
+            )
+            for key in keys
+        )
+        define(
+            stack,
+            cluster,
+            registry_credentials=registry,
+            secrets={
+                "POSTGRES_PASSWORD": (database, "password"),
+                "TOKEN": ecs.Secret.from_secrets_manager(ready),
+            },
+            secret_keys=[keys[2]],
+        )
+        (decrypt,) = (
+            one
+            for one in statements(Template.from_stack(stack), "ExecutionRole")
+            if one["Action"] == "kms:Decrypt"
+        )
+        assert decrypt["Resource"] == sorted(key.key_arn for key in keys)
+
+
+class TestBroughtTaskDefinition:
+    @pytest.fixture
+    def definition(self, stack: Stack) -> ecs.FargateTaskDefinition:
+        """One that has no execution role yet: no log driver, no secret, no credentials."""
+        definition = ecs.FargateTaskDefinition(stack, "Mine")
+        definition.add_container("mine", image=ecs.ContainerImage.from_registry("python:3.13"))
+        return definition
+
+    @pytest.fixture
+    def log_group(self, stack: Stack) -> logs.ILogGroup:
+        return logs.LogGroup.from_log_group_name(stack, "Log", "/mine")
+
+    def test_has_both_roles_passed_by_the_events_role(
+        self,
+        stack: Stack,
+        cluster: ecs.ICluster,
+        definition: ecs.FargateTaskDefinition,
+        log_group: logs.ILogGroup,
+    ) -> None:
+        define(stack, cluster, image=None, task_definition=definition, log_group=log_group)
+        template = Template.from_stack(stack)
+        made = only(template, "AWS::ECS::TaskDefinition")
+        passed = [
+            one["Resource"]
+            for one in statements(template, "EventsRole")
+            if one["Action"] == "iam:PassRole"
+        ]
+        assert made["ExecutionRoleArn"] in passed
+        assert made["TaskRoleArn"] in passed
+        actions = [one["Action"] for one in statements(template, "ExecutionRole")]
+        assert "ecr:GetAuthorizationToken" in actions
+
+    def test_has_its_own_container_told_and_named(
+        self,
+        stack: Stack,
+        cluster: ecs.ICluster,
+        definition: ecs.FargateTaskDefinition,
+        log_group: logs.ILogGroup,
+    ) -> None:
+        task = define(stack, cluster, image=None, task_definition=definition, log_group=log_group)
+        template = Template.from_stack(stack)
+        assert task.container_name == "mine"
+        (container,) = only(template, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+        assert container["Environment"] == [{"Name": "MAX_RUNTIME_SECONDS", "Value": "900"}]
+        (target,) = only(template, "AWS::Events::Rule")["Targets"]
+        assert '"name":"mine"' in target["InputTransformer"]["InputTemplate"]
+
+    def test_is_refused_beside_props_of_a_container(
+        self,
+        stack: Stack,
+        cluster: ecs.ICluster,
+        definition: ecs.FargateTaskDefinition,
+        log_group: logs.ILogGroup,
+    ) -> None:
+        with pytest.raises(ValueError, match="image, cpu would have no effect"):
+            define(stack, cluster, task_definition=definition, log_group=log_group, cpu=256)
+
+    @pytest.mark.parametrize(
+        ("props", "message"),
+        [
+            ({}, "log_group is missing"),
+            ({"log_stream_prefix": "mine"}, "log_stream_prefix is not for a task_definition"),
+        ],
+    )
+    def test_needs_its_log_group_and_nothing_else_of_the_log(
+        self,
+        stack: Stack,
+        cluster: ecs.ICluster,
+        definition: ecs.FargateTaskDefinition,
+        props: dict[str, Any],
+        message: str,
+    ) -> None:
+        with pytest.raises(ValueError, match=message):
+            define(stack, cluster, image=None, task_definition=definition, **props)
+
+    def test_is_refused_without_a_container(
+        self, stack: Stack, cluster: ecs.ICluster, log_group: logs.ILogGroup
+    ) -> None:
+        empty = ecs.FargateTaskDefinition(stack, "Empty")
+        with pytest.raises(ValueError, match="task_definition has no container"):
+            define(stack, cluster, image=None, task_definition=empty, log_group=log_group)
+
+
+def test_logs_to_the_group_it_is_given(stack: Stack, cluster: ecs.ICluster) -> None:
+    group = logs.LogGroup.from_log_group_name(stack, "Log", "/aws/ecs/arena-worker")
+    task = define(stack, cluster, log_group=group)
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::Logs::LogGroup", 0)
+    (container,) = only(template, "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
+    options = container["LogConfiguration"]["Options"]
+    assert options["awslogs-group"] == "/aws/ecs/arena-worker"
+    assert task.log_tail_command.startswith("aws logs tail /aws/ecs/arena-worker ")
+
+
+def test_refuses_props_of_a_new_log_group_beside_a_given_one(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    group = logs.LogGroup.from_log_group_name(stack, "Log", "/aws/ecs/arena-worker")
+    with pytest.raises(ValueError, match="log_retention is for a new log group"):
+        define(stack, cluster, log_group=group, log_retention=logs.RetentionDays.ONE_DAY)
+
+
+def test_sets_what_eventbridge_takes_for_a_run(stack: Stack, cluster: ecs.ICluster) -> None:
+    define(
+        stack,
+        cluster,
+        enabled=False,
+        rule_name="arena-snapshot",
+        platform_version=ecs.FargatePlatformVersion.VERSION1_4,
+        task_tags={"team": "arena"},
+        propagate_tags=ecs.PropagatedTagSource.TASK_DEFINITION,
+        enable_ecs_managed_tags=True,
+        max_event_age=Duration.minutes(10),
+        retry_attempts=2,
+    )
+    rule = only(Template.from_stack(stack), "AWS::Events::Rule")
+    assert rule["State"] == "DISABLED"
+    assert rule["Name"] == "arena-snapshot"
+    (target,) = rule["Targets"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 600, "MaximumRetryAttempts": 2}
+    parameters = target["EcsParameters"]
+    assert parameters["PlatformVersion"] == "1.4.0"
+    assert parameters["TagList"] == [{"Key": "team", "Value": "arena"}]
+    assert parameters["PropagateTags"] == "TASK_DEFINITION"
+    assert parameters["EnableECSManagedTags"] is True
+
+
+def test_has_one_target_with_the_scheduled_time_and_a_dead_letter_queue(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    define(stack, cluster)
+    (target,) = only(Template.from_stack(stack), "AWS::Events::Rule")["Targets"]
+    assert '"name":"SCHEDULED_AT"' in target["InputTransformer"]["InputTemplate"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600}
+    assert "DeadLetterConfig" in target
+
+
+def test_uses_the_dead_letter_queue_it_is_given(stack: Stack, cluster: ecs.ICluster) -> None:
+    queue = sqs.Queue(stack, "Letters")
+    task = define(stack, cluster, dead_letter_queue=queue)
+    Template.from_stack(stack).resource_count_is("AWS::SQS::Queue", 1)
+    assert task.dead_letter_queue is queue
+
+
+def test_fails_the_synthesis_when_the_schedule_could_not_pass_a_role(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    definition = ecs.FargateTaskDefinition(stack, "Mine")
+    definition.add_container("mine", image=ecs.ContainerImage.from_registry("python:3.13"))
+    check = PassRoleCheck(definition)
+    events.Rule(
+        stack,
+        "Rule",
+        schedule=events.Schedule.rate(Duration.days(1)),
+        targets=[targets.EcsTask(cluster=cluster, task_definition=definition)],
+    )
+    assert check.validate() == []
+    definition.obtain_execution_role()
+    (fault,) = check.validate()
+    assert "MineExecutionRole" in fault
+    definition.node.add_validation(check)
+    with pytest.raises(RuntimeError, match="may not pass the role"):
+        Template.from_stack(stack)
+
+
+class TestGrantRun:
+    @pytest.fixture
+    def granted(self, stack: Stack, cluster: ecs.ICluster) -> dict[str, dict[str, Any]]:
+        """The statements of an operator, by their first action."""
+        operator = iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal())
+        define(stack, cluster).grant_run(operator)
+        found = statements(Template.from_stack(stack), "OperatorDefaultPolicy")
+        return {
+            one["Action"] if isinstance(one["Action"], str) else one["Action"][0]: one
+            for one in found
+        }
+
+    def test_runs_this_task_in_this_cluster_only(self, granted: dict[str, dict[str, Any]]) -> None:
+        run = granted["ecs:RunTask"]
+        assert "SnapshotScheduledTaskDef" in run["Resource"]["Ref"]
+        assert "ecs:cluster" in run["Condition"]["ArnEquals"]
+
+    def test_watches_and_stops_tasks_of_this_cluster_only(
+        self, granted: dict[str, dict[str, Any]]
+    ) -> None:
+        watch = granted["ecs:DescribeTasks"]
+        assert "ecs:StopTask" in watch["Action"]
+        assert str(watch["Resource"]).endswith(":task/arena/*']]}")
+
+    def test_passes_both_roles_to_tasks_only(self, granted: dict[str, dict[str, Any]]) -> None:
+        passed = granted["iam:PassRole"]
+        assert len(passed["Resource"]) == 2
+        assert passed["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+        }
+
+    def test_reads_the_workers_log_only(self, granted: dict[str, dict[str, Any]]) -> None:
+        read = granted["logs:DescribeLogStreams"]
+        assert "logs:FilterLogEvents" in read["Action"]
+        assert all("SnapshotLogGroup" in str(one) for one in read["Resource"])
+
+
+class TestMetrics:
+    def test_count_what_the_rule_did(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        task = define(stack, cluster)
+        for metric, name in (
+            (task.metric_invocations(), "Invocations"),
+            (task.metric_failed_invocations(period=Duration.hours(1)), "FailedInvocations"),
+        ):
+            assert (metric.namespace, metric.metric_name) == ("AWS/Events", name)
+            assert metric.dimensions == {"RuleName": task.event_rule.rule_name}
+            assert metric.statistic == "Sum"
+        assert task.metric_failed_invocations(period=Duration.hours(1)).period.to_hours() == 1
+
+    def test_count_dead_letters(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        metric = define(stack, cluster).metric_dead_letters()
+        assert metric.metric_name == "ApproximateNumberOfMessagesVisible"
+        assert metric.statistic == "Maximum"
+
+
+class TestOnFailure:
+    def test_matches_the_worker_by_name_or_a_failed_start(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        task = define(stack, cluster)
+        task.on_failure("Failed", target=targets.SqsQueue(sqs.Queue(stack, "Queue")))
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::Events::Rule",
+            {
+                "EventPattern": {
+                    "source": ["aws.ecs"],
+                    "detail-type": ["ECS Task State Change"],
+                    "detail": {
+                        "clusterArn": [stack.resolve(task.cluster.cluster_arn)],
+                        "group": [f"family:{task.task_definition.family}"],
+                        "lastStatus": ["STOPPED"],
+                        "$or": [
+                            {
+                                "containers": {
+                                    "name": ["bixarena-worker"],
+                                    "exitCode": [{"anything-but": [0]}],
+                                }
+                            },
+                            {"stopCode": ["TaskFailedToStart"]},
+                        ],
+                    },
+                }
+            },
+        )
+
+
+def test_exports_outputs_under_a_prefix(stack: Stack, cluster: ecs.ICluster) -> None:
+    define(stack, cluster, export_prefix="arena-")
+    exports = [
+        one["Export"]["Name"] for one in Template.from_stack(stack).find_outputs("*").values()
+    ]
+    assert "arena-RunTaskCommand" in exports
+    assert len(exports) == 9
+
+
+def test_defines_no_outputs_on_request(stack: Stack, cluster: ecs.ICluster) -> None:
+    define(stack, cluster, outputs=False)
+    assert not Template.from_stack(stack).find_outputs("*")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeAlias
 
 import publication
+from aws_cdk import Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SecretSource", "container_secrets", "postgres_secrets"]
+__all__ = [
+    "SecretSource",
+    "container_secrets",
+    "postgres_secrets",
+    "require_complete_arn",
+    "visible_secrets",
+]
+
+_COMPLETE_ARN = re.compile(r"arn:[^:]+:secretsmanager:[^:]+:[^:]+:secret:.+-[A-Za-z0-9]{6}")
 
 SecretSource: TypeAlias = ecs.Secret | secretsmanager.ISecret | tuple[secretsmanager.ISecret, str]
 """What an environment variable's value is taken from when the task starts.
@@ -31,7 +41,8 @@ def container_secrets(
         environment: The container's plain variables.
 
     Raises:
-        ValueError: A name stands in both, or a field's name is empty.
+        ValueError: A name stands in both, a field's name is empty, or a secret's ARN is not
+            complete.
     """
     twice = sorted(set(sources) & set(environment))
     if twice:
@@ -55,13 +66,38 @@ def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
     }
 
 
+def visible_secrets(sources: Mapping[str, SecretSource]) -> list[secretsmanager.ISecret]:
+    """Return the secrets whose encryption key can be seen: all but those made ready before."""
+    named = (source[0] if isinstance(source, tuple) else source for source in sources.values())
+    return [secret for secret in named if not isinstance(secret, ecs.Secret)]
+
+
+def require_complete_arn(prop: str, secret: secretsmanager.ISecret) -> None:
+    """Check that ECS will be told where the secret is.
+
+    Args:
+        prop: Name of the prop that the secret was given to.
+        secret: The secret; an ARN that is a token passes.
+
+    Raises:
+        ValueError: The ARN lacks the six characters that Secrets Manager ends it with. ECS
+            refuses such a secret when a task starts, not when the stack is deployed.
+    """
+    arn = secret.secret_full_arn
+    if arn is None or not (Token.is_unresolved(arn) or _COMPLETE_ARN.fullmatch(arn)):
+        raise ValueError(
+            f"{prop} has a secret without its complete ARN ({secret.node.path}), which ECS cannot "
+            "find; import it with Secret.from_secret_complete_arn and the ARN that Secrets "
+            "Manager shows, hyphen and six characters at its end included"
+        )
+
+
 def _container_secret(name: str, source: SecretSource) -> ecs.Secret:
     if isinstance(source, ecs.Secret):
         return source
-    if not isinstance(source, tuple):
-        return ecs.Secret.from_secrets_manager(source)
-    secret, field = source
-    if not field:
+    secret, field = source if isinstance(source, tuple) else (source, None)
+    require_complete_arn(f"secrets[{name!r}]", secret)
+    if field == "":
         raise ValueError(
             f"secrets[{name!r}] names an empty JSON field, name one or pass the secret"
         )

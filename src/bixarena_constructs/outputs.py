@@ -19,6 +19,7 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "ContainerName": "Container that runs the worker; select it by name, sidecars come and go",
     "ClusterArn": "Cluster that the task runs in",
     "RuleName": "EventBridge rule that starts the task; its schedule is in UTC",
+    "DeadLetterQueueUrl": "Queue that keeps the events whose run could not be started",
     "LogGroupName": "Log group of the worker",
     "LogTailCommand": "Command line that follows the worker's log",
     "RunTaskCommand": "Command line that runs the task now",
@@ -29,17 +30,31 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
 class TaskOutputs(Construct):
     """Defines one output for each value, under ids that stay."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, values: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        values: Mapping[str, str],
+        export_prefix: str | None,
+    ) -> None:
         """Define the outputs.
 
         Args:
             scope: The construct that the outputs tell of.
             construct_id: Id below that scope.
             values: The value for each id of `OUTPUT_DESCRIPTIONS`.
+            export_prefix: What the export names begin with, the id follows; None exports nothing.
         """
         super().__init__(scope, construct_id)
         for output_id, description in OUTPUT_DESCRIPTIONS.items():
-            CfnOutput(self, output_id, value=values[output_id], description=description)
+            CfnOutput(
+                self,
+                output_id,
+                value=values[output_id],
+                description=description,
+                export_name=None if export_prefix is None else f"{export_prefix}{output_id}",
+            )
 
 
 publication.publish()

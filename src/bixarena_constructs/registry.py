@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import publication
+from aws_cdk import Annotations, Token
 from aws_cdk import aws_ecs as ecs
+
+from bixarena_constructs.container_secrets import require_complete_arn
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
+    from constructs import Construct
 
-__all__ = ["ImageReference", "container_image"]
+__all__ = ["ImageReference", "container_image", "is_reference_worker"]
 
 # The grammar of https://github.com/distribution/reference, piece by piece.
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -25,6 +29,9 @@ _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME_LIMIT = 255
 
 _DOCKER_HUB = "docker.io"
+_GHCR = "ghcr.io"
+_WORKER_REPOSITORY = "sage-bionetworks/bixarena-worker"
+_MUTABLE_TAGS = frozenset({None, "edge", "latest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +81,72 @@ class ImageReference:
 
 
 def container_image(
-    image: str | ecs.ContainerImage, *, credentials: secretsmanager.ISecret | None
+    scope: Construct,
+    image: str | ecs.ContainerImage,
+    *,
+    credentials: secretsmanager.ISecret | None,
 ) -> ecs.ContainerImage:
     """Return the image of a container definition.
 
     Args:
+        scope: The construct that warnings are attached to.
         image: An image reference, or an image that is ready to be used.
         credentials: Secret with the registry's user name and password, or None.
 
     Raises:
-        ValueError: The reference is malformed, or there are credentials for a ready image.
+        ValueError: The reference is malformed, the credentials' ARN is not complete, or there
+            are credentials for a ready image.
     """
-    if isinstance(image, str):
-        ImageReference.parse(image)
-        return ecs.ContainerImage.from_registry(image, credentials=credentials)
+    if not isinstance(image, str):
+        if credentials is not None:
+            raise ValueError(
+                "registry_credentials goes with an image reference only; "
+                "give a ready ecs.ContainerImage its own credentials"
+            )
+        return image
     if credentials is not None:
-        raise ValueError(
-            "registry_credentials goes with an image reference only; "
-            "give a ready ecs.ContainerImage its own credentials"
+        require_complete_arn("registry_credentials", credentials)
+    if not Token.is_unresolved(image):
+        reference = ImageReference.parse(image)
+        _warn_of_a_moving_image(scope, reference)
+        if credentials is not None:
+            _warn_of_another_registry(scope, reference)
+    return ecs.ContainerImage.from_registry(image, credentials=credentials)
+
+
+def is_reference_worker(image: str | ecs.ContainerImage) -> bool:
+    """Tell whether an image is the worker that this library ships, as far as its name says."""
+    if not isinstance(image, str) or Token.is_unresolved(image):
+        return False
+    reference = ImageReference.parse(image)
+    return (reference.registry, reference.repository) == (_GHCR, _WORKER_REPOSITORY)
+
+
+def _warn_of_a_moving_image(scope: Construct, reference: ImageReference) -> None:
+    if reference.digest is not None:
+        return
+    if reference.tag in _MUTABLE_TAGS:
+        Annotations.of(scope).add_warning_v2(
+            "bixarena-constructs:mutableImageTag",
+            f"image {reference} names what the registry holds under "
+            f"{reference.tag or 'latest'!r} when a run starts, which no deployment decides; "
+            "name a version, best with its digest",
         )
-    return image
+        return
+    Annotations.of(scope).add_warning_v2(
+        "bixarena-constructs:imageWithoutDigest",
+        f"image {reference} can be pushed again under the same tag; add its digest, as in "
+        f"{reference}@sha256:...",
+    )
+
+
+def _warn_of_another_registry(scope: Construct, reference: ImageReference) -> None:
+    if reference.registry != _GHCR:
+        Annotations.of(scope).add_warning_v2(
+            "bixarena-constructs:credentialsForAnotherRegistry",
+            f"registry_credentials are sent to {reference.registry}, not to {_GHCR}; make sure "
+            "that they are that registry's",
+        )
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

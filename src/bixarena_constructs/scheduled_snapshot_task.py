@@ -6,37 +6,64 @@ from typing import TYPE_CHECKING, Final
 
 import jsii
 import publication
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from bixarena_constructs.access import (
+    PassRoleCheck,
+    execute_command_statement,
+    operator_statements,
+)
 from bixarena_constructs.commands import TaskLaunch, log_tail_command
-from bixarena_constructs.container_secrets import SecretSource, container_secrets
+from bixarena_constructs.delivery import (
+    SCHEDULED_AT,
+    EventDelivery,
+    default_event_age,
+    define_dead_letter_queue,
+    rule_resource,
+    tell_the_scheduled_time,
+)
+from bixarena_constructs.failure import failure_pattern
 from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.network import TaskNetwork
 from bixarena_constructs.outputs import TaskOutputs
-from bixarena_constructs.registry import container_image
 from bixarena_constructs.schedule import RunSchedule
+from bixarena_constructs.worker_container import WorkerContainer
+from bixarena_constructs.worker_log import WorkerLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
+    from aws_cdk import aws_sqs as sqs
 
+    from bixarena_constructs.container_secrets import SecretSource
     from bixarena_constructs.schedule import Schedule
 
-__all__ = ["CONTAINER_NAME", "ScheduledSnapshotTask"]
+__all__ = ["MAX_RUNTIME_SECONDS", "ScheduledSnapshotTask"]
 
-CONTAINER_NAME: Final = "bixarena-worker"
-"""Name of the worker's container, in the task definition and in every command that selects it."""
+_DEFAULT_RUNTIME_MINUTES: Final = 15
+MAX_RUNTIME_SECONDS: Final = "MAX_RUNTIME_SECONDS"
+"""Environment variable that tells the container how long a run may take."""
 
-
-_NETWORK: Final = "Targets.0.EcsParameters.NetworkConfiguration.AwsVpcConfiguration"
+_ECS_PARAMETERS: Final = "Targets.0.EcsParameters"
+_PUBLIC_IP: Final = f"{_ECS_PARAMETERS}.NetworkConfiguration.AwsVpcConfiguration.AssignPublicIp"
+# GuardDuty's sidecar and JSON fields of secrets need 1.4.0.
+_OLD_PLATFORMS: Final = (
+    ecs.FargatePlatformVersion.VERSION1_0,
+    ecs.FargatePlatformVersion.VERSION1_1,
+    ecs.FargatePlatformVersion.VERSION1_2,
+    ecs.FargatePlatformVersion.VERSION1_3,
+)
 
 
 @jsii.implements(ec2.IConnectable, iam.IGrantable)
@@ -45,7 +72,7 @@ class ScheduledSnapshotTask(Construct):
 
     It wraps ``aws_ecs_patterns.ScheduledFargateTask``. Resources that it defines: a task
     definition with its execution and task roles, a log group, a rule with the role that starts
-    the task, and a security group.
+    the task, a security group, and a dead-letter queue with its policy.
 
     Permissions of the program go to the task role: the construct is an ``IGrantable``
     (``bucket.grant_read(task)``). The network is opened through it as an ``IConnectable``
@@ -58,19 +85,45 @@ class ScheduledSnapshotTask(Construct):
         construct_id: str,
         *,
         cluster: ecs.ICluster,
-        image: str | ecs.ContainerImage,
+        image: str | ecs.ContainerImage | None = None,
+        task_definition: ecs.FargateTaskDefinition | None = None,
         registry_credentials: secretsmanager.ISecret | None = None,
         schedule: Schedule | None = None,
+        enabled: bool = True,
+        max_runtime: Duration | None = None,
+        command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, SecretSource] | None = None,
-        cpu: int = 1024,
-        memory_limit_mib: int = 2048,
+        secret_keys: Sequence[kms.IKey] | None = None,
+        cpu: int | None = None,
+        memory_limit_mib: int | None = None,
+        cpu_architecture: ecs.CpuArchitecture | None = None,
+        ephemeral_storage_gib: int | None = None,
+        family: str | None = None,
+        task_role: iam.IRole | None = None,
+        execution_role: iam.IRole | None = None,
+        user: str | None = None,
+        readonly_root_filesystem: bool | None = None,
+        stop_timeout: Duration | None = None,
+        enable_execute_command: bool = False,
         subnet_selection: ec2.SubnetSelection | None = None,
         assign_public_ip: bool | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
-        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
-        log_removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        platform_version: ecs.FargatePlatformVersion | None = None,
+        rule_name: str | None = None,
+        max_event_age: Duration | None = None,
+        retry_attempts: int | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        task_tags: Mapping[str, str] | None = None,
+        propagate_tags: ecs.PropagatedTagSource | None = None,
+        enable_ecs_managed_tags: bool = False,
+        log_group: logs.ILogGroup | None = None,
+        log_stream_prefix: str | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy | None = None,
         guardduty_agent_pull: GuardDutyAgentPull = GuardDutyAgentPull.AGENT_REPOSITORY,
+        outputs: bool = True,
+        export_prefix: str | None = None,
     ) -> None:
         """Define the task, its schedule and its outputs.
 
@@ -80,50 +133,113 @@ class ScheduledSnapshotTask(Construct):
             cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
             image: Reference of the worker's image, such as
                 ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, or any
-                ``ecs.ContainerImage``.
+                ``ecs.ContainerImage``. Default: - none: there is a ``task_definition``.
+            task_definition: A task definition to run instead of one that is made here; its
+                default container is the worker. The props of the container are not for it, and
+                ``log_group`` names where it logs. Default: - one for ``image``.
             registry_credentials: Secret with the JSON fields ``username`` and ``password`` for a
                 private image that is named by a reference. Default: - the image is public.
             schedule: When to run, in UTC. Default: every day at 10:00 UTC.
+            enabled: Whether the schedule starts runs. Default: True.
+            max_runtime: How long a run may take; the container is told as
+                ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
+            command: Words that replace the image's own command. Default: - the image's own.
             environment: Plain environment variables of the container. Default: - none.
             secrets: Environment variables whose values the ECS agent takes from a secret when
                 the task starts: a secret, a pair of a secret and a JSON field, or an
                 ``ecs.Secret``. Default: - none.
+            secret_keys: Customer keys of those ``secrets`` that are an ``ecs.Secret``, which
+                does not show its key. Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
+            cpu_architecture: Architecture of the image. Default: - Fargate's own, X86_64.
+            ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
+                20.
+            family: Name of all revisions of the task definition. Default: - a generated name.
+            task_role: What the program may do. Default: - a new role without permissions.
+            execution_role: What the ECS agent may do. Default: - a new role.
+            user: User that the program runs as. Default: - the image's own.
+            readonly_root_filesystem: Whether the container's root is read-only, with a writable
+                ``/tmp``. Default: - True for an image of the name of the reference worker.
+            stop_timeout: Time between SIGTERM and SIGKILL, up to 2 minutes.
+                Default: - Fargate's own, 30 seconds.
+            enable_execute_command: Whether ECS Exec may open a shell in the container.
+                Default: False.
             subnet_selection: Subnets to run in. Default: - private subnets with egress.
             assign_public_ip: Whether the task gets a public address; public subnets need it.
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
-            log_retention: How long the worker's log is kept. Default: three months.
-            log_removal_policy: What becomes of the log group when the stack is deleted.
+            platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
+            rule_name: Physical name of the rule. Default: - a generated name.
+            max_event_age: How long EventBridge tries to start a run, 1 minute to 24 hours.
+                Default: - an hour, or half the schedule's shortest interval if that is less.
+            retry_attempts: How often EventBridge tries again, up to 185. Default: - 185.
+            dead_letter_queue: Where events go whose run could not be started.
+                Default: - a new queue, encrypted by SQS, that keeps them for two weeks.
+            task_tags: Tags of each run's task. Default: - none.
+            propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
+            enable_ecs_managed_tags: Whether ECS tags each run's task with its cluster.
+                Default: False.
+            log_group: Log group of the worker. Default: - a new one.
+            log_stream_prefix: What the names of log streams begin with.
+                Default: bixarena-worker.
+            log_retention: How long a new log group keeps the worker's log.
+                Default: three months.
+            log_removal_policy: What becomes of a new log group when the stack is deleted.
                 Default: RemovalPolicy.RETAIN.
             guardduty_agent_pull: From where the execution role may pull GuardDuty's sidecar.
                 Default: GuardDutyAgentPull.AGENT_REPOSITORY.
+            outputs: Whether to define CloudFormation outputs. Default: True.
+            export_prefix: What the outputs' export names begin with.
+                Default: - the outputs are not exported.
 
         Raises:
             ValueError: A prop has a value that would fail when deployed or run.
         """
         super().__init__(scope, construct_id)
-        run_schedule = RunSchedule(schedule)
-        self._log_group = logs.LogGroup(
-            self, "LogGroup", retention=log_retention, removal_policy=log_removal_policy
+        _check_platform(platform_version)
+        _check_environment(environment or {})
+        container = WorkerContainer(
+            image=image,
+            registry_credentials=registry_credentials,
+            command=command,
+            environment=environment,
+            secrets=secrets,
+            secret_keys=secret_keys,
+            cpu=cpu,
+            memory_limit_mib=memory_limit_mib,
+            cpu_architecture=cpu_architecture,
+            ephemeral_storage_gib=ephemeral_storage_gib,
+            family=family,
+            task_role=task_role,
+            execution_role=execution_role,
+            user=user,
+            readonly_root_filesystem=readonly_root_filesystem,
+            stop_timeout=stop_timeout,
         )
-        # The inner ids are those of a bare ScheduledFargateTask, which keeps its logical ids.
-        self._task_definition = ecs.FargateTaskDefinition(
-            self, "ScheduledTaskDef", cpu=cpu, memory_limit_mib=memory_limit_mib
+        if enable_execute_command and container.has_readonly_root:
+            raise ValueError(
+                "enable_execute_command does not work on a read-only root; "
+                "set readonly_root_filesystem=False with it"
+            )
+        log = WorkerLog(
+            log_group=log_group,
+            log_stream_prefix=log_stream_prefix,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
         )
-        self._task_definition.add_container(
-            CONTAINER_NAME,
-            image=container_image(image, credentials=registry_credentials),
-            environment=dict(environment or {}),
-            secrets=container_secrets(secrets or {}, environment=environment or {}),
-            logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER_NAME, log_group=self._log_group
-            ),
+        self._log_group, self._task_definition = self._define_worker(
+            container, log, task_definition
         )
-        # Before the target is bound: only an execution role that exists by then may be passed.
+        self._container = _default_container(self._task_definition)
+        # Before the target is bound: only a role that exists by then may be passed.
+        self._task_definition.obtain_execution_role()
         for statement in agent_pull_statements(self, guardduty_agent_pull):
             self._task_definition.add_to_execution_role_policy(statement)
+        longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
+        self._container.add_environment(MAX_RUNTIME_SECONDS, str(longest_run.to_seconds()))
+        run_schedule = RunSchedule(schedule)
+        run_schedule.warn_of_overlap(self, max_runtime=longest_run)
         network = TaskNetwork.of(
             self,
             cluster.vpc,
@@ -132,9 +248,12 @@ class ScheduledSnapshotTask(Construct):
         )
         self._scheduled_task = ecs_patterns.ScheduledFargateTask(
             self,
+            # These two ids, this and the task definition's, keep a bare pattern's logical ids.
             "Default",
             cluster=cluster,
             schedule=run_schedule.for_pattern(),
+            enabled=enabled,
+            rule_name=rule_name,
             scheduled_fargate_task_definition_options=(
                 ecs_patterns.ScheduledFargateTaskDefinitionOptions(
                     task_definition=self._task_definition
@@ -142,27 +261,40 @@ class ScheduledSnapshotTask(Construct):
             ),
             subnet_selection=network.selection,
             security_groups=list(security_groups) if security_groups else None,
+            platform_version=platform_version,
+            propagate_tags=propagate_tags,
+            tags=[targets.Tag(key=key, value=value) for key, value in (task_tags or {}).items()]
+            or None,
         )
-        # The pattern gives an address to subnets selected by type only.
-        if network.assign_public_ip:
-            _rule_resource(self._scheduled_task.event_rule).add_property_override(
-                f"{_NETWORK}.AssignPublicIp", "ENABLED"
-            )
         self._connections = ec2.Connections(
             security_groups=self._scheduled_task.task.security_groups
+        )
+        self._dead_letter_queue = dead_letter_queue or define_dead_letter_queue(self)
+        EventDelivery(
+            max_event_age=max_event_age or default_event_age(run_schedule.shortest_gap),
+            retry_attempts=retry_attempts,
+            dead_letter_queue=self._dead_letter_queue,
+        ).bind(self.event_rule)
+        tell_the_scheduled_time(self.event_rule, container_name=self.container_name)
+        self._set_ecs_parameters(
+            assign_public_ip=network.assign_public_ip,
+            enable_ecs_managed_tags=enable_ecs_managed_tags,
+            enable_execute_command=enable_execute_command,
         )
         self._launch = TaskLaunch(
             region=Stack.of(self).region,
             cluster_arn=cluster.cluster_arn,
             task_definition_arn=self._task_definition.task_definition_arn,
-            container_name=CONTAINER_NAME,
+            container_name=self.container_name,
             subnet_ids=network.subnet_ids,
             security_group_ids=[
                 group.security_group_id for group in self._connections.security_groups
             ],
             assign_public_ip=network.assign_public_ip,
         )
-        TaskOutputs(self, "Outputs", values=self._output_values())
+        self.node.add_validation(PassRoleCheck(self._task_definition))
+        if outputs:
+            TaskOutputs(self, "Outputs", values=self._output_values(), export_prefix=export_prefix)
 
     @property
     def cluster(self) -> ecs.ICluster:
@@ -173,6 +305,16 @@ class ScheduledSnapshotTask(Construct):
     def connections(self) -> ec2.Connections:
         """The network connections of the task."""
         return self._connections
+
+    @property
+    def container_name(self) -> str:
+        """Name of the worker's container; sidecars come and go, so select it by name."""
+        return self._container.container_name
+
+    @property
+    def dead_letter_queue(self) -> sqs.IQueue:
+        """Where the events go whose run could not be started."""
+        return self._dead_letter_queue
 
     @property
     def event_rule(self) -> events.Rule:
@@ -206,24 +348,139 @@ class ScheduledSnapshotTask(Construct):
         """The task definition, with its roles and containers."""
         return self._task_definition
 
+    def grant_run(self, grantee: iam.IGrantable) -> None:
+        """Let somebody run the task, watch it, stop it and read its log.
+
+        Args:
+            grantee: Who; it is also what a person needs who operates the task.
+        """
+        for statement in operator_statements(
+            cluster=self.cluster, task_definition=self._task_definition, log_group=self._log_group
+        ):
+            grantee.grant_principal.add_to_principal_policy(statement)
+
+    def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many events lie in the dead-letter queue.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
+            period=period, statistic="Maximum"
+        )
+
+    def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many runs the schedule failed to start; there is no data without one.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return self._rule_metric("FailedInvocations", period)
+
+    def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many runs the schedule asked ECS to start.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return self._rule_metric("Invocations", period)
+
+    def on_failure(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None
+    ) -> events.Rule:
+        """Define a rule that matches a run that failed or could not start.
+
+        Args:
+            construct_id: Id of the rule below this construct.
+            target: Where the event goes. Default: - nowhere; add targets to the rule.
+        """
+        return events.Rule(
+            self,
+            construct_id,
+            description=f"A run of {self.node.path} failed or could not start",
+            event_pattern=failure_pattern(
+                cluster=self.cluster,
+                task_definition=self._task_definition,
+                container_name=self.container_name,
+            ),
+            targets=[target] if target is not None else None,
+        )
+
+    def _define_worker(
+        self,
+        container: WorkerContainer,
+        log: WorkerLog,
+        brought: ecs.FargateTaskDefinition | None,
+    ) -> tuple[logs.ILogGroup, ecs.FargateTaskDefinition]:
+        if brought is not None:
+            container.refuse_beside_task_definition()
+            return log.of_task_definition(), brought
+        log_group = log.define(self)
+        return log_group, container.define(self, logging=log.driver(log_group))
+
+    def _set_ecs_parameters(
+        self,
+        *,
+        assign_public_ip: bool,
+        enable_ecs_managed_tags: bool,
+        enable_execute_command: bool,
+    ) -> None:
+        # What EventBridge takes and the pattern has no prop for.
+        rule = rule_resource(self.event_rule)
+        if assign_public_ip:
+            rule.add_property_override(_PUBLIC_IP, "ENABLED")
+        if enable_ecs_managed_tags:
+            rule.add_property_override(f"{_ECS_PARAMETERS}.EnableECSManagedTags", value=True)
+        if enable_execute_command:
+            rule.add_property_override(f"{_ECS_PARAMETERS}.EnableExecuteCommand", value=True)
+            self._task_definition.add_to_task_role_policy(execute_command_statement())
+
+    def _rule_metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name=name,
+            dimensions_map={"RuleName": self.event_rule.rule_name},
+            statistic="Sum",
+            period=period,
+        )
+
     def _output_values(self) -> dict[str, str]:
         return {
             "TaskDefinitionArn": self._task_definition.task_definition_arn,
             "TaskDefinitionFamily": self._task_definition.family,
-            "ContainerName": CONTAINER_NAME,
+            "ContainerName": self.container_name,
             "ClusterArn": self.cluster.cluster_arn,
             "RuleName": self.event_rule.rule_name,
+            "DeadLetterQueueUrl": self._dead_letter_queue.queue_url,
             "LogGroupName": self._log_group.log_group_name,
             "LogTailCommand": self.log_tail_command,
             "RunTaskCommand": self.run_task_command,
         }
 
 
-def _rule_resource(rule: events.Rule) -> events.CfnRule:
-    resource = rule.node.default_child
-    if not isinstance(resource, events.CfnRule):
-        raise TypeError(f"{rule.node.path} has no AWS::Events::Rule of its own")
-    return resource
+def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
+    if version in _OLD_PLATFORMS:
+        raise ValueError(
+            f"platform_version is {version.name}, allowed is 1.4.0 and later: GuardDuty's sidecar "
+            "and JSON fields of secrets need it"
+        )
+
+
+def _check_environment(environment: Mapping[str, str]) -> None:
+    if MAX_RUNTIME_SECONDS in environment:
+        raise ValueError(f"environment sets {MAX_RUNTIME_SECONDS}; set max_runtime instead")
+    if SCHEDULED_AT in environment:
+        raise ValueError(
+            f"environment sets {SCHEDULED_AT}, which each run gets from the schedule's event; "
+            "leave it out"
+        )
+
+
+def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
+    container = task_definition.default_container
+    if container is None:
+        raise ValueError("task_definition has no container; add the worker's before you pass it")
+    return container
 
 
 publication.publish()

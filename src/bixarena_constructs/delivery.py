@@ -1,0 +1,174 @@
+"""How the schedule's event reaches the task: retries, dead letters, and the scheduled time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from constructs import Construct
+
+__all__ = [
+    "SCHEDULED_AT",
+    "EventDelivery",
+    "default_event_age",
+    "define_dead_letter_queue",
+    "rule_resource",
+    "tell_the_scheduled_time",
+]
+
+SCHEDULED_AT: Final = "SCHEDULED_AT"
+"""Environment variable that tells the container which scheduled time it runs for."""
+
+_TARGET: Final = "Targets.0"
+# EventBridge's limits of a target's retry policy.
+_EVENT_AGE_SECONDS: Final = range(60, 86_400 + 1)
+_RETRY_ATTEMPTS: Final = range(185 + 1)
+_LONGEST_DEFAULT_AGE_SECONDS: Final = 3600
+
+
+def rule_resource(rule: events.Rule) -> events.CfnRule:
+    """Return the CloudFormation resource of a rule that the app defines."""
+    resource = rule.node.default_child
+    if not isinstance(resource, events.CfnRule):
+        raise TypeError(f"{rule.node.path} has no AWS::Events::Rule of its own")
+    return resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDelivery:
+    """How hard EventBridge tries to start a run, and where it leaves an event that it gives up.
+
+    Attributes:
+        max_event_age: How long it tries.
+        retry_attempts: How often it tries again; None for EventBridge's own 185.
+        dead_letter_queue: Where it leaves the event.
+
+    Raises:
+        ValueError: A value lies outside EventBridge's limits.
+    """
+
+    max_event_age: Duration
+    retry_attempts: int | None
+    dead_letter_queue: sqs.IQueue
+
+    def __post_init__(self) -> None:
+        age = self.max_event_age
+        if not age.is_unresolved() and int(age.to_seconds()) not in _EVENT_AGE_SECONDS:
+            raise ValueError(
+                f"max_event_age is {age.to_human_string()}, allowed is 1 minute to 24 hours"
+            )
+        if self.retry_attempts is not None and self.retry_attempts not in _RETRY_ATTEMPTS:
+            raise ValueError(f"retry_attempts is {self.retry_attempts}, allowed is 0 to 185")
+
+    def bind(self, rule: events.Rule) -> None:
+        """Set it on the one target of a rule, and let the rule reach the queue.
+
+        Args:
+            rule: The rule.
+        """
+        resource = rule_resource(rule)
+        resource.add_property_override(
+            f"{_TARGET}.DeadLetterConfig.Arn", self.dead_letter_queue.queue_arn
+        )
+        resource.add_property_override(
+            f"{_TARGET}.RetryPolicy.MaximumEventAgeInSeconds", self.max_event_age.to_seconds()
+        )
+        if self.retry_attempts is not None:
+            resource.add_property_override(
+                f"{_TARGET}.RetryPolicy.MaximumRetryAttempts", self.retry_attempts
+            )
+        _let_send(rule, self.dead_letter_queue)
+
+
+def default_event_age(shortest_gap: timedelta | None) -> Duration:
+    """Return how long EventBridge tries to start a run before it gives the event up.
+
+    An hour, or half the time to the next run where that is shorter, so that a late run does not
+    meet the next one; a minute at least, which is EventBridge's own limit.
+
+    Args:
+        shortest_gap: Shortest time between two runs; None if the schedule is a token.
+    """
+    seconds = _LONGEST_DEFAULT_AGE_SECONDS
+    if shortest_gap is not None:
+        seconds = min(seconds, int(shortest_gap.total_seconds()) // 2)
+    return Duration.seconds(max(seconds, _EVENT_AGE_SECONDS.start))
+
+
+def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
+    """Define the queue that keeps the events of runs that could not be started.
+
+    Args:
+        scope: The construct that the queue is defined in, as ``DeadLetterQueue``.
+    """
+    return sqs.Queue(
+        scope,
+        "DeadLetterQueue",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        # As long as SQS keeps anything.
+        retention_period=Duration.days(14),
+        # A dead letter is of no use without the stack that its run belongs to.
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def tell_the_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
+    """Hand the event's scheduled time to a container as its variable `SCHEDULED_AT`.
+
+    The time in the event is that of the schedule, the same for a delivery that comes twice or
+    late; ``<aws.events.event.ingestion-time>`` is not.
+
+    Args:
+        rule: The rule whose one target is given the input.
+        container_name: The container; a sidecar does not hear of it.
+    """
+    overrides = {
+        "containerOverrides": [
+            {
+                "name": container_name,
+                "environment": [{"name": SCHEDULED_AT, "value": events.EventField.time}],
+            }
+        ]
+    }
+    properties = events.RuleTargetInput.from_object(overrides).bind(rule)
+    resource = rule_resource(rule)
+    resource.add_property_deletion_override(f"{_TARGET}.Input")
+    resource.add_property_override(
+        f"{_TARGET}.InputTransformer",
+        {
+            "InputPathsMap": properties.input_paths_map,
+            "InputTemplate": properties.input_template,
+        },
+    )
+
+
+def _let_send(rule: events.Rule, queue: sqs.IQueue) -> None:
+    granted = queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AllowEventsOfTheSchedule",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+        )
+    )
+    if not granted.statement_added:
+        Annotations.of(rule).add_warning_v2(
+            "bixarena-constructs:deadLetterQueuePolicy",
+            "dead_letter_queue is imported and its policy cannot be changed from here; let "
+            "events.amazonaws.com call sqs:SendMessage on it for this rule, or dead letters are "
+            "dropped",
+        )
+
+
+publication.publish()

@@ -1,0 +1,55 @@
+"""Decryption of secrets whose key the CDK cannot write a grant to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import Resource, Stack
+from aws_cdk import aws_iam as iam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
+    from constructs import Construct
+
+__all__ = ["decrypt_statements", "imported_keys"]
+
+
+def imported_keys(secrets: Iterable[secretsmanager.ISecret]) -> list[kms.IKey]:
+    """Return the customer keys of secrets that were imported with theirs.
+
+    The CDK grants the use of a key in the key's own policy, which it can change for a key of the
+    app only: the grant on an imported key is dropped without a word.
+    """
+    keys = (secret.encryption_key for secret in secrets)
+    return [key for key in keys if key is not None and not Resource.is_owned_resource(key)]
+
+
+def decrypt_statements(
+    scope: Construct, keys: Iterable[kms.IKey]
+) -> tuple[iam.PolicyStatement, ...]:
+    """Return the statement that lets an execution role decrypt secrets with these keys.
+
+    Args:
+        scope: A construct in the stack whose region the statement names.
+        keys: Customer keys of the secrets; none gives no statement.
+    """
+    arns = sorted({key.key_arn for key in keys})
+    if not arns:
+        return ()
+    region = Stack.of(scope).region
+    # The two services that the ECS agent takes secrets from; the role decrypts nothing else.
+    services = [f"secretsmanager.{region}.amazonaws.com", f"ssm.{region}.amazonaws.com"]
+    return (
+        iam.PolicyStatement(
+            actions=["kms:Decrypt"],
+            resources=arns,
+            conditions={"StringEquals": {"kms:ViaService": services}},
+        ),
+    )
+
+
+publication.publish()

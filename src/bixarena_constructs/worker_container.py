@@ -1,0 +1,158 @@
+"""The task definition that the construct makes for the worker's container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import aws_ecs as ecs
+
+from bixarena_constructs.container_secrets import container_secrets, visible_secrets
+from bixarena_constructs.encryption import decrypt_statements, imported_keys
+from bixarena_constructs.registry import container_image, is_reference_worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import Duration
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
+    from constructs import Construct
+
+    from bixarena_constructs.container_secrets import SecretSource
+
+__all__ = ["CONTAINER_NAME", "WorkerContainer"]
+
+CONTAINER_NAME: Final = "bixarena-worker"
+"""Name of the worker's container, in the task definition and in every command that selects it."""
+
+_DEFAULT_CPU: Final = 1024
+_DEFAULT_MEMORY_MIB: Final = 2048
+_SCRATCH_VOLUME: Final = "tmp"
+_SCRATCH_PATH: Final = "/tmp"  # noqa: S108 - a volume of the container's own
+_LONGEST_STOP_SECONDS: Final = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerContainer:
+    """What `ScheduledSnapshotTask` was told of the container; None stands for its default."""
+
+    image: str | ecs.ContainerImage | None
+    registry_credentials: secretsmanager.ISecret | None
+    command: Sequence[str] | None
+    environment: Mapping[str, str] | None
+    secrets: Mapping[str, SecretSource] | None
+    secret_keys: Sequence[kms.IKey] | None
+    cpu: int | None
+    memory_limit_mib: int | None
+    cpu_architecture: ecs.CpuArchitecture | None
+    ephemeral_storage_gib: int | None
+    family: str | None
+    task_role: iam.IRole | None
+    execution_role: iam.IRole | None
+    user: str | None
+    readonly_root_filesystem: bool | None
+    stop_timeout: Duration | None
+
+    def refuse_beside_task_definition(self) -> None:
+        """Check that nothing was said of a container that the user's task definition has.
+
+        Raises:
+            ValueError: Something was; it would have no effect.
+        """
+        given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)} would have no effect beside task_definition; set it there"
+            )
+
+    @property
+    def has_readonly_root(self) -> bool:
+        """Whether the container's root will be read-only."""
+        if self.readonly_root_filesystem is not None:
+            return self.readonly_root_filesystem
+        return self.image is not None and is_reference_worker(self.image)
+
+    def define(self, scope: Construct, *, logging: ecs.LogDriver) -> ecs.FargateTaskDefinition:
+        """Define the task definition with its container and all that its roles need for it.
+
+        Args:
+            scope: The construct that it is defined in, under the id that a bare
+                ScheduledFargateTask gives it.
+            logging: Where the container's output goes.
+
+        Raises:
+            ValueError: There is no image, or a prop has a value that would fail when deployed.
+        """
+        if self.image is None:
+            raise ValueError("image is missing; name one, or bring a task_definition")
+        self._check_stop_timeout()
+        task_definition = ecs.FargateTaskDefinition(
+            scope,
+            "ScheduledTaskDef",
+            cpu=self.cpu or _DEFAULT_CPU,
+            memory_limit_mib=self.memory_limit_mib or _DEFAULT_MEMORY_MIB,
+            runtime_platform=self._runtime_platform(),
+            ephemeral_storage_gib=self.ephemeral_storage_gib,
+            family=self.family,
+            task_role=self.task_role,
+            execution_role=self.execution_role,
+        )
+        container = task_definition.add_container(
+            CONTAINER_NAME,
+            image=container_image(scope, self.image, credentials=self.registry_credentials),
+            logging=logging,
+            command=list(self.command) if self.command else None,
+            environment=dict(self.environment or {}),
+            secrets=container_secrets(self.secrets or {}, environment=self.environment or {}),
+            user=self.user,
+            readonly_root_filesystem=self.has_readonly_root or None,
+            stop_timeout=self.stop_timeout,
+        )
+        if self.has_readonly_root:
+            _add_writable_scratch(task_definition, container)
+        for statement in decrypt_statements(scope, self._unreachable_keys()):
+            task_definition.add_to_execution_role_policy(statement)
+        return task_definition
+
+    def _check_stop_timeout(self) -> None:
+        timeout = self.stop_timeout
+        if timeout is None or timeout.is_unresolved():
+            return
+        if float(timeout.to_seconds()) > _LONGEST_STOP_SECONDS:
+            raise ValueError(
+                f"stop_timeout is {timeout.to_human_string()}, allowed on Fargate is up to "
+                f"{_LONGEST_STOP_SECONDS} seconds"
+            )
+
+    def _runtime_platform(self) -> ecs.RuntimePlatform | None:
+        if self.cpu_architecture is None:
+            return None
+        return ecs.RuntimePlatform(
+            cpu_architecture=self.cpu_architecture,
+            operating_system_family=ecs.OperatingSystemFamily.LINUX,
+        )
+
+    def _unreachable_keys(self) -> list[kms.IKey]:
+        secrets = visible_secrets(self.secrets or {})
+        if self.registry_credentials is not None:
+            secrets.append(self.registry_credentials)
+        return [*imported_keys(secrets), *(self.secret_keys or ())]
+
+
+def _add_writable_scratch(
+    task_definition: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition
+) -> None:
+    # Fargate mounts it as root's; that the worker's user may write there is up to the image,
+    # which declares the path as a volume of mode 1777.
+    task_definition.add_volume(name=_SCRATCH_VOLUME)
+    container.add_mount_points(
+        ecs.MountPoint(
+            source_volume=_SCRATCH_VOLUME, container_path=_SCRATCH_PATH, read_only=False
+        )
+    )
+
+
+publication.publish()
