@@ -16,11 +16,12 @@ _EXECUTABLE = Path(__file__).parents[2] / "node_modules" / ".bin" / "cdk"
 _NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def _cdk(aws: LocalAws, work_folder: Path, **variables: str) -> Cdk:
+def _cdk(aws: LocalAws, work_folder: Path, **context: str) -> Cdk:
     return Cdk(
         _APP,
         # Validation has its own test, of the real examples.
-        environment={**aws.environment(), "CDK_VALIDATION": "false", **variables},
+        environment={**aws.environment(), "CDK_VALIDATION": "false"},
+        context=context,
         work_folder=work_folder,
         executable=_EXECUTABLE,
     )
@@ -35,7 +36,7 @@ def test_takes_an_app_from_bootstrap_to_destroy(aws: LocalAws, tmp_path: Path) -
     cdk.bootstrap(account=aws.account, region=aws.region)
     outputs = cdk.deploy()["Scheduled"]
     assert cdk.diff() == ""
-    assert "GREETING" in _cdk(aws, tmp_path / "other", GREETING="good morning").diff()
+    assert "good morning" in _cdk(aws, tmp_path / "other", greeting="good morning").diff()
 
     [task_arn] = aws.fire(outputs["RuleName"], scheduled_at=_NOON)
     task = aws.wait_for_task("existing", task_arn)
@@ -59,8 +60,9 @@ def test_says_what_the_command_line_said_when_it_fails(aws: LocalAws, tmp_path: 
         work_folder=tmp_path / "cdk",
         executable=_EXECUTABLE,
     )
-    with pytest.raises(CdkError, match=r"cdk synth ended with code 1:(.|\n)*no such model"):
-        cdk.synth()
+    for command in (cdk.synth, cdk.diff):
+        with pytest.raises(CdkError, match=r"ended with code 1:(.|\n)*no such model"):
+            command()
 
 
 def test_says_where_it_looked_for_the_command_line(tmp_path: Path) -> None:

