@@ -1,0 +1,19 @@
+"""One local AWS for every test of this folder, with an image that can run what a test says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bixarena_constructs.demo.local_aws import LocalAws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    images = {"ghcr.io/example/worker": ["python", "-c", "print('the image speaks')"]}
+    with LocalAws.start(images=images) as running:
+        yield running
