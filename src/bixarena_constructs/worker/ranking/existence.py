@@ -1,0 +1,59 @@
+"""Which abilities a replicate without a prior has, and towards which infinity the others go.
+
+A resampled board can lack a finite estimate although the board has one: somebody wins or loses
+everything, or meets nobody. Its majority, more than half of the models all of whom beat each other
+directly or by a chain, still has a finite estimate of its own. Of the rest, a model above the
+majority (a chain of wins leads from it to the majority and none back) counts as plus infinity, one
+below as minus infinity, and one that met it in neither way as unknown. Where there is no majority
+everything is unknown. Unknown counts at both ends of an interval: it can only become wider.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bixarena_constructs.worker.ranking.graph import reachable, reaches_all
+
+if TYPE_CHECKING:
+    from bixarena_constructs.worker.ranking.graph import BoolArray
+    from bixarena_constructs.worker.ranking.likelihood import FloatArray, Pairs
+
+__all__ = ["limits"]
+
+
+def limits(pairs: Pairs, *, battles: FloatArray, points: FloatArray) -> FloatArray:
+    """Tell where the abilities of some replicates go when the prior goes to 0.
+
+    Args:
+        pairs: Which models met.
+        battles: Battles of each pair; shape ``(pairs, replicates)``.
+        points: Points of each pair's first model; shape ``(pairs, replicates)``.
+
+    Returns:
+        0 where an ability is finite, plus or minus infinity, or NaN where it is unknown; shape
+        ``(models, replicates)``.
+    """
+    replicates = battles.shape[1]
+    table = np.zeros((replicates, pairs.models, pairs.models), dtype=np.bool_)
+    table[:, pairs.first, pairs.second] = (points > 0).T
+    table[:, pairs.second, pairs.first] = (points < battles).T
+    result = np.zeros((pairs.models, replicates))
+    for replicate in np.flatnonzero(~(reaches_all(table) & reaches_all(table.swapaxes(1, 2)))):
+        result[:, replicate] = _limit(reachable(table[replicate]))
+    return result
+
+
+def _limit(closure: BoolArray) -> FloatArray:
+    models = len(closure)
+    mutual = closure & closure.T
+    core = int(mutual.sum(axis=1).argmax())
+    if 2 * mutual[core].sum() <= models:
+        return np.full(models, np.nan)
+    above, below = closure[:, core], closure[core]
+    limit = np.full(models, np.nan)
+    limit[above] = np.inf
+    limit[below] = -np.inf
+    limit[above & below] = 0
+    return limit

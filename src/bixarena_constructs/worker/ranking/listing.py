@@ -1,0 +1,83 @@
+"""Turn scores and their evidence into the lines of a leaderboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bixarena_constructs.worker.ranking.result import STORED_DECIMALS, RankedModel
+from bixarena_constructs.worker.ranking.summary import (
+    probability_above,
+    probability_best,
+    rank_bounds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bixarena_constructs.worker.ranking.evidence import Evidence
+    from bixarena_constructs.worker.ranking.likelihood import FloatArray
+    from bixarena_constructs.worker.ranking.options import RankingOptions
+    from bixarena_constructs.worker.ranking.votes import IntArray
+
+__all__ = ["list_models"]
+
+
+def list_models(
+    models: Sequence[str], votes: IntArray, evidence: Evidence, *, options: RankingOptions
+) -> tuple[tuple[RankedModel, ...], FloatArray | None]:
+    """List models in rank order.
+
+    Args:
+        models: Keys of the listed models, ascending.
+        votes: Votes of each; shape ``(listed,)``.
+        evidence: Their scores.
+        options: How ranks are given.
+
+    Returns:
+        The lines, and the probabilities that the row's model is above the column's, in the same
+        order; shape ``(listed, listed)``.
+    """
+    ranks = _ranks(evidence, significant=options.significant)
+    # Models are in ascending order and the sort is stable: equals stay in it.
+    order = np.lexsort([-evidence.scores.round(STORED_DECIMALS), ranks])
+    best = rank_lower = rank_upper = above = None
+    if evidence.replicates is not None:
+        best = probability_best(evidence.replicates)
+        rank_lower, rank_upper = rank_bounds(evidence.replicates, options.confidence)
+        above = probability_above(evidence.replicates[order])
+    entries = tuple(
+        RankedModel(
+            model=models[position],
+            score=float(evidence.scores[position]),
+            lower=_number(evidence.lower, position),
+            upper=_number(evidence.upper, position),
+            rank=int(ranks[position]),
+            votes=int(votes[position]),
+            rank_lower=_place(rank_lower, position),
+            rank_upper=_place(rank_upper, position),
+            probability_best=_number(best, position),
+        )
+        for position in order.tolist()
+    )
+    return entries, above
+
+
+def _ranks(evidence: Evidence, *, significant: bool) -> IntArray:
+    """Rank by 1 + the number of models above: by score as stored, or wholly by interval."""
+    if significant and evidence.lower is not None and evidence.upper is not None:
+        above = evidence.lower[:, np.newaxis] > evidence.upper
+    else:
+        scores = evidence.scores.round(STORED_DECIMALS)
+        above = scores[:, np.newaxis] > scores
+    ranks: IntArray = 1 + above.sum(axis=0)
+    return ranks
+
+
+def _number(values: FloatArray | None, position: int) -> float | None:
+    return None if values is None else float(values[position])
+
+
+def _place(values: IntArray | None, position: int) -> int | None:
+    return None if values is None else int(values[position])

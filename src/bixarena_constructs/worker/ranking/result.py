@@ -1,0 +1,150 @@
+"""What a ranking says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.worker.ranking.errors import NotStorableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bixarena_constructs.worker.ranking.likelihood import FloatArray
+    from bixarena_constructs.worker.ranking.options import RankingOptions
+
+__all__ = ["RankedModel", "Ranking", "UnlistedModel", "check_storable"]
+
+STORED_DECIMALS: Final = 6
+"""Decimals of the leaderboard's numeric(10,6) columns; scores that agree in them are equal."""
+_STORED_LIMIT: Final = 10**4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedModel:
+    """One line of a leaderboard.
+
+    Attributes:
+        model: Its key.
+        score: Elo scale (400 points are odds of 10 to 1); listed models have mean 1000.
+        lower: Lower bound of the score's interval. None without intervals; minus infinity where
+            too many rounds, without a prior, have no finite estimate.
+        upper: Upper bound, likewise.
+        rank: Its place, 1 being the best; equal scores share one.
+        votes: Votes it took part in.
+        rank_lower: Best place within the interval of places; None without replicates.
+        rank_upper: Worst place within it.
+        probability_best: Share of the replicates in which it is first.
+    """
+
+    model: str
+    score: float
+    lower: float | None
+    upper: float | None
+    rank: int
+    votes: int
+    rank_lower: int | None
+    rank_upper: int | None
+    probability_best: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlistedModel:
+    """A model that was fitted but has too few votes to be listed.
+
+    Attributes:
+        model: Its key.
+        votes: Votes it took part in, fewer than ``min_evals``.
+    """
+
+    model: str
+    votes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Ranking:
+    """A leaderboard and what one should know about it.
+
+    Attributes:
+        entries: Listed models in rank order.
+        above: Share of the replicates in which the row's entry is above the column's, in the
+            order of ``entries``; shape ``(entries, entries)``. None without replicates.
+        unlisted: Fitted models with fewer than ``min_evals`` votes, by key.
+        groups: Models in groups between which no vote was cast; one group is the normal case.
+            With several, only the prior places them relative to each other.
+        total_votes: Votes between different models.
+        self_battles: Votes in which a model met itself; not counted anywhere else.
+        rounds_without_estimate: Replicates that, without a prior, lack a finite estimate for
+            some listed model.
+        options: How the ranking was made, its seed among it.
+    """
+
+    entries: tuple[RankedModel, ...]
+    above: FloatArray | None
+    unlisted: tuple[UnlistedModel, ...]
+    groups: tuple[tuple[str, ...], ...]
+    total_votes: int
+    self_battles: int
+    rounds_without_estimate: int
+    options: RankingOptions
+
+    def to_dict(self) -> dict[str, object]:
+        """Give everything as JSON knows it; an infinite bound becomes None."""
+        return {
+            "entries": [_entry_to_dict(entry) for entry in self.entries],
+            "above": None if self.above is None else self.above.round(STORED_DECIMALS).tolist(),
+            "unlisted": [{"model": each.model, "votes": each.votes} for each in self.unlisted],
+            "groups": [list(group) for group in self.groups],
+            "total_votes": self.total_votes,
+            "self_battles": self.self_battles,
+            "rounds_without_estimate": self.rounds_without_estimate,
+            "options": {
+                "prior_battles": self.options.prior_battles,
+                "num_bootstrap": self.options.num_bootstrap,
+                "min_evals": self.options.min_evals,
+                "significant": self.options.significant,
+                "seed": self.options.seed,
+                "confidence": self.options.confidence,
+                "interval_method": self.options.interval_method,
+            },
+        }
+
+
+def check_storable(entries: Iterable[RankedModel]) -> None:
+    """Refuse numbers that the leaderboard's numeric(10,6) columns would refuse or distort.
+
+    Raises:
+        NotStorableError: With every score or bound that is not finite or has more than four
+            digits before the point.
+    """
+    faults = [
+        (entry.model, field, value)
+        for entry in entries
+        for field in ("score", "lower", "upper")
+        if (value := getattr(entry, field)) is not None and not _fits(value)
+    ]
+    if faults:
+        raise NotStorableError(faults)
+
+
+def _fits(value: float) -> bool:
+    return math.isfinite(value) and abs(round(value, STORED_DECIMALS)) < _STORED_LIMIT
+
+
+def _entry_to_dict(entry: RankedModel) -> dict[str, object]:
+    return {
+        "model": entry.model,
+        "score": entry.score,
+        "lower": _finite(entry.lower),
+        "upper": _finite(entry.upper),
+        "rank": entry.rank,
+        "votes": entry.votes,
+        "rank_lower": entry.rank_lower,
+        "rank_upper": entry.rank_upper,
+        "probability_best": entry.probability_best,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

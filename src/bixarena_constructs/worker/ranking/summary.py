@@ -1,0 +1,126 @@
+"""What replicates of scores say: intervals, rank intervals and probabilities.
+
+Replicates can hold plus and minus infinity, and NaN for unknown (see `existence`): an unknown
+score counts at the low end of lower bounds and at the high end of upper ones, and as half a chance
+in a comparison.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bixarena_constructs.worker.ranking.likelihood import FloatArray
+
+__all__ = [
+    "percentile_bounds",
+    "probability_above",
+    "probability_best",
+    "rank_bounds",
+]
+
+IntArray: TypeAlias = NDArray[np.int64]
+
+
+def percentile_bounds(scores: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
+    """Take the percentile interval of each model: Efron & Tibshirani (1993), chapter 13.
+
+    Args:
+        scores: Shape ``(models, rounds)``.
+        confidence: Share of the rounds between the bounds.
+
+    Returns:
+        Lower and upper bounds; shape ``(models,)`` each.
+    """
+    tail = (1 - confidence) / 2
+    lower = np.sort(np.where(np.isnan(scores), -np.inf, scores), axis=1)
+    upper = np.sort(np.where(np.isnan(scores), np.inf, scores), axis=1)
+    return _quantile(lower, tail), -_quantile(-upper[:, ::-1], tail)
+
+
+def _quantile(ascending: FloatArray, share: float) -> FloatArray:
+    """Interpolate between order statistics; beside an infinite one, take the smaller."""
+    position = share * (ascending.shape[1] - 1)
+    before = int(position)
+    below, above = ascending[:, before], ascending[:, min(before + 1, ascending.shape[1] - 1)]
+    finite = np.isfinite(below) & np.isfinite(above)
+    rise = np.subtract(above, below, out=np.zeros_like(below), where=finite)
+    quantile: FloatArray = below + (position - before) * rise
+    return quantile
+
+
+def rank_bounds(scores: FloatArray, confidence: float) -> tuple[IntArray, IntArray]:
+    """Take the percentile interval of each model's place.
+
+    Args:
+        scores: Shape ``(models, rounds)``.
+        confidence: Share of the rounds between the bounds.
+
+    Returns:
+        Best and worst places, 1 being the best; shape ``(models,)`` each.
+    """
+    best, worst = _places(scores)
+    tail = (1 - confidence) / 2
+    # Places are whole: the order statistic outside the interpolated quantile, which is the wider.
+    rounds = scores.shape[1]
+    outside = int(tail * (rounds - 1))
+    low = np.partition(best, outside, axis=1)[:, outside]
+    high = np.partition(worst, rounds - 1 - outside, axis=1)[:, rounds - 1 - outside]
+    return low, high
+
+
+def probability_best(scores: FloatArray) -> FloatArray:
+    """Count how often each model is first; shared first places are split.
+
+    Args:
+        scores: Shape ``(models, rounds)``.
+
+    Returns:
+        Shape ``(models,)``; adds up to 1 unless a round knows no score at all.
+    """
+    top = scores == np.fmax.reduce(scores, axis=0)
+    share: FloatArray = (top / np.maximum(top.sum(axis=0), 1)).mean(axis=1)
+    return share
+
+
+def probability_above(scores: FloatArray) -> FloatArray:
+    """Compare models within each round: paired, so what they share cancels.
+
+    Args:
+        scores: Shape ``(models, rounds)``.
+
+    Returns:
+        How often the row's model is above the column's, an equal or unknown comparison counting
+        half; shape ``(models, models)``.
+    """
+    above = np.array([(row > scores).mean(axis=1) for row in scores])
+    paired: FloatArray = (1 + above - above.T) / 2
+    return paired
+
+
+def _places(scores: FloatArray) -> tuple[IntArray, IntArray]:
+    """Rank the models of each round.
+
+    Returns:
+        The best and the worst place each can claim; they differ where scores are equal or
+        unknown. Shape ``(models, rounds)`` each.
+    """
+    models, rounds = scores.shape
+    # NaN sorts last.
+    order = np.argsort(-scores, axis=0, kind="stable")
+    ordered = np.take_along_axis(scores, order, axis=0)
+    starts = np.ones((models + 1, rounds), dtype=np.bool_)
+    starts[1:-1] = ordered[1:] != ordered[:-1]
+    place = np.arange(1, models + 1)[:, np.newaxis]
+    first = np.maximum.accumulate(np.where(starts[:-1], place, 1), axis=0)
+    last = np.minimum.accumulate(np.where(starts[1:], place, models)[::-1], axis=0)[::-1]
+    unknown = np.isnan(ordered)
+    # Each unknown score could be above all others or below them.
+    last = np.where(unknown, models, last + unknown.sum(axis=0))
+    best, worst = np.empty((models, rounds), np.int64), np.empty((models, rounds), np.int64)
+    np.put_along_axis(best, order, np.where(unknown, 1, first), axis=0)
+    np.put_along_axis(worst, order, last, axis=0)
+    return best, worst

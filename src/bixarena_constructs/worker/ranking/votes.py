@@ -1,0 +1,279 @@
+"""Votes, counted: what a ranking is computed from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bixarena_constructs.worker.ranking.errors import BadCellsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+__all__ = ["OUTCOMES", "Cell", "IntArray", "VoteCounts", "VoterCell", "VoterCounts"]
+
+IntArray: TypeAlias = NDArray[np.int64]
+Cell: TypeAlias = tuple[str, str, str, int]
+"""``(model_a, model_b, outcome, votes)``."""
+VoterCell: TypeAlias = tuple[str, str, str, str, int]
+"""``(voter, model_a, model_b, outcome, votes)``."""
+
+OUTCOMES: Final = ("model_a", "model_b", "tie")
+_TIE: Final = OUTCOMES.index("tie")
+_FAULTS_SHOWN: Final = 10
+# Folding makes a handful of temporaries as long as a slice: 2^18 votes keep them at 2 MB each.
+_FOLD_SLICE: Final = 2**18
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class VoterCounts:
+    """The same votes, counted by voter as well.
+
+    Attributes:
+        num_voters: How many voters there are.
+        voter: Voter of each cell, numbered from 0; shape ``(cells,)``.
+        cell: ``outcome * pairs + pair`` of each cell, ascending, where outcome 0 is a win of the
+            pair's first model, 1 of its second, 2 a tie; shape ``(cells,)``.
+        votes: Votes of each cell; shape ``(cells,)``.
+    """
+
+    num_voters: int
+    voter: IntArray
+    cell: IntArray
+    votes: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class VoteCounts:
+    """Votes counted by unordered pair of models, in canonical order.
+
+    The order of the votes and the side a model was shown on leave no trace here, so they cannot
+    influence a ranking. Make one with `from_cells`, `from_arrays` or `from_voter_cells`.
+
+    Attributes:
+        models: Models that met another one, ascending.
+        first: Position in ``models`` of a pair's first model; shape ``(pairs,)``, ascending.
+        second: Position of its second model, larger than ``first``; shape ``(pairs,)``, ascending
+            within equal ``first``.
+        wins_first: Votes for the first model; shape ``(pairs,)``.
+        wins_second: Votes for the second model; shape ``(pairs,)``.
+        ties: Ties; shape ``(pairs,)``.
+        self_battles: Votes in which a model met itself. They say nothing about strength and are
+            counted nowhere else.
+        voters: The same votes by voter, if they are known.
+    """
+
+    models: tuple[str, ...]
+    first: IntArray
+    second: IntArray
+    wins_first: IntArray
+    wins_second: IntArray
+    ties: IntArray
+    self_battles: int = 0
+    voters: VoterCounts | None = None
+
+    @property
+    def battles(self) -> IntArray:
+        """Votes of each pair; shape ``(pairs,)``."""
+        return self.wins_first + self.wins_second + self.ties
+
+    @property
+    def total(self) -> int:
+        """All votes between different models."""
+        return int(self.battles.sum())
+
+    @property
+    def votes_by_model(self) -> IntArray:
+        """Votes each model took part in; shape ``(models,)``."""
+        battles = self.battles
+        votes = np.zeros(len(self.models), dtype=np.int64)
+        np.add.at(votes, self.first, battles)
+        np.add.at(votes, self.second, battles)
+        return votes
+
+    @classmethod
+    def from_cells(cls, cells: Iterable[Cell]) -> Self:
+        """Count votes that come with how often each was cast.
+
+        Args:
+            cells: ``(model_a, model_b, outcome, votes)``, in any order and with repetitions;
+                an outcome is ``model_a``, ``model_b`` or ``tie``.
+
+        Raises:
+            BadCellsError: When a model is not named, an outcome is unknown or a number of votes
+                is negative; it tells the first ten, numbered from 1.
+        """
+        counted = list(cells)
+        _check(counted)
+        models = sorted({model for cell in counted for model in cell[:2]})
+        index = {model: position for position, model in enumerate(models)}
+        return cls.from_arrays(
+            models,
+            model_a=_integers(index[cell[0]] for cell in counted),
+            model_b=_integers(index[cell[1]] for cell in counted),
+            outcome=_integers(OUTCOMES.index(cell[2]) for cell in counted),
+            votes=_integers(cell[3] for cell in counted),
+        )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        models: Sequence[str],
+        *,
+        model_a: NDArray[np.integer],
+        model_b: NDArray[np.integer],
+        outcome: NDArray[np.integer],
+        votes: NDArray[np.integer] | None = None,
+    ) -> Self:
+        """Count votes given as arrays of equal length, a vote or a cell at each position.
+
+        Args:
+            models: Distinct names.
+            model_a: Position in ``models``; shape ``(n,)``.
+            model_b: Position in ``models``; shape ``(n,)``.
+            outcome: Position in `OUTCOMES`; shape ``(n,)``.
+            votes: How often each was cast; shape ``(n,)``. Default: - once.
+
+        Raises:
+            ValueError: When a position lies outside its table, lengths differ, votes are
+                negative or a model is named twice.
+        """
+        columns = {"model_a": model_a, "model_b": model_b, "outcome": outcome}
+        _check_arrays(models, columns, votes)
+        order = sorted(range(len(models)), key=models.__getitem__)
+        place = np.empty(len(models), dtype=np.int64)
+        place[order] = np.arange(len(models))
+        table = _fold(place, model_a=model_a, model_b=model_b, outcome=outcome, votes=votes)
+        return cls._from_table([models[position] for position in order], table)
+
+    @classmethod
+    def from_voter_cells(cls, cells: Iterable[VoterCell]) -> Self:
+        """Count votes by voter as well, for intervals that resample voters.
+
+        Args:
+            cells: ``(voter, model_a, model_b, outcome, votes)``, as in `from_cells`.
+
+        Raises:
+            BadCellsError: As `from_cells` does.
+        """
+        by_voter = list(cells)
+        counts = cls.from_cells(cell[1:] for cell in by_voter)
+        return replace(counts, voters=_count_voters(counts, by_voter))
+
+    @classmethod
+    def _from_table(cls, models: Sequence[str], table: IntArray) -> Self:
+        """Take the pairs that met from a table of shape ``(outcomes, models, models)``."""
+        own = np.arange(len(models))
+        self_battles = int(table[:, own, own].sum())
+        table[:, own, own] = 0
+        battles = table.sum(axis=0)
+        met = np.flatnonzero(battles.any(axis=0) | battles.any(axis=1))
+        table = table[:, met[:, np.newaxis], met]
+        first, second = np.nonzero(table.any(axis=0))
+        wins_first, wins_second, ties = table[:, first, second]
+        return cls(
+            models=tuple(models[position] for position in met.tolist()),
+            first=first,
+            second=second,
+            wins_first=wins_first,
+            wins_second=wins_second,
+            ties=ties,
+            self_battles=self_battles,
+        )
+
+
+def _integers(values: Iterable[int]) -> IntArray:
+    return np.fromiter(values, dtype=np.int64)
+
+
+def _faults(cells: Iterable[Cell]) -> Iterator[str]:
+    for number, (model_a, model_b, outcome, votes) in enumerate(cells, start=1):
+        if not model_a or not model_b:
+            side = "model_b" if model_a else "model_a"
+            yield f"count {number}: {side} is {(model_b if model_a else model_a)!r}, not a name"
+        if outcome not in OUTCOMES:
+            yield f"count {number}: outcome {outcome!r} is not one of {', '.join(OUTCOMES)}"
+        if votes < 0:
+            yield f"count {number}: votes is {votes}, not 0 or more"
+
+
+def _check(cells: Iterable[Cell]) -> None:
+    faults = list(_faults(cells))
+    if faults:
+        raise BadCellsError(faults[:_FAULTS_SHOWN], len(faults))
+
+
+def _check_arrays(
+    models: Sequence[str],
+    columns: Mapping[str, NDArray[np.integer]],
+    votes: NDArray[np.integer] | None,
+) -> None:
+    if len(set(models)) < len(models):
+        raise ValueError("models must be distinct, got a name twice")
+    lengths = {len(column) for column in columns.values()}
+    if votes is not None:
+        lengths.add(len(votes))
+        if votes.min(initial=0) < 0:
+            raise ValueError(f"votes must be 0 or more, got {votes.min()}")
+    if len(lengths) > 1:
+        raise ValueError(f"arrays must be equally long, got lengths {sorted(lengths)}")
+    for name, column in columns.items():
+        limit = len(OUTCOMES) if name == "outcome" else len(models)
+        if column.size and not 0 <= column.min() <= column.max() < limit:
+            raise ValueError(
+                f"{name} must lie from 0 to {limit - 1}, got {column.min()} to {column.max()}"
+            )
+
+
+def _fold(
+    place: IntArray,
+    *,
+    model_a: NDArray[np.integer],
+    model_b: NDArray[np.integer],
+    outcome: NDArray[np.integer],
+    votes: NDArray[np.integer] | None,
+) -> IntArray:
+    """Add up votes in a table of shape ``(outcomes, models, models)`` above its diagonal."""
+    models = len(place)
+    table = np.zeros(len(OUTCOMES) * models**2, dtype=np.int64)
+    for start in range(0, len(model_a), _FOLD_SLICE):
+        part = slice(start, start + _FOLD_SLICE)
+        here, there = place[model_a[part]], place[model_b[part]]
+        won = outcome[part].astype(np.int64)
+        # Seen from the other side, a win of one is a win of the other; a tie stays a tie.
+        won ^= (here > there) & (won != _TIE)
+        cell = (won * models + np.minimum(here, there)) * models + np.maximum(here, there)
+        if votes is None:
+            table += np.bincount(cell, minlength=table.size)
+        else:
+            np.add.at(table, cell, votes[part])
+    return table.reshape(len(OUTCOMES), models, models)
+
+
+def _count_voters(counts: VoteCounts, cells: Sequence[VoterCell]) -> VoterCounts:
+    """Count the same votes once more, by voter, in the order of the cells of `counts`."""
+    pair_of = {
+        (counts.models[first], counts.models[second]): pair
+        for pair, (first, second) in enumerate(zip(counts.first, counts.second, strict=True))
+    }
+    pairs = len(pair_of)
+    voters = {voter: number for number, voter in enumerate(sorted({cell[0] for cell in cells}))}
+    total: Counter[tuple[int, int]] = Counter()
+    for voter, model_a, model_b, outcome, votes in cells:
+        if model_a != model_b:
+            won = OUTCOMES.index(outcome)
+            if model_a > model_b and won != _TIE:
+                won = 1 - won
+            pair = pair_of[min(model_a, model_b), max(model_a, model_b)]
+            total[won * pairs + pair, voters[voter]] += votes
+    ordered = sorted(total)
+    return VoterCounts(
+        num_voters=len(voters),
+        cell=_integers(cell for cell, _ in ordered),
+        voter=_integers(voter for _, voter in ordered),
+        votes=_integers(total[key] for key in ordered),
+    )

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bixarena_constructs.worker.errors import VotesError
+from bixarena_constructs.worker.ranking import BadCellsError, VoteCounts
+
+if TYPE_CHECKING:
+    from random import Random
+
+CELLS = st.lists(
+    st.tuples(
+        st.sampled_from("abcdef"),
+        st.sampled_from("abcdef"),
+        st.sampled_from(["model_a", "model_b", "tie"]),
+        st.integers(0, 5),
+    ),
+    max_size=40,
+)
+
+
+def as_dict(votes: VoteCounts) -> dict[tuple[str, str], tuple[int, int, int]]:
+    return {
+        (votes.models[first], votes.models[second]): (wins, losses, ties)
+        for first, second, wins, losses, ties in zip(
+            votes.first.tolist(),
+            votes.second.tolist(),
+            votes.wins_first.tolist(),
+            votes.wins_second.tolist(),
+            votes.ties.tolist(),
+            strict=True,
+        )
+    }
+
+
+def test_counts_by_pair_in_ascending_order_of_the_models() -> None:
+    votes = VoteCounts.from_cells(
+        [("b", "a", "model_a", 3), ("a", "b", "model_a", 2), ("c", "a", "tie", 4)]
+    )
+    assert votes.models == ("a", "b", "c")
+    assert as_dict(votes) == {("a", "b"): (2, 3, 0), ("a", "c"): (0, 0, 4)}
+    assert votes.votes_by_model.tolist() == [9, 5, 4]
+    assert votes.total == 9
+
+
+def test_counts_self_battles_apart_and_nowhere_else() -> None:
+    votes = VoteCounts.from_cells(
+        [("a", "a", "model_a", 2), ("a", "b", "tie", 1), ("z", "z", "tie", 5)]
+    )
+    assert votes.self_battles == 7
+    assert votes.models == ("a", "b")
+    assert votes.votes_by_model.tolist() == [1, 1]
+
+
+def test_takes_an_empty_list_of_votes() -> None:
+    votes = VoteCounts.from_cells([])
+    assert votes.models == ()
+    assert votes.total == 0
+
+
+def test_refuses_bad_cells_and_tells_each_by_its_number() -> None:
+    with pytest.raises(BadCellsError) as caught:
+        VoteCounts.from_cells(
+            [
+                ("a", "b", "tie", 1),
+                ("a", "b", "bothbad", 1),
+                ("a", "", "tie", 1),
+                ("a", "b", "tie", -1),
+            ]
+        )
+    assert isinstance(caught.value, VotesError)
+    assert caught.value.count == 3
+    assert caught.value.faults == (
+        "count 2: outcome 'bothbad' is not one of model_a, model_b, tie",
+        "count 3: model_b is '', not a name",
+        "count 4: votes is -1, not 0 or more",
+    )
+
+
+def test_tells_ten_bad_cells_and_how_many_more_there_are() -> None:
+    with pytest.raises(BadCellsError, match=r"12 bad vote counts: .*; and 2 more") as caught:
+        VoteCounts.from_cells([("a", "b", "draw", 1)] * 12)
+    assert len(caught.value.faults) == 10
+
+
+@given(cells=CELLS, shuffler=st.randoms())
+def test_forgets_the_order_of_votes_and_the_side_models_were_shown_on(
+    cells: list[tuple[str, str, str, int]], shuffler: Random
+) -> None:
+    swapped = {"model_a": "model_b", "model_b": "model_a", "tie": "tie"}
+    mirrored = [(b, a, swapped[outcome], votes) for a, b, outcome, votes in cells]
+    shuffler.shuffle(mirrored)
+    here, there = VoteCounts.from_cells(cells), VoteCounts.from_cells(mirrored)
+    assert here.models == there.models
+    assert as_dict(here) == as_dict(there)
+    assert here.self_battles == there.self_battles
+
+
+def test_counts_arrays_of_votes_across_slices_like_cells() -> None:
+    rng = np.random.default_rng(1)
+    # More than one slice of 2**18 votes.
+    model_a, model_b = rng.integers(0, 3, size=(2, 300_000))
+    outcome = rng.integers(0, 3, size=300_000)
+    models = ["z", "x", "y"]
+    votes = VoteCounts.from_arrays(models, model_a=model_a, model_b=model_b, outcome=outcome)
+    triples = np.stack([model_a, model_b, outcome])
+    distinct, counts = np.unique(triples, axis=1, return_counts=True)
+    expected = VoteCounts.from_cells(
+        (models[a], models[b], ("model_a", "model_b", "tie")[won], count)
+        for (a, b, won), count in zip(distinct.T.tolist(), counts.tolist(), strict=True)
+    )
+    assert as_dict(votes) == as_dict(expected)
+    assert votes.self_battles == expected.self_battles > 0
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"model_a": [2]}, "model_a must lie from 0 to 1, got 2 to 2"),
+        ({"model_b": [-1]}, "model_b must lie from 0 to 1, got -1 to -1"),
+        ({"outcome": [3]}, "outcome must lie from 0 to 2, got 3 to 3"),
+        ({"outcome": [1, 1]}, "must be equally long"),
+        ({"votes": [1, 1]}, "must be equally long"),
+        ({"votes": [-1]}, "votes must be 0 or more, got -1"),
+    ],
+)
+def test_refuses_arrays_that_do_not_fit_together(
+    arrays: dict[str, list[int]], message: str
+) -> None:
+    columns = {"model_a": [0], "model_b": [1], "outcome": [0], **arrays}
+    with pytest.raises(ValueError, match=message):
+        VoteCounts.from_arrays(
+            ["a", "b"], **{name: np.array(values) for name, values in columns.items()}
+        )
+
+
+def test_refuses_models_that_are_named_twice() -> None:
+    none = np.array([], dtype=np.int64)
+    with pytest.raises(ValueError, match="models must be distinct"):
+        VoteCounts.from_arrays(["a", "a"], model_a=none, model_b=none, outcome=none)
+
+
+def test_counts_voters_cell_by_cell() -> None:
+    votes = VoteCounts.from_voter_cells(
+        [
+            ("mia", "b", "a", "model_a", 2),
+            ("leo", "a", "b", "model_b", 1),
+            ("mia", "a", "b", "tie", 1),
+            ("mia", "a", "a", "tie", 1),
+            ("mia", "a", "b", "model_b", 1),
+        ]
+    )
+    assert as_dict(votes) == {("a", "b"): (0, 4, 1)}
+    voters = votes.voters
+    assert voters is not None
+    assert voters.num_voters == 2
+    # One pair: cell 1 is a win of its second model, cell 2 a tie; leo is voter 0.
+    found = zip(voters.cell.tolist(), voters.voter.tolist(), voters.votes.tolist(), strict=True)
+    assert list(found) == [(1, 0, 1), (1, 1, 3), (2, 1, 1)]
