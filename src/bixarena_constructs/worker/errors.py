@@ -2,18 +2,180 @@
 
 from __future__ import annotations
 
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "BoardsFailedError",
+    "DatabaseError",
+    "DatabaseRefusedError",
+    "DatabaseUnavailableError",
+    "DeadlineError",
+    "InterruptedRunError",
+    "MissingGrantsError",
+    "NoLeaderboardError",
+    "NoSnapshotError",
+    "SettingsError",
+    "StopRun",
+    "VotesError",
+    "WorkerError",
+]
+
 
 class WorkerError(Exception):
-    """A failure that the worker foresaw and can explain."""
+    """A failure that the worker foresaw and can explain.
+
+    Attributes:
+        cause: Whose turn it is to act, as the last log line calls it.
+        exit_code: With what the process ends.
+    """
+
+    cause: str = "internal"
+    exit_code: int = 1
+
+    def fields(self) -> dict[str, object]:
+        """The same as fields of a log line."""
+        return {"cause": self.cause, "exit_code": self.exit_code, "error": str(self)}
 
 
 class SettingsError(WorkerError):
-    """The environment names something that the worker cannot run with."""
+    """The environment names something that the worker cannot run with.
+
+    Attributes:
+        faults: One sentence for each variable that is wrong.
+    """
+
+    cause = "settings"
+    exit_code = 2
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(self.faults))
+
+
+class NoLeaderboardError(SettingsError):
+    """There is no leaderboard to publish.
+
+    Attributes:
+        slug: The one that was asked for, if one was.
+        existing: Those that there are.
+    """
+
+    def __init__(self, slug: str | None, existing: Iterable[str]) -> None:
+        self.slug = slug
+        self.existing = tuple(existing)
+        there = ", ".join(self.existing) or "no row"
+        asked = "unset" if slug is None else repr(slug)
+        super().__init__([f"LEADERBOARD_SLUG is {asked}, api.leaderboard has {there}"])
 
 
 class VotesError(WorkerError):
-    """The votes cannot be ranked as they are."""
+    """The votes cannot be ranked as they are.
+
+    Attributes:
+        models: Keys of the models that are to blame, where some are.
+    """
+
+    cause = "data"
+    exit_code = 3
+    models: tuple[str, ...] = ()
 
 
 class DatabaseError(WorkerError):
-    """PostgreSQL could not be reached, or refused what the worker asked of it."""
+    """PostgreSQL could not be reached, or refused what the worker asked of it.
+
+    Attributes:
+        sqlstate: PostgreSQL's five-letter code, where the server sent one.
+    """
+
+    cause = "database"
+    exit_code = 4
+
+    def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
+        self.sqlstate = sqlstate
+        super().__init__(message)
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """A passing fault: the same attempt may succeed a little later."""
+
+
+class DatabaseRefusedError(DatabaseError):
+    """A lasting fault: the same attempt would fail again."""
+
+
+class MissingGrantsError(DatabaseRefusedError):
+    """The schema or the role's privileges are not what the worker needs.
+
+    Attributes:
+        missing: Everything that is missing, one phrase for each.
+    """
+
+    def __init__(self, role: str, missing: Iterable[str]) -> None:
+        self.missing = tuple(missing)
+        super().__init__(
+            f"role {role!r} misses: {'; '.join(self.missing)}"
+            " (see worker/sql/grants.sql for all that it needs)"
+        )
+
+
+class NoSnapshotError(WorkerError):
+    """No public snapshot has this identifier.
+
+    Attributes:
+        identifier: What was asked for.
+        leaderboard_slug: Where, if only one leaderboard was meant.
+    """
+
+    cause = "settings"
+    exit_code = 2
+
+    def __init__(self, identifier: str, leaderboard_slug: str | None) -> None:
+        self.identifier = identifier
+        self.leaderboard_slug = leaderboard_slug
+        place = "any leaderboard" if leaderboard_slug is None else repr(leaderboard_slug)
+        super().__init__(f"{identifier!r} is not public on {place}, nothing was changed")
+
+
+class StopRun(WorkerError, KeyboardInterrupt):  # noqa: N818 - a request like its base, no fault
+    """The run has to end now, wherever it is.
+
+    A ``KeyboardInterrupt``, so that psycopg cancels the statement that it waits for: without
+    that, the server would go on, with its locks held, after the worker is gone.
+    """
+
+
+class DeadlineError(StopRun):
+    """The run took longer than ``MAX_RUNTIME_SECONDS`` allows."""
+
+    cause = "deadline"
+    exit_code = 5
+
+
+class InterruptedRunError(StopRun):
+    """Somebody ended the run by a signal; ECS does so when it stops a task."""
+
+    cause = "interrupted"
+
+    def __init__(self, signal_number: int) -> None:
+        # What a shell reports for a process that ended by that signal.
+        self.exit_code = 128 + signal_number
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+
+
+class BoardsFailedError(WorkerError):
+    """Some leaderboards failed; the others were published.
+
+    Attributes:
+        failures: Leaderboard slug to what went wrong there.
+    """
+
+    def __init__(self, failures: Mapping[str, WorkerError]) -> None:
+        self.failures = dict(failures)
+        first = next(iter(self.failures.values()))
+        self.cause = first.cause
+        self.exit_code = first.exit_code
+        super().__init__(f"failed for {', '.join(self.failures)}; first: {first}")

@@ -1,0 +1,29 @@
+"""How long a run may still take."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Deadline"]
+
+
+class Deadline:
+    """A point in time that every wait of a run stays below."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """What remains, never below zero."""
+        return max(0.0, self._end - self._clock())
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether nothing remains."""
+        return self.seconds_left == 0

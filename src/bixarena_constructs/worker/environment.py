@@ -1,0 +1,110 @@
+"""Typed values from environment variables, with every fault collected instead of the first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["EnvironmentReader"]
+
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+
+class EnvironmentReader:
+    """Reads variables one by one and remembers what was wrong with them.
+
+    A faulty variable reads as its default, so that the next ones are looked at as well.
+
+    Attributes:
+        faults: One sentence for each faulty variable so far: its name, value and what is allowed.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.faults: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        """Read any text; empty or blank means unset."""
+        return self._environment.get(name, "").strip() or None
+
+    def secret(self, name: str) -> str | None:
+        """Read a text as it is: a password may begin or end with a blank."""
+        return self._environment.get(name) or None
+
+    def choice(self, name: str, default: _D, *, allowed: Sequence[str]) -> str | _D:
+        """Read one of some words."""
+
+        def parse(text: str) -> str:
+            return allowed[allowed.index(text)]
+
+        return self._read(name, default, parse=parse, expected=f"one of {', '.join(allowed)}")
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Read yes or no, in any case of letters."""
+
+        def parse(text: str) -> bool:
+            return _FLAGS[text.lower()]
+
+        return self._read(name, default, parse=parse, expected="true or false")
+
+    def integer(self, name: str, default: _D, *, low: int, high: int) -> int | _D:
+        """Read a whole number from ``low`` to ``high``."""
+
+        def parse(text: str) -> int:
+            return _within(int(text), low, high)
+
+        expected = f"a whole number from {low} to {high}"
+        return self._read(name, default, parse=parse, expected=expected)
+
+    def number(
+        self, name: str, default: float, *, low: float, high: float, or_zero: bool = False
+    ) -> float:
+        """Read a number from ``low`` to ``high``, or 0 where that has a meaning of its own."""
+
+        def parse(text: str) -> float:
+            value = float(text)
+            return value if or_zero and value == 0 else _within(value, low, high)
+
+        expected = f"{'0 or ' if or_zero else ''}a number from {low:g} to {high:g}"
+        return self._read(name, default, parse=parse, expected=expected)
+
+    def moment(self, name: str) -> datetime | None:
+        """Read a time with its offset, and turn it to UTC."""
+
+        def parse(text: str) -> datetime:
+            moment = datetime.fromisoformat(text)
+            if moment.tzinfo is None:
+                raise ValueError("no offset")
+            return moment.astimezone(UTC)
+
+        expected = "a time with its offset, such as 2026-03-06T10:00:00Z"
+        return self._read(name, None, parse=parse, expected=expected)
+
+    def reject(self, name: str, value: str, expected: str) -> None:
+        """Note a fault; ``value`` must be fit for a log."""
+        self.faults.append(f"{name} is {value}, expected {expected}")
+
+    def _read(
+        self, name: str, default: _D, *, parse: Callable[[str], _T], expected: str
+    ) -> _T | _D:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except (ValueError, KeyError, OverflowError):
+            self.reject(name, repr(text), expected)
+            return default
+
+
+def _within(value: _T, low: _T, high: _T) -> _T:
+    # Written so that NaN is refused too.
+    if not low <= value <= high:  # type: ignore[operator]  # int or float
+        raise ValueError("out of range")
+    return value

@@ -1,0 +1,239 @@
+"""One run: count the votes, rank each leaderboard, publish a snapshot of each."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from bixarena_constructs.worker import preflight
+from bixarena_constructs.worker.database import Database
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import (
+    BoardsFailedError,
+    DatabaseRefusedError,
+    NoLeaderboardError,
+    VotesError,
+    WorkerError,
+)
+from bixarena_constructs.worker.ranking import RankingOptions, TooFewModelsError, rank
+from bixarena_constructs.worker.records import Retention, Snapshot, entries_of
+from bixarena_constructs.worker.report import (
+    RunReport,
+    board_fields,
+    change_fields,
+    ranking_fields,
+)
+from bixarena_constructs.worker.retries import retried
+from bixarena_constructs.worker.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import FilteringBoundLogger
+
+    from bixarena_constructs.worker.ranking import VoteCounts
+    from bixarena_constructs.worker.records import Board, Entry, Votes
+    from bixarena_constructs.worker.settings import Settings
+
+__all__ = ["run"]
+
+_T = TypeVar("_T")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run(
+    settings: Settings,
+    *,
+    log: FilteringBoundLogger,
+    deadline: Deadline | None = None,
+    now: Callable[[], datetime] = _utc_now,
+) -> RunReport:
+    """Publish a snapshot of each leaderboard that has enough votes.
+
+    The last event is ``run_finished`` or ``run_failed``, whatever happens.
+
+    Args:
+        settings: What to do, and where.
+        log: Told each step.
+        deadline: No wait goes beyond it. Default: - from the settings.
+        now: The time of a run without ``scheduled_at``.
+
+    Raises:
+        BoardsFailedError: Some leaderboards failed, the others were published.
+        WorkerError: The run ended early; see its subclasses.
+    """
+    started = perf_counter()
+    moment = (settings.scheduled_at or now()).astimezone(UTC)
+    report = RunReport(identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"))
+    log.info("run_started", snapshot=report.identifier, dry_run=settings.dry_run)
+    deadline = deadline or Deadline(settings.max_runtime_seconds)
+    try:
+        _Run(settings, report=report, deadline=deadline, log=log).do()
+    except Exception as error:
+        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
+        log.error("run_failed", seconds=_since(started), **report.fields(), **known.fields())
+        raise
+    log.info(
+        "run_finished",
+        outcome=report.outcome,
+        exit_code=0,
+        seconds=_since(started),
+        **report.fields(),
+    )
+    return report
+
+
+class _Run:
+    """The steps of one run, and what they share."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        report: RunReport,
+        deadline: Deadline,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._settings = settings
+        self._report = report
+        self._deadline = deadline
+        self._log = log
+        reader = Database(settings.database, deadline, host=settings.database.read_host)
+        # A dry run asks nothing of the primary where there is a replica.
+        primary = reader if settings.dry_run else Database(settings.database, deadline)
+        self._store = Store(primary, reader)
+
+    def do(self) -> None:
+        self._retried("check_grants", lambda: self._store.check(self._needs()))
+        boards = self._boards()
+        if boards:
+            votes = self._votes(boards)
+            for board in boards:
+                self._do_board(board, votes)
+        if self._report.failed:
+            raise BoardsFailedError(self._report.failed)
+
+    def _needs(self) -> tuple[preflight.Need, ...]:
+        if self._settings.dry_run:
+            return preflight.READING
+        retention = self._retention()
+        if retention is None:
+            return preflight.READING + preflight.PUBLISHING
+        old = preflight.DELETING if retention.delete else preflight.HIDING
+        return preflight.READING + preflight.PUBLISHING + old
+
+    def _retention(self) -> Retention | None:
+        keep = self._settings.keep_snapshots
+        if keep is None:
+            return None
+        return Retention(keep=keep, delete=self._settings.old_snapshots == "delete")
+
+    def _boards(self) -> tuple[Board, ...]:
+        """List the leaderboards that this run has yet to do."""
+        identifier, slug = self._report.identifier, self._settings.leaderboard_slug
+        found = self._retried("list_boards", lambda: self._store.boards(identifier))
+        wanted = tuple(board for board in found if slug in (None, board.slug))
+        if not wanted:
+            raise NoLeaderboardError(slug, [board.slug for board in found])
+        if self._settings.dry_run:
+            return wanted
+        for board in wanted:
+            if board.existing is not None:
+                self._report.already_published.append(board.slug)
+                self._log.info(
+                    "board_already_published", leaderboard=board.slug, visibility=board.existing
+                )
+        return tuple(board for board in wanted if board.existing is None)
+
+    def _votes(self, boards: tuple[Board, ...]) -> Votes:
+        started = perf_counter()
+        slugs = [board.slug for board in boards]
+        votes = self._retried("count_votes", lambda: self._store.votes(slugs))
+        self._log.info(
+            "votes_counted",
+            models=len(votes.slug_by_model),
+            votes={slug: counts.total for slug, counts in votes.by_leaderboard.items()},
+            seconds=_since(started),
+        )
+        return votes
+
+    def _do_board(self, board: Board, votes: Votes) -> None:
+        """Rank and publish a leaderboard; its own faults do not keep the next from its turn."""
+        log = self._log.bind(leaderboard=board.slug)
+        counts = votes.of(board)
+        try:
+            reason = self._too_small(counts)
+            if reason is None:
+                self._publish(board, self._rank(counts, votes, log), votes=votes, log=log)
+        except TooFewModelsError as error:
+            reason = votes.in_slugs(str(error))
+        except (VotesError, DatabaseRefusedError) as error:
+            self._report.failed[board.slug] = error
+            log.error("board_failed", cause=error.cause, error=votes.in_slugs(str(error)))
+            return
+        if reason is not None:
+            self._report.skipped.append(board.slug)
+            log.info("board_skipped", reason=reason, votes=counts.total, models=len(counts.models))
+
+    def _too_small(self, counts: VoteCounts) -> str | None:
+        battles, models = self._settings.min_total_battles, self._settings.min_total_models
+        if counts.total < battles:
+            return f"fewer votes than MIN_TOTAL_BATTLES={battles}"
+        if len(counts.models) < models:
+            return f"fewer models than MIN_TOTAL_MODELS={models}"
+        return None
+
+    def _rank(
+        self, counts: VoteCounts, votes: Votes, log: FilteringBoundLogger
+    ) -> tuple[Entry, ...]:
+        started = perf_counter()
+        settings = self._settings
+        options = RankingOptions(
+            prior_battles=settings.prior_battles,
+            num_bootstrap=settings.num_bootstrap,
+            min_evals=settings.min_evals,
+            significant=settings.significant,
+            seed=settings.seed,
+        )
+        ranking = rank(counts, options)
+        log.info("board_ranked", seconds=_since(started), **ranking_fields(ranking, votes))
+        return entries_of(ranking)
+
+    def _publish(
+        self,
+        board: Board,
+        entries: tuple[Entry, ...],
+        *,
+        votes: Votes,
+        log: FilteringBoundLogger,
+    ) -> None:
+        if self._settings.dry_run:
+            self._report.computed.append(board.slug)
+            log.info("board_computed", entries=board_fields(entries, votes))
+            return
+        started = perf_counter()
+        snapshot = Snapshot(
+            id=uuid4(), board=board, identifier=self._report.identifier, entries=entries
+        )
+        done = self._retried("publish", lambda: self._store.publish(snapshot, self._retention()))
+        self._report.boards(done.status).append(board.slug)
+        event = f"board_{done.status}"
+        log.info(
+            event,
+            newest_before=done.newest_public,
+            snapshots_retired=done.retired,
+            seconds=_since(started),
+            **change_fields(done, snapshot, votes),
+        )
+
+    def _retried(self, what: str, step: Callable[[], _T]) -> _T:
+        return retried(step, deadline=self._deadline, log=self._log, what=what)
+
+
+def _since(started: float) -> float:
+    return round(perf_counter() - started, 3)

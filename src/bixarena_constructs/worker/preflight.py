@@ -1,0 +1,100 @@
+"""What the worker needs from the database, asked for before the work instead of in its midst."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from bixarena_constructs.worker.errors import MissingGrantsError
+from bixarena_constructs.worker.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import psycopg
+
+__all__ = ["DELETING", "HIDING", "PUBLISHING", "READING", "Need", "check"]
+
+Need: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""Table of schema ``api``, privilege, columns; without columns, on the table as a whole."""
+
+READING: tuple[Need, ...] = (
+    ("model", "SELECT", ("id", "slug")),
+    (
+        "battle",
+        "SELECT",
+        (
+            "id",
+            "model1_id",
+            "model2_id",
+            "effective_validation_id",
+            "effective_categorization_id",
+        ),
+    ),
+    ("battle_evaluation", "SELECT", ("battle_id", "outcome")),
+    ("battle_validation", "SELECT", ("id", "is_biomedical")),
+    ("battle_categorization", "SELECT", ("id", "status")),
+    ("battle_categorization_category", "SELECT", ("categorization_id", "category")),
+    ("leaderboard", "SELECT", ("id", "slug")),
+    (
+        "leaderboard_snapshot",
+        "SELECT",
+        ("id", "leaderboard_id", "snapshot_identifier", "visibility", "created_at"),
+    ),
+    ("leaderboard_entry", "SELECT", ("model_id", "snapshot_id", "rank")),
+)
+PUBLISHING: tuple[Need, ...] = (
+    (
+        "leaderboard_snapshot",
+        "INSERT",
+        (
+            "id",
+            "leaderboard_id",
+            "snapshot_identifier",
+            "visibility",
+            "created_at",
+            "updated_at",
+        ),
+    ),
+    (
+        "leaderboard_entry",
+        "INSERT",
+        (
+            "leaderboard_id",
+            "model_id",
+            "snapshot_id",
+            "bt_score",
+            "vote_count",
+            "rank",
+            "bootstrap_q025",
+            "bootstrap_q975",
+        ),
+    ),
+)
+HIDING: tuple[Need, ...] = (("leaderboard_snapshot", "UPDATE", ("visibility", "updated_at")),)
+DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
+
+
+def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
+    """Look whether the tables, columns and privileges are there.
+
+    Raises:
+        MissingGrantsError: With all that is missing.
+    """
+    wanted = [
+        (relation, column, privilege)
+        for relation, privilege, columns in needs
+        for column in columns or ("",)
+    ]
+    relations, columns, privileges = (list(words) for words in zip(*wanted, strict=True))
+    rows = connection.execute(
+        query("missing"),
+        {"relations": relations, "fields": columns, "privileges": privileges},
+    ).fetchall()
+    if rows:
+        raise MissingGrantsError(connection.info.user, map(_phrase, rows))
+
+
+def _phrase(row: tuple[str, str, str, str]) -> str:
+    relation, column, privilege, reason = row
+    place = f"api.{relation}.{column}" if column else f"api.{relation}"
+    return f"{privilege} on {place} ({reason})"

@@ -1,0 +1,163 @@
+"""What the store hands out and takes in: frozen rows, so that no driver type leaves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bixarena_constructs.worker.ranking import VoteCounts, check_storable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from bixarena_constructs.worker.ranking import Ranking
+
+__all__ = ["Board", "Entry", "Publication", "Retention", "Snapshot", "Status", "Votes"]
+
+_SIX_DECIMALS = Decimal("0.000001")
+_NO_VOTES = VoteCounts.from_cells(())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A leaderboard.
+
+    Attributes:
+        id: Its key.
+        slug: ``overall`` or the category that it is about.
+        existing: Visibility of its snapshot of this run's time, if it has one.
+    """
+
+    id: UUID
+    slug: str
+    existing: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Votes:
+    """All that the boards of a run are computed from, from one state of the database.
+
+    Attributes:
+        slug_by_model: Model key to its slug.
+        by_leaderboard: Leaderboard slug to its votes; one without votes may be absent.
+    """
+
+    slug_by_model: Mapping[str, str]
+    by_leaderboard: Mapping[str, VoteCounts]
+
+    def of(self, board: Board) -> VoteCounts:
+        """The votes of a leaderboard."""
+        return self.by_leaderboard.get(board.slug, _NO_VOTES)
+
+    def slug(self, model: str) -> str:
+        """The name that people know a model by; its key, if the model is newer than the votes."""
+        return self.slug_by_model.get(model, model)
+
+    def in_slugs(self, text: str) -> str:
+        """A text with the models' slugs in place of their keys."""
+        for key, slug in self.slug_by_model.items():
+            text = text.replace(key, slug)
+        return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of a snapshot, as its columns hold it; score and bounds on the Elo scale."""
+
+    model: str
+    score: Decimal
+    lower: Decimal
+    upper: Decimal
+    votes: int
+    rank: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A leaderboard as of one time.
+
+    Attributes:
+        id: Its key, chosen by the worker: so a second attempt knows its own first one.
+        board: The leaderboard.
+        identifier: Its time, ``snapshot_YYYY-MM-DD_HH-MM-SS`` in UTC.
+        entries: Its lines, in rank order.
+    """
+
+    id: UUID
+    board: Board
+    identifier: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """Model key to rank, in rank order."""
+        return {entry.model: entry.rank for entry in self.entries}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """How many public snapshots a leaderboard keeps.
+
+    Attributes:
+        keep: The newest so many.
+        delete: Whether the older ones are deleted instead of made private.
+    """
+
+    keep: int
+    delete: bool
+
+
+class Status(StrEnum):
+    """What became of a snapshot."""
+
+    PUBLISHED = "published"
+    STORED_PRIVATE = "stored_private"
+    ALREADY_PUBLISHED = "already_published"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """The outcome of an attempt to publish.
+
+    Attributes:
+        status: What became of the snapshot.
+        newest_public: Identifier of the newest snapshot that was public before, if any was.
+        former_ranks: Model key to rank on the board that was public before; None where this
+            attempt only found what another one had written.
+        retired: How many older snapshots were made private or deleted.
+    """
+
+    status: Status
+    newest_public: str | None = None
+    former_ranks: Mapping[str, int] | None = None
+    retired: int = 0
+
+
+def entries_of(ranking: Ranking) -> tuple[Entry, ...]:
+    """Turn a ranking into lines that the columns can hold.
+
+    Raises:
+        NotStorableError: A score or bound is not finite or too large for ``numeric(10,6)``:
+            PostgreSQL would take a NaN without a word.
+    """
+    check_storable(ranking.entries)
+    return tuple(
+        Entry(
+            model=entry.model,
+            score=_decimal(entry.score),
+            lower=_decimal(entry.lower),
+            upper=_decimal(entry.upper),
+            votes=entry.votes,
+            rank=entry.rank,
+        )
+        for entry in ranking.entries
+    )
+
+
+def _decimal(value: float | None) -> Decimal:
+    if value is None:
+        raise TypeError("an entry without an interval cannot be stored, set NUM_BOOTSTRAP above 0")
+    return Decimal(value).quantize(_SIX_DECIMALS)

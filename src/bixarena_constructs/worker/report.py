@@ -1,0 +1,114 @@
+"""What a run did, for its caller and as fields of its log lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bixarena_constructs.worker.records import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bixarena_constructs.worker.errors import WorkerError
+    from bixarena_constructs.worker.ranking import Ranking
+    from bixarena_constructs.worker.records import Entry, Publication, Snapshot, Votes
+
+__all__ = ["RunReport", "board_fields", "change_fields", "ranking_fields"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """What became of each leaderboard, by slug.
+
+    Attributes:
+        identifier: Of the run's snapshots.
+        published: Public now.
+        stored_private: Stored, but older than the snapshot that is public.
+        already_published: Had a snapshot of this time before; it was left as it was.
+        computed: Ranked by a dry run.
+        skipped: Below a threshold.
+        failed: What went wrong.
+    """
+
+    identifier: str
+    published: list[str] = field(default_factory=list)
+    stored_private: list[str] = field(default_factory=list)
+    already_published: list[str] = field(default_factory=list)
+    computed: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, WorkerError] = field(default_factory=dict)
+
+    def boards(self, status: Status) -> list[str]:
+        """The leaderboards whose snapshot had this fate."""
+        return {
+            Status.PUBLISHED: self.published,
+            Status.STORED_PRIVATE: self.stored_private,
+            Status.ALREADY_PUBLISHED: self.already_published,
+        }[status]
+
+    @property
+    def outcome(self) -> str:
+        """The run in a word: the first of these that happened to any leaderboard."""
+        for outcome in ("published", "stored_private", "already_published", "computed"):
+            if getattr(self, outcome):
+                return outcome
+        return "below_thresholds"
+
+    def fields(self) -> dict[str, object]:
+        """The same as fields of a log line."""
+        return {
+            "snapshot": self.identifier,
+            "snapshots_published": len(self.published),
+            "snapshots_stored_private": len(self.stored_private),
+            "boards_already_published": len(self.already_published),
+            "boards_skipped": len(self.skipped),
+            "boards_failed": list(self.failed),
+        }
+
+
+def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
+    """What one should know of a ranking beside its lines."""
+    return {
+        "votes": ranking.total_votes,
+        "models": len(ranking.entries),
+        "unlisted": [votes.slug(each.model) for each in ranking.unlisted],
+        "self_battles": ranking.self_battles,
+        # Between groups nobody voted: only the prior says how far they are apart.
+        "separate_groups": [
+            [votes.slug(model) for model in group]
+            for group in (ranking.groups if len(ranking.groups) > 1 else ())
+        ],
+    }
+
+
+def board_fields(entries: Iterable[Entry], votes: Votes) -> list[dict[str, object]]:
+    """The lines of a board, for a run that writes none."""
+    return [
+        {
+            "rank": entry.rank,
+            "model": votes.slug(entry.model),
+            "score": float(entry.score),
+            "lower": float(entry.lower),
+            "upper": float(entry.upper),
+            "votes": entry.votes,
+        }
+        for entry in entries
+    ]
+
+
+def change_fields(done: Publication, snapshot: Snapshot, votes: Votes) -> dict[str, object]:
+    """Who moved, who is new and who is gone since the board that was public before."""
+    former = done.former_ranks
+    if former is None:
+        return {}
+    current = snapshot.ranks
+    return {
+        "moved": [
+            {"model": votes.slug(model), "from": former[model], "to": place}
+            for model, place in current.items()
+            if former.get(model, place) != place
+        ],
+        "new": [votes.slug(model) for model in current if model not in former],
+        "gone": [votes.slug(model) for model in former if model not in current],
+    }

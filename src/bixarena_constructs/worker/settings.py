@@ -1,0 +1,178 @@
+"""What the worker is told by its environment, as one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from bixarena_constructs.worker.environment import EnvironmentReader
+from bixarena_constructs.worker.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = ["DatabaseSettings", "Settings"]
+
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# What the worker takes from a POSTGRES_URL, by the variable that overrides it.
+_PART_OF_URL = {
+    "POSTGRES_HOST": "host",
+    "POSTGRES_PORT": "port",
+    "POSTGRES_DB": "dbname",
+    "POSTGRES_USER": "user",
+    "POSTGRES_PASSWORD": "password",
+    "POSTGRES_SSLMODE": "sslmode",
+    "POSTGRES_SSLROOTCERT": "sslrootcert",
+}
+_MASK = "***"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """Where the database is, and who asks; the password is kept out of the ``repr``.
+
+    Attributes:
+        host: Host of the primary.
+        port: TCP port of the primary and of the replica.
+        dbname: Name of the database.
+        user: Role to connect as.
+        password: Its password.
+        read_host: Host of a replica to read the votes from. Default: ``host``.
+        sslmode: As libpq understands it. Default: libpq's own, ``prefer``.
+        sslrootcert: File with the certificates that sign the server's, or ``system``.
+    """
+
+    host: str
+    port: int = 5432
+    dbname: str
+    user: str
+    password: str = field(repr=False)
+    read_host: str | None = None
+    sslmode: str | None = None
+    sslrootcert: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that one run depends on besides the votes.
+
+    Attributes:
+        database: Where the votes are and the snapshots go.
+        leaderboard_slug: The only leaderboard to publish. Default: all.
+        num_bootstrap: Bootstrap replicates behind the intervals.
+        min_evals: Votes that a model needs to be listed.
+        significant: Rank by intervals that do not overlap instead of by score.
+        min_total_battles: Votes below which a leaderboard is skipped.
+        min_total_models: Models below which a leaderboard is skipped.
+        prior_battles: Virtual battles of each model against an average opponent.
+        seed: Of the bootstrap; the same votes and seed give the same rows.
+        scheduled_at: The time that this run is for, in UTC, floored to the minute.
+            Default: when it starts.
+        dry_run: Compute and log, write nothing.
+        max_runtime_seconds: When the run gives up.
+        keep_snapshots: Public snapshots to keep of each leaderboard. Default: all.
+        old_snapshots: What becomes of those beyond: ``private`` or ``delete``.
+        log_format: ``json`` for machines or ``plain`` for a terminal.
+    """
+
+    database: DatabaseSettings
+    leaderboard_slug: str | None = None
+    num_bootstrap: int = 1000
+    min_evals: int = 10
+    significant: bool = False
+    min_total_battles: int = 30
+    min_total_models: int = 4
+    prior_battles: float = 0.5
+    seed: int = 0
+    scheduled_at: datetime | None = None
+    dry_run: bool = False
+    max_runtime_seconds: float = 900
+    keep_snapshots: int | None = None
+    old_snapshots: str = "private"
+    log_format: str = "json"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the variables; an empty one counts as unset, unknown ones are not looked at.
+
+        Raises:
+            SettingsError: With every fault, not only the first.
+        """
+        read = EnvironmentReader(environment)
+        scheduled_at = read.moment("SCHEDULED_AT")
+        settings = cls(
+            database=_database(environment, read),
+            leaderboard_slug=read.text("LEADERBOARD_SLUG"),
+            num_bootstrap=read.integer("NUM_BOOTSTRAP", 1000, low=1, high=5000),
+            min_evals=read.integer("MIN_EVALS", 10, low=0, high=2**31 - 1),
+            significant=read.flag("SIGNIFICANT", default=False),
+            min_total_battles=read.integer("MIN_TOTAL_BATTLES", 30, low=0, high=2**31 - 1),
+            min_total_models=read.integer("MIN_TOTAL_MODELS", 4, low=0, high=2**31 - 1),
+            prior_battles=read.number("PRIOR_BATTLES", 0.5, low=1e-6, high=1000, or_zero=True),
+            seed=read.integer("SEED", 0, low=0, high=2**63 - 1),
+            scheduled_at=scheduled_at and scheduled_at.replace(second=0, microsecond=0),
+            dry_run=read.flag("DRY_RUN", default=False),
+            max_runtime_seconds=read.number("MAX_RUNTIME_SECONDS", 900, low=1, high=86_400),
+            keep_snapshots=read.integer("KEEP_SNAPSHOTS", None, low=1, high=2**31 - 1),
+            old_snapshots=read.choice("OLD_SNAPSHOTS", "private", allowed=("private", "delete")),
+            log_format=read.choice("LOG_FORMAT", "json", allowed=("json", "plain")),
+        )
+        if read.faults:
+            raise SettingsError(read.faults)
+        return settings
+
+
+def _database(environment: Mapping[str, str], read: EnvironmentReader) -> DatabaseSettings:
+    parts = {name: value for name, value in environment.items() if value.strip()}
+    # libpq's own names come last, after ours and the URL.
+    usual = {
+        "POSTGRES_SSLMODE": parts.get("PGSSLMODE", ""),
+        "POSTGRES_SSLROOTCERT": parts.get("PGSSLROOTCERT", ""),
+    }
+    one_by_one = EnvironmentReader({**usual, **_url_parts(read), **parts})
+    database = DatabaseSettings(
+        host=_required(one_by_one, "POSTGRES_HOST"),
+        port=one_by_one.integer("POSTGRES_PORT", 5432, low=1, high=65_535),
+        dbname=_required(one_by_one, "POSTGRES_DB"),
+        user=_required(one_by_one, "POSTGRES_USER"),
+        password=one_by_one.secret("POSTGRES_PASSWORD")
+        or _required(one_by_one, "POSTGRES_PASSWORD"),
+        read_host=one_by_one.text("POSTGRES_READ_HOST"),
+        sslmode=one_by_one.choice("POSTGRES_SSLMODE", None, allowed=_SSL_MODES),
+        sslrootcert=one_by_one.text("POSTGRES_SSLROOTCERT"),
+    )
+    read.faults.extend(one_by_one.faults)
+    return database
+
+
+def _url_parts(read: EnvironmentReader) -> dict[str, str]:
+    """Take a POSTGRES_URL apart, without its password in any message."""
+    url = read.secret("POSTGRES_URL")
+    if url is None:
+        return {}
+    expected = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
+    if not url.startswith(("postgresql://", "postgres://")):
+        read.reject("POSTGRES_URL", _MASK, expected)
+        return {}
+    try:
+        found = conninfo_to_dict(url)
+    except ProgrammingError:
+        # Its text repeats parts of the URL, and the password may be among them.
+        read.reject("POSTGRES_URL", _MASK, expected)
+        return {}
+    ignored = sorted(found.keys() - _PART_OF_URL.values())
+    if ignored:
+        allowed = ", ".join(_PART_OF_URL.values())
+        read.reject("POSTGRES_URL", f"{_MASK} with {', '.join(ignored)}", f"only {allowed} in it")
+    return {name: str(found[part]) for name, part in _PART_OF_URL.items() if part in found}
+
+
+def _required(read: EnvironmentReader, name: str) -> str:
+    value = read.text(name)
+    if value is None:
+        read.reject(name, "unset", "a value, or POSTGRES_URL with it")
+    return value or ""

@@ -1,0 +1,12 @@
+-- Hide the public snapshots of a leaderboard beyond the newest ones.
+UPDATE api.leaderboard_snapshot
+SET visibility = 'private', updated_at = now()
+WHERE leaderboard_id = %(leaderboard_id)s
+    AND visibility = 'public'
+    AND id NOT IN (
+        SELECT id
+        FROM api.leaderboard_snapshot
+        WHERE leaderboard_id = %(leaderboard_id)s AND visibility = 'public'
+        ORDER BY created_at DESC
+        LIMIT %(keep)s
+    );

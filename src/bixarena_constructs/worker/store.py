@@ -1,0 +1,197 @@
+"""What the worker reads from the database and writes to it; the only caller of its SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from psycopg.rows import kwargs_row
+
+from bixarena_constructs.worker.errors import VotesError
+from bixarena_constructs.worker.preflight import check
+from bixarena_constructs.worker.queries import query
+from bixarena_constructs.worker.ranking import VoteCounts
+from bixarena_constructs.worker.records import Board, Publication, Status, Votes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    import psycopg
+
+    from bixarena_constructs.worker.database import Database
+    from bixarena_constructs.worker.preflight import Need
+    from bixarena_constructs.worker.records import Retention, Snapshot
+
+__all__ = ["Store"]
+
+# In the order of the ranking's own outcomes: a win of the first, of the second, a tie.
+_OUTCOMES = {"model1": 0, "model2": 1, "tie": 2}
+_ROWS_AT_A_TIME = 20_000
+
+
+class Store:
+    """BixArena's tables, as far as they concern the worker.
+
+    Args:
+        primary: Where snapshots are and are written.
+        reader: Where votes are read; the primary or a replica of it.
+    """
+
+    def __init__(self, primary: Database, reader: Database) -> None:
+        self._primary = primary
+        self._reader = reader
+
+    def check(self, needs: Sequence[Need]) -> None:
+        """Look whether the tables, columns and privileges are there.
+
+        Raises:
+            MissingGrantsError: With all that is missing.
+        """
+        with self._primary.reading() as connection:
+            check(connection, needs)
+
+    def boards(self, identifier: str) -> tuple[Board, ...]:
+        """List the leaderboards, and which of them have a snapshot of this name."""
+        with self._primary.reading() as connection:
+            rows = connection.execute(query("boards"), {"identifier": identifier}).fetchall()
+        return tuple(Board(id=id_, slug=slug, existing=existing) for id_, slug, existing in rows)
+
+    def votes(self, slugs: Iterable[str]) -> Votes:
+        """Count the votes of some leaderboards, all as of one moment.
+
+        Raises:
+            VotesError: An outcome is none of those that the worker knows.
+        """
+        with self._reader.reading() as connection:
+            models = dict(connection.execute(query("models")).fetchall())
+            keys = tuple(models)
+            with connection.cursor("counts") as cursor:
+                cursor.itersize = _ROWS_AT_A_TIME
+                cursor.execute(query("counts"), {"slugs": list(slugs)})
+                counts = {
+                    slug: _counted(keys, rows) for slug, rows in groupby(cursor, itemgetter(0))
+                }
+        return Votes(slug_by_model=models, by_leaderboard=counts)
+
+    def publish(self, snapshot: Snapshot, retention: Retention | None = None) -> Publication:
+        """Write a snapshot and make it public, all in one transaction or nothing.
+
+        A snapshot of the same time is left as it is. One that is older than the newest public
+        snapshot is stored private: the site would take it for the newest.
+
+        Args:
+            snapshot: What to write.
+            retention: How many public snapshots the leaderboard keeps. Default: - all.
+        """
+        with self._primary.writing() as connection:
+            connection.execute(query("lock_board"), {"leaderboard_id": snapshot.board.id})
+            so_far = _SnapshotsSoFar.read(connection, snapshot)
+            if so_far.existing_id is not None:
+                return so_far.publication_of(snapshot)
+            is_late = so_far.newest_public > snapshot.identifier
+            former = _public_ranks(connection, snapshot.board)
+            _insert(connection, snapshot, visibility="private" if is_late else "public")
+            retired = _retire(connection, snapshot.board, retention)
+        return Publication(
+            status=Status.STORED_PRIVATE if is_late else Status.PUBLISHED,
+            newest_public=so_far.newest_public or None,
+            former_ranks=former,
+            retired=retired,
+        )
+
+    def unpublish(self, identifier: str, slug: str | None) -> tuple[str, ...]:
+        """Make snapshots private again, and return the leaderboards that had them public."""
+        with self._primary.writing() as connection:
+            rows = connection.execute(
+                query("unpublish"), {"identifier": identifier, "slug": slug}
+            ).fetchall()
+        return tuple(sorted(slug for (slug,) in rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SnapshotsSoFar:
+    """What a leaderboard has while its lock is held.
+
+    Attributes:
+        existing_id: The snapshot of the time that is to be published, if there is one.
+        existing_visibility: Whether it is public.
+        newest_public: Identifier of the newest public snapshot, or an empty text.
+    """
+
+    existing_id: UUID | None
+    existing_visibility: str | None
+    newest_public: str
+
+    @classmethod
+    def read(cls, connection: psycopg.Connection, snapshot: Snapshot) -> _SnapshotsSoFar:
+        wanted = {"leaderboard_id": snapshot.board.id, "identifier": snapshot.identifier}
+        with connection.cursor(row_factory=kwargs_row(cls)) as cursor:
+            # An aggregate without GROUP BY: one row, also where there is no snapshot.
+            (so_far,) = cursor.execute(query("snapshots_so_far"), wanted).fetchall()
+            return so_far
+
+    def publication_of(self, snapshot: Snapshot) -> Publication:
+        if self.existing_id != snapshot.id:
+            return Publication(status=Status.ALREADY_PUBLISHED)
+        # Our own first attempt: the connection was lost just when it was committed.
+        is_public = self.existing_visibility == "public"
+        return Publication(status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE)
+
+
+def _counted(models: Sequence[str], rows: Iterable[tuple[str, int, int, str, int]]) -> VoteCounts:
+    """Fold the rows of one leaderboard: slug, both models' numbers, outcome, votes."""
+    _, first, second, outcomes, votes = zip(*rows, strict=True)
+    unknown = sorted(set(outcomes) - _OUTCOMES.keys())
+    if unknown:
+        known = ", ".join(_OUTCOMES)
+        raise VotesError(f"api.battle_evaluation has outcomes {unknown}, expected {known}")
+    return VoteCounts.from_arrays(
+        models,
+        model_a=np.array(first),
+        model_b=np.array(second),
+        outcome=np.array([_OUTCOMES[outcome] for outcome in outcomes]),
+        votes=np.array(votes),
+    )
+
+
+def _public_ranks(connection: psycopg.Connection, board: Board) -> dict[str, int]:
+    rows = connection.execute(query("public_ranks"), {"leaderboard_id": board.id})
+    return dict(rows.fetchall())
+
+
+def _insert(connection: psycopg.Connection, snapshot: Snapshot, *, visibility: str) -> None:
+    connection.execute(
+        query("insert_snapshot"),
+        {
+            "id": snapshot.id,
+            "leaderboard_id": snapshot.board.id,
+            "identifier": snapshot.identifier,
+            "visibility": visibility,
+        },
+    )
+    entries = snapshot.entries
+    connection.execute(
+        query("insert_entries"),
+        {
+            "leaderboard_id": snapshot.board.id,
+            "snapshot_id": snapshot.id,
+            "model_ids": [entry.model for entry in entries],
+            "scores": [entry.score for entry in entries],
+            "lowers": [entry.lower for entry in entries],
+            "uppers": [entry.upper for entry in entries],
+            "votes": [entry.votes for entry in entries],
+            "ranks": [entry.rank for entry in entries],
+        },
+    )
+
+
+def _retire(connection: psycopg.Connection, board: Board, retention: Retention | None) -> int:
+    if retention is None:
+        return 0
+    statement = query("retire_delete" if retention.delete else "retire_private")
+    wanted = {"leaderboard_id": board.id, "keep": retention.keep}
+    return connection.execute(statement, wanted).rowcount

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bixarena_constructs.worker.errors import SettingsError
+from bixarena_constructs.worker.settings import DatabaseSettings, Settings
+
+_DATABASE = {
+    "POSTGRES_HOST": "db.example",
+    "POSTGRES_DB": "bixarena",
+    "POSTGRES_USER": "worker",
+    "POSTGRES_PASSWORD": "hush",
+}
+
+
+def _faults(**variables: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({**_DATABASE, **variables})
+    return raised.value.faults
+
+
+def _database(**variables: str) -> DatabaseSettings:
+    return Settings.from_environment({**_DATABASE, **variables}).database
+
+
+def test_has_the_documented_defaults() -> None:
+    assert Settings.from_environment(_DATABASE) == Settings(
+        database=DatabaseSettings(
+            host="db.example",
+            port=5432,
+            dbname="bixarena",
+            user="worker",
+            password="hush",
+            read_host=None,
+            sslmode=None,
+            sslrootcert=None,
+        ),
+        leaderboard_slug=None,
+        num_bootstrap=1000,
+        min_evals=10,
+        significant=False,
+        min_total_battles=30,
+        min_total_models=4,
+        prior_battles=0.5,
+        seed=0,
+        scheduled_at=None,
+        dry_run=False,
+        max_runtime_seconds=900,
+        keep_snapshots=None,
+        old_snapshots="private",
+        log_format="json",
+    )
+
+
+def test_reads_every_variable() -> None:
+    settings = Settings.from_environment(
+        {
+            **_DATABASE,
+            "POSTGRES_PORT": "6432",
+            "POSTGRES_READ_HOST": "replica.example",
+            "POSTGRES_SSLMODE": "verify-full",
+            "POSTGRES_SSLROOTCERT": "/etc/ssl/rds.pem",
+            "LEADERBOARD_SLUG": "neuroscience",
+            "NUM_BOOTSTRAP": "5000",
+            "MIN_EVALS": "0",
+            "SIGNIFICANT": "TRUE",
+            "MIN_TOTAL_BATTLES": "1",
+            "MIN_TOTAL_MODELS": "2",
+            "PRIOR_BATTLES": "0",
+            "SEED": "7",
+            "SCHEDULED_AT": "2026-03-06T11:00:59.9+01:00",
+            "DRY_RUN": "1",
+            "MAX_RUNTIME_SECONDS": "60.5",
+            "KEEP_SNAPSHOTS": "3",
+            "OLD_SNAPSHOTS": "delete",
+            "LOG_FORMAT": "plain",
+        }
+    )
+    assert settings == Settings(
+        database=DatabaseSettings(
+            host="db.example",
+            port=6432,
+            dbname="bixarena",
+            user="worker",
+            password="hush",
+            read_host="replica.example",
+            sslmode="verify-full",
+            sslrootcert="/etc/ssl/rds.pem",
+        ),
+        leaderboard_slug="neuroscience",
+        num_bootstrap=5000,
+        min_evals=0,
+        significant=True,
+        min_total_battles=1,
+        min_total_models=2,
+        prior_battles=0,
+        seed=7,
+        scheduled_at=datetime(2026, 3, 6, 10, 0, tzinfo=UTC),
+        dry_run=True,
+        max_runtime_seconds=60.5,
+        keep_snapshots=3,
+        old_snapshots="delete",
+        log_format="plain",
+    )
+
+
+def test_takes_an_empty_variable_for_an_unset_one() -> None:
+    assert Settings.from_environment(
+        {**_DATABASE, "LEADERBOARD_SLUG": "", "NUM_BOOTSTRAP": " ", "SCHEDULED_AT": ""}
+    ) == Settings.from_environment(_DATABASE)
+
+
+def test_tells_every_fault_at_once_with_name_value_and_what_is_allowed() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment(
+            {
+                "POSTGRES_HOST": "db.example",
+                "POSTGRES_PORT": "99999",
+                "NUM_BOOTSTRAP": "0",
+                "MIN_EVALS": "ten",
+                "SIGNIFICANT": "maybe",
+                "PRIOR_BATTLES": "nan",
+                "SCHEDULED_AT": "2026-03-06T10:00:00",
+                "OLD_SNAPSHOTS": "burn",
+            }
+        )
+    assert sorted(raised.value.faults) == [
+        "MIN_EVALS is 'ten', expected a whole number from 0 to 2147483647",
+        "NUM_BOOTSTRAP is '0', expected a whole number from 1 to 5000",
+        "OLD_SNAPSHOTS is 'burn', expected one of private, delete",
+        "POSTGRES_DB is unset, expected a value, or POSTGRES_URL with it",
+        "POSTGRES_PASSWORD is unset, expected a value, or POSTGRES_URL with it",
+        "POSTGRES_PORT is '99999', expected a whole number from 1 to 65535",
+        "POSTGRES_USER is unset, expected a value, or POSTGRES_URL with it",
+        "PRIOR_BATTLES is 'nan', expected 0 or a number from 1e-06 to 1000",
+        (
+            "SCHEDULED_AT is '2026-03-06T10:00:00', expected a time with its offset, such as"
+            " 2026-03-06T10:00:00Z"
+        ),
+        "SIGNIFICANT is 'maybe', expected true or false",
+    ]
+
+
+@pytest.mark.parametrize("value", ["1e-9", "-0.5", "1001", "inf", "half"])
+def test_refuses_a_prior_that_the_ranking_would_refuse(value: str) -> None:
+    assert _faults(PRIOR_BATTLES=value) == (
+        f"PRIOR_BATTLES is {value!r}, expected 0 or a number from 1e-06 to 1000",
+    )
+
+
+def test_keeps_the_blanks_of_a_password() -> None:
+    blanks = " a b "
+    assert _database(POSTGRES_PASSWORD=blanks).password == blanks
+
+
+def test_takes_everything_from_a_url() -> None:
+    url = "postgresql://worker:p%40ss%2Fw%25rd@db.example:6432/bixarena?sslmode=require"
+    assert Settings.from_environment({"POSTGRES_URL": url}).database == DatabaseSettings(
+        host="db.example",
+        port=6432,
+        dbname="bixarena",
+        user="worker",
+        password="p@ss/w%rd",
+        sslmode="require",
+    )
+
+
+def test_prefers_a_single_variable_to_the_url_and_the_url_to_what_libpq_reads() -> None:
+    database = _database(
+        POSTGRES_URL="postgresql://other@other.example/other?sslmode=require",
+        PGSSLMODE="disable",
+        PGSSLROOTCERT="system",
+    )
+    assert (database.host, database.user, database.dbname) == ("db.example", "worker", "bixarena")
+    assert (database.sslmode, database.sslrootcert) == ("require", "system")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host=db.example password=hush-hush",
+        "postgresql://worker:hush-hush@db.example:65536x/bixarena?sslmode",
+        "postgresql://worker:hush-hush@db.example/bixarena?options=-csearch_path",
+        "mysql://worker:hush-hush@db.example/bixarena",
+    ],
+)
+def test_refuses_a_bad_url_without_repeating_it(url: str) -> None:
+    (fault, *_) = _faults(POSTGRES_URL=url)
+    assert fault.startswith("POSTGRES_URL is ***")
+    assert "hush-hush" not in " ".join(_faults(POSTGRES_URL=url))
+
+
+def test_shows_no_password_in_its_repr() -> None:
+    assert "hush" not in repr(Settings.from_environment(_DATABASE))

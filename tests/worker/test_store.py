@@ -1,0 +1,345 @@
+"""The SQL against a real PostgreSQL, and the counts against the simplest code that counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import pytest
+
+from bixarena_constructs.worker.database import Database
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
+from bixarena_constructs.worker.preflight import DELETING, HIDING, PUBLISHING, READING
+from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
+from bixarena_constructs.worker.settings import Settings
+from bixarena_constructs.worker.store import Store
+
+if TYPE_CHECKING:
+    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_constructs.demo.postgres import ConnectionInfo
+    from bixarena_constructs.demo.votes import Simulation
+    from bixarena_constructs.worker.ranking import VoteCounts
+    from bixarena_constructs.worker.records import Board
+
+_TEN = "snapshot_2026-03-06_10-00-00"
+_ELEVEN = "snapshot_2026-03-06_11-00-00"
+
+
+def _store(info: ConnectionInfo) -> Store:
+    database = Database(Settings.from_environment(info.environment).database, Deadline(60))
+    return Store(database, database)
+
+
+def _cells(counts: VoteCounts) -> Counter[tuple[str, str, str]]:
+    cells: Counter[tuple[str, str, str]] = Counter()
+    for pair, (first, second) in enumerate(zip(counts.first, counts.second, strict=True)):
+        models = (counts.models[first], counts.models[second])
+        cells[*models, "first"] = int(counts.wins_first[pair])
+        cells[*models, "second"] = int(counts.wins_second[pair])
+        cells[*models, "tie"] = int(counts.ties[pair])
+    return +cells
+
+
+def _counted_one_by_one(simulation: Simulation) -> dict[str, Counter[tuple[str, str, str]]]:
+    """Count as the rules read: one battle after the other."""
+    rows = simulation.rows
+    pair_of = {battle: (str(one), str(two)) for battle, _, one, two in rows["battle"]}
+    outcome_of = {row[0]: row[1] for row in rows["battle_evaluation"]}
+    biomedical = {row[0] for row in rows["battle_validation"] if row[4]}
+    matched = {row[0] for row in rows["battle_categorization"] if row[3] == "matched"}
+    boards: dict[str, Counter[tuple[str, str, str]]] = {}
+    for battle, validation, categorization in simulation.links:
+        if battle not in outcome_of or validation not in biomedical:
+            continue
+        winner = {"model1": 0, "model2": 1, "tie": None}[str(outcome_of[battle])]
+        pair = pair_of[battle]
+        first, second = sorted(pair)
+        verdict = "tie" if winner is None else ("first", "second")[pair[winner] == second]
+        tags = {
+            row[1] for row in rows["battle_categorization_category"] if row[0] == categorization
+        }
+        for slug in {"overall"} | (tags if categorization in matched else set()):
+            boards.setdefault(str(slug), Counter())[first, second, verdict] += 1
+    return boards
+
+
+def _entry(model: object, rank: int = 1) -> Entry:
+    return Entry(
+        model=str(model),
+        score=Decimal("1000.123456"),
+        lower=Decimal("-9999.999999"),
+        upper=Decimal("9999.999999"),
+        votes=12,
+        rank=rank,
+    )
+
+
+def _snapshot(board: Board, simulation: Simulation, identifier: str = _TEN) -> Snapshot:
+    entries = tuple(_entry(model.id, rank) for rank, model in enumerate(simulation.models, 1))
+    return Snapshot(id=uuid4(), board=board, identifier=identifier, entries=entries)
+
+
+def _overall(store: Store) -> Board:
+    return next(board for board in store.boards(_TEN) if board.slug == "overall")
+
+
+def _stored(database: BixArenaDatabase) -> list[tuple[str, str, int]]:
+    """Identifier, visibility and number of entries of each snapshot, by identifier."""
+    with database.owner.connect() as connection:
+        return connection.execute(
+            "SELECT snapshot_identifier, visibility, count(entry.id)"
+            " FROM api.leaderboard_snapshot AS snapshot"
+            " LEFT JOIN api.leaderboard_entry AS entry ON entry.snapshot_id = snapshot.id"
+            " GROUP BY snapshot.id ORDER BY snapshot_identifier"
+        ).fetchall()
+
+
+def test_counts_what_the_rules_say_battle_by_battle(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    expected = _counted_one_by_one(simulation)
+    votes = _store(bixarena.worker).votes(["overall", *simulation.categories])
+    assert {slug: _cells(counts) for slug, counts in votes.by_leaderboard.items()} == expected
+    kinds = {len(tags) for tags in (expected, votes.by_leaderboard)}
+    assert kinds == {1 + len(simulation.categories)}
+
+
+def test_counts_the_asked_for_leaderboards_only(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    votes = _store(bixarena.worker).votes(["biochemistry"])
+    expected = _counted_one_by_one(simulation)["biochemistry"]
+    assert {slug: _cells(counts) for slug, counts in votes.by_leaderboard.items()} == {
+        "biochemistry": expected
+    }
+
+
+def test_counts_nothing_in_empty_tables(empty_bixarena: BixArenaDatabase) -> None:
+    votes = _store(empty_bixarena.worker).votes(["overall"])
+    assert (votes.by_leaderboard, votes.slug_by_model) == ({}, {})
+
+
+def test_names_models_by_slug_retired_ones_included(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    votes = _store(bixarena.worker).votes([])
+    assert votes.slug_by_model == {str(model.id): model.slug for model in simulation.models}
+    assert not all(model.active for model in simulation.models)
+
+
+def test_lets_no_category_called_overall_in(bixarena: BixArenaDatabase) -> None:
+    store = _store(bixarena.worker)
+    before = store.votes(["overall"]).by_leaderboard["overall"].total
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "UPDATE api.battle_categorization_category SET category = 'overall'"
+            " WHERE category = 'biochemistry'"
+        )
+    assert store.votes(["overall"]).by_leaderboard["overall"].total == before
+
+
+def test_refuses_an_unknown_outcome(bixarena: BixArenaDatabase) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "ALTER TABLE api.battle_evaluation DROP CONSTRAINT battle_evaluation_outcome_check"
+        )
+        connection.execute(
+            "UPDATE api.battle_evaluation SET outcome = 'both-bad' WHERE battle_id IN"
+            " (SELECT battle_id FROM api.battle_evaluation LIMIT 50)"
+        )
+    with pytest.raises(VotesError, match=r"outcomes \['both-bad'\], expected model1, model2, tie"):
+        _store(bixarena.worker).votes(["overall"])
+
+
+def test_lists_overall_first_and_tells_which_boards_are_done(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    store.publish(_snapshot(_overall(store), simulation))
+    boards = store.boards(_TEN)
+    assert [board.slug for board in boards] == ["overall", *sorted(simulation.categories)]
+    assert [board.existing for board in boards] == ["public"] + [None] * 20
+    assert {board.existing for board in store.boards(_ELEVEN)} == {None}
+
+
+def test_publishes_every_column(bixarena: BixArenaDatabase, simulation: Simulation) -> None:
+    store = _store(bixarena.worker)
+    snapshot = replace(
+        _snapshot(_overall(store), simulation), entries=(_entry(simulation.models[3].id, rank=5),)
+    )
+    done = store.publish(snapshot)
+    assert (done.status, done.newest_public, done.former_ranks) == (Status.PUBLISHED, None, {})
+    with bixarena.owner.connect() as connection:
+        rows = connection.execute(
+            "SELECT snapshot.id, snapshot.leaderboard_id, snapshot_identifier, visibility,"
+            " entry.leaderboard_id, model_id, bt_score, bootstrap_q025, bootstrap_q975,"
+            " vote_count, rank"
+            " FROM api.leaderboard_snapshot AS snapshot"
+            " JOIN api.leaderboard_entry AS entry ON entry.snapshot_id = snapshot.id"
+        ).fetchall()
+    board = snapshot.board.id
+    assert rows == [
+        (
+            *(snapshot.id, board, _TEN, "public", board, simulation.models[3].id),
+            *(Decimal("1000.123456"), Decimal("-9999.999999"), Decimal("9999.999999"), 12, 5),
+        )
+    ]
+
+
+def test_leaves_the_snapshot_of_another_worker_as_it_is(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    first = _snapshot(_overall(store), simulation)
+    store.publish(first)
+    again = replace(_snapshot(_overall(store), simulation), entries=())
+    assert store.publish(again).status == Status.ALREADY_PUBLISHED
+    assert _stored(bixarena) == [(_TEN, "public", 10)]
+
+
+def test_knows_its_own_snapshot_when_the_commit_got_lost_on_the_way_back(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    snapshot = _snapshot(_overall(store), simulation)
+    store.publish(snapshot)
+    again = store.publish(snapshot)
+    assert (again.status, again.former_ranks) == (Status.PUBLISHED, None)
+    assert _stored(bixarena) == [(_TEN, "public", 10)]
+
+
+def test_does_not_publish_again_what_somebody_made_private(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    store.publish(_snapshot(_overall(store), simulation))
+    assert store.unpublish(_TEN, None) == ("overall",)
+    again = store.publish(_snapshot(_overall(store), simulation))
+    assert again.status == Status.ALREADY_PUBLISHED
+    assert _stored(bixarena) == [(_TEN, "private", 10)]
+
+
+def test_stores_a_late_snapshot_private(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    store.publish(_snapshot(_overall(store), simulation, _ELEVEN))
+    late = store.publish(_snapshot(_overall(store), simulation, _TEN))
+    assert (late.status, late.newest_public) == (Status.STORED_PRIVATE, _ELEVEN)
+    assert _stored(bixarena) == [(_TEN, "private", 10), (_ELEVEN, "public", 10)]
+
+
+@pytest.mark.parametrize(
+    ("made_at", "status"),
+    [
+        ("2026-03-06 10:59:59+01", Status.PUBLISHED),
+        ("2026-03-06 11:00:01+01", Status.STORED_PRIVATE),
+    ],
+)
+def test_places_a_snapshot_of_another_form_by_when_it_was_made(
+    bixarena: BixArenaDatabase, simulation: Simulation, made_at: str, status: Status
+) -> None:
+    store = _store(bixarena.worker)
+    board = _overall(store)
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "INSERT INTO api.leaderboard_snapshot"
+            " (leaderboard_id, snapshot_identifier, visibility, created_at)"
+            " VALUES (%s, 'spring release', 'public', %s)",
+            [board.id, made_at],
+        )
+    assert store.publish(_snapshot(board, simulation, _TEN)).status == status
+
+
+def test_tells_the_ranks_of_the_board_that_was_public(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    board = _overall(store)
+    store.publish(_snapshot(board, simulation, _TEN))
+    later = store.publish(_snapshot(board, simulation, _ELEVEN))
+    ranks = {str(model.id): rank for rank, model in enumerate(simulation.models, 1)}
+    assert (later.former_ranks, later.newest_public) == (ranks, _TEN)
+
+
+def test_writes_nothing_of_a_snapshot_with_a_bad_entry(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    board = _overall(store)
+    nobody = UUID(int=0)
+    bad = replace(_snapshot(board, simulation), entries=(_entry(nobody),))
+    with pytest.raises(Exception, match="leaderboard_entry_model_id_fkey"):
+        store.publish(bad)
+    assert _stored(bixarena) == []
+
+
+@pytest.mark.parametrize(
+    ("delete", "left"),
+    [
+        (False, ["private", "private", "public", "public"]),
+        (True, ["public", "public"]),
+    ],
+)
+def test_keeps_the_newest_public_snapshots_of_the_leaderboard(
+    bixarena: BixArenaDatabase, simulation: Simulation, *, delete: bool, left: list[str]
+) -> None:
+    store = _store(bixarena.worker)
+    if delete:
+        with bixarena.owner.connect() as connection:
+            connection.execute("GRANT DELETE ON api.leaderboard_snapshot TO bixarena_worker")
+    overall, other, *_ = store.boards(_TEN)
+    store.publish(_snapshot(other, simulation, "snapshot_2026-01-01_10-00-00"))
+    for hour in (10, 11, 12):
+        identifier = f"snapshot_2026-03-06_{hour}-00-00"
+        store.publish(_snapshot(overall, simulation, identifier))
+    last = _snapshot(overall, simulation, "snapshot_2026-03-06_13-00-00")
+    assert store.publish(last, Retention(keep=2, delete=delete)).retired == 2
+    of_other, *of_overall = _stored(bixarena)
+    assert of_other == ("snapshot_2026-01-01_10-00-00", "public", 10)
+    assert of_overall[-1][0] == last.identifier
+    assert [visibility for _, visibility, _ in of_overall] == left
+
+
+def test_unpublishes_one_time_on_one_leaderboard_or_all(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    one, two, *_ = store.boards(_TEN)
+    for board, identifier in ((one, _TEN), (two, _TEN), (one, _ELEVEN)):
+        store.publish(_snapshot(board, simulation, identifier))
+    assert store.unpublish(_TEN, two.slug) == (two.slug,)
+    assert store.unpublish(_TEN, None) == (one.slug,)
+    assert store.unpublish(_TEN, None) == ()
+    assert _stored(bixarena)[-1] == (_ELEVEN, "public", 10)
+
+
+def test_is_content_with_the_documented_grants(bixarena: BixArenaDatabase) -> None:
+    _store(bixarena.worker).check(READING + PUBLISHING + HIDING)
+
+
+def test_tells_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute("DROP TABLE api.battle_categorization_category")
+        connection.execute("ALTER TABLE api.leaderboard_entry DROP COLUMN bootstrap_q025")
+        connection.execute("REVOKE SELECT (outcome) ON api.battle_evaluation FROM bixarena_worker")
+    with pytest.raises(MissingGrantsError) as raised:
+        _store(bixarena.worker).check(READING + PUBLISHING + DELETING)
+    assert raised.value.missing == (
+        "SELECT on api.battle_categorization_category.categorization_id (no table)",
+        "SELECT on api.battle_categorization_category.category (no table)",
+        "SELECT on api.battle_evaluation.outcome (no privilege)",
+        "INSERT on api.leaderboard_entry.bootstrap_q025 (no column)",
+        "DELETE on api.leaderboard_snapshot (no privilege)",
+    )
+
+
+def test_tells_a_missing_schema(bixarena: BixArenaDatabase) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute("DROP SCHEMA api CASCADE")
+    with pytest.raises(MissingGrantsError, match=r"SELECT on api.battle.id \(no schema\)"):
+        _store(bixarena.worker).check(READING)
