@@ -9,11 +9,12 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench demo help lint lock setup test
+.PHONY: api bench demo demo-psql help lint lock setup test
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
+	@echo "make demo-psql  open the database that the demo left"
 	@echo "make test   run every test"
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make bench  measure; see benchmarks/README.md"
@@ -41,7 +42,10 @@ node_modules/.synced: package.json package-lock.json | $(VENV)/.synced
 setup: $(VENV)/.synced node_modules/.synced
 
 demo: setup
-	$(RUN) $(PY) -m bixarena_constructs.demo examples/minimal
+	$(RUN) $(PY) -m bixarena_constructs.demo run examples/minimal
+
+demo-psql: setup
+	$(RUN) $(PY) -m bixarena_constructs.demo psql
 
 test: setup
 	$(RUN) $(PY) -m pytest

