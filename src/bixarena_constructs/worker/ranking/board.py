@@ -53,10 +53,14 @@ def fit_board(votes: VoteCounts, prior_battles: float) -> Board:
     else:
         _check_finite(votes)
         prior = _anchor(votes)
-    likelihood = Likelihood.of(
-        pairs,
-        battles=votes.battles[:, np.newaxis].astype(np.float64),
-        points=(votes.wins_first + 0.5 * votes.ties)[:, np.newaxis],
+    half_ties = 0.5 * votes.ties[:, np.newaxis]
+    by_first, by_second = (
+        wins[:, np.newaxis] + half_ties for wins in (votes.wins_first, votes.wins_second)
+    )
+    likelihood = Likelihood(
+        pairs=pairs,
+        battles=by_first + by_second,
+        points=pairs.collect(by_first, by_second),
         prior=prior,
     )
     theta = estimate(likelihood, votes.models)

@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 __all__ = ["limits"]
 
 
-def limits(pairs: Pairs, *, battles: FloatArray, points: FloatArray) -> FloatArray:
+def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatArray:
     """Tell where the abilities of some replicates go when the prior goes to 0.
 
     Args:
         pairs: Which models met.
-        battles: Battles of each pair; shape ``(pairs, replicates)``.
-        points: Points of each pair's first model; shape ``(pairs, replicates)``.
+        by_first: Points of each pair's first model; shape ``(pairs, replicates)``.
+        by_second: Points of its second model; same shape.
 
     Returns:
         0 where an ability is finite, plus or minus infinity, or NaN where it is unknown; shape
         ``(models, replicates)``.
     """
-    replicates = battles.shape[1]
+    replicates = by_first.shape[1]
     table = np.zeros((replicates, pairs.models, pairs.models), dtype=np.bool_)
-    table[:, pairs.first, pairs.second] = (points > 0).T
-    table[:, pairs.second, pairs.first] = (points < battles).T
+    table[:, pairs.first, pairs.second] = (by_first > 0).T
+    table[:, pairs.second, pairs.first] = (by_second > 0).T
     result = np.zeros((pairs.models, replicates))
     for replicate in np.flatnonzero(~(reaches_all(table) & reaches_all(table.swapaxes(1, 2)))):
         result[:, replicate] = _limit(reachable(table[replicate]))

@@ -63,20 +63,20 @@ class Pairs:
             opponents=tuple(opponents),
         )
 
-    def balance(self, flows: FloatArray) -> FloatArray:
-        """Add up what flows from each pair's second model to its first.
+    def collect(self, by_first: FloatArray, by_second: FloatArray) -> FloatArray:
+        """Add up, for each model, what the pairs it belongs to hold for it.
 
         Args:
-            flows: Shape ``(pairs, replicates)``.
+            by_first: What a pair holds for its first model; shape ``(pairs, replicates)``.
+            by_second: What it holds for its second model; same shape.
 
         Returns:
-            Inflow minus outflow of each model; shape ``(models, replicates)``.
+            Shape ``(models, replicates)``.
         """
-        total = np.zeros((self.models, flows.shape[1]))
+        total = np.zeros((self.models, by_first.shape[1]))
         for model, pairs, rows in self.opponents:
-            flow = flows[pairs]
-            total[model] += flow.sum(axis=0)
-            total[rows] -= flow
+            total[model] += by_first[pairs].sum(axis=0)
+            total[rows] += by_second[pairs]
         return total
 
 
@@ -87,8 +87,7 @@ class Likelihood:
     Attributes:
         pairs: Which models met.
         battles: Battles of each pair; shape ``(pairs, replicates)``.
-        points: Points that first models took minus those that second models took, added up by
-            model (see `Pairs.balance`); shape ``(models, replicates)``.
+        points: Points each model took, half of one for a tie; shape ``(models, replicates)``.
         prior: Virtual battles of each model against an average opponent; broadcasts to shape
             ``(models, replicates)``.
     """
@@ -97,20 +96,6 @@ class Likelihood:
     battles: FloatArray
     points: FloatArray
     prior: FloatArray
-
-    @classmethod
-    def of(
-        cls, pairs: Pairs, *, battles: FloatArray, points: FloatArray, prior: FloatArray
-    ) -> Likelihood:
-        """Set up the likelihood of counts.
-
-        Args:
-            pairs: Which models met.
-            battles: Battles of each pair; shape ``(pairs, replicates)``.
-            points: Points of each pair's first model; shape ``(pairs, replicates)``.
-            prior: See the attribute.
-        """
-        return cls(pairs=pairs, battles=battles, points=pairs.balance(points), prior=prior)
 
     def gradient(self, theta: FloatArray) -> FloatArray:
         """Differentiate by the abilities.
@@ -121,16 +106,17 @@ class Likelihood:
         Returns:
             Points won minus points expected, in battles; shape ``(models, replicates)``.
         """
-        # One exponential per model instead of one per pair: sigma(a - b) = e^a / (e^a + e^b).
+        # One exponential per model instead of one per pair: sigma(a - b) = e^a / (e^a + e^b). And
+        # one division per pair: both sides expect their strength times this share.
         strength = np.exp(theta)
-        gradient: FloatArray = self.points - self.prior * (strength / (1 + strength) - 0.5)
+        shares = np.zeros_like(theta)
         for model, pairs, rows in self.pairs.opponents:
-            expected = strength[model] + strength[rows]
-            np.divide(strength[model], expected, out=expected)
-            expected *= self.battles[pairs]
-            gradient[model] -= expected.sum(axis=0)
-            gradient[rows] += expected
-        return gradient
+            share = strength[model] + strength[rows]
+            np.divide(self.battles[pairs], share, out=share)
+            shares[model] += share.sum(axis=0)
+            shares[rows] += share
+        drawn: FloatArray = self.prior * (0.5 - strength / (1 + strength))
+        return self.points - strength * shares + drawn
 
     def curvature(self, theta: FloatArray) -> FloatArray:
         """Compute minus the second derivative: Fisher's information and the prior's.

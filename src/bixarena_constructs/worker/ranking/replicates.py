@@ -27,10 +27,10 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # Replicates are drawn and fitted in blocks, each from a random stream of its own. The size depends
 # on the votes alone, so neither threads nor memory can change a result. It keeps a block's counts
-# at some eight megabytes and yet a row of numbers long enough for numpy.
-_BLOCK_NUMBERS: Final = 2**20
+# at some sixteen megabytes and yet a row of numbers long enough for numpy.
+_BLOCK_NUMBERS: Final = 2**21
 _SMALLEST_BLOCK: Final = 50
-_LARGEST_BLOCK: Final = 125
+_LARGEST_BLOCK: Final = 250
 
 
 def block_size(pairs: int) -> int:
@@ -66,8 +66,8 @@ def replicate_abilities(
         stop = min(start + size, rounds)
         rng = np.random.Generator(np.random.SFC64(seed))
         # Always a whole block, so that the first rounds of many are the rounds of few.
-        counts = resampler.draw(rng, size)[:, : stop - start]
-        abilities[:, start:stop] = _fit(board, counts, has_prior=options.prior_battles > 0)
+        fitted = _fit(board, resampler.draw(rng, size), has_prior=options.prior_battles > 0)
+        abilities[:, start:stop] = fitted[:, : stop - start]
         return stop - start
 
     with ThreadPoolExecutor(options.thread_count) as pool:
@@ -82,16 +82,17 @@ def replicate_abilities(
 def _fit(board: Board, counts: NDArray[np.integer], *, has_prior: bool) -> FloatArray:
     """Fit replicates given as counts of shape ``(outcomes * pairs, replicates)``."""
     wins_first, wins_second, ties = counts.reshape(3, len(board.pairs.first), -1)
-    points = wins_first + 0.5 * ties
-    battles = points + wins_second + 0.5 * ties
+    by_second = np.multiply(ties, 0.5, dtype=np.float64)
+    by_first = wins_first + by_second
+    by_second += wins_second
     if has_prior:
-        return _maximise(board, battles=battles, points=points, prior=board.prior)
-    limit = limits(board.pairs, battles=battles, points=points)
+        return _maximise(board, by_first, by_second, prior=board.prior)
+    limit = limits(board.pairs, by_first, by_second)
     inside = limit == 0
-    if not inside.all():
-        kept = inside[board.pairs.first] & inside[board.pairs.second]
-        battles, points = battles * kept, points * kept
-    theta = _maximise(board, battles=battles, points=points, prior=_anchors(board, inside))
+    kept = inside[board.pairs.first] & inside[board.pairs.second]
+    by_first *= kept
+    by_second *= kept
+    theta = _maximise(board, by_first, by_second, prior=_anchors(board, inside))
     return np.where(inside, theta, limit)
 
 
@@ -103,7 +104,10 @@ def _anchors(board: Board, inside: BoolArray) -> FloatArray:
 
 
 def _maximise(
-    board: Board, *, battles: FloatArray, points: FloatArray, prior: FloatArray
+    board: Board, by_first: FloatArray, by_second: FloatArray, *, prior: FloatArray
 ) -> FloatArray:
-    likelihood = Likelihood.of(board.pairs, battles=battles, points=points, prior=prior)
+    """Fit replicates given as points; overwrites ``by_first`` to save memory."""
+    points = board.pairs.collect(by_first, by_second)
+    by_first += by_second
+    likelihood = Likelihood(pairs=board.pairs, battles=by_first, points=points, prior=prior)
     return fit_near(likelihood, board.theta, board.inverse)

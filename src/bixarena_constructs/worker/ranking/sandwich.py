@@ -39,9 +39,8 @@ def covariance(board: Board, votes: VoteCounts) -> FloatArray:
     )
     no_prior = np.zeros((pairs.models, 1))
     meat = laplacian(pairs, surprise[:, np.newaxis], no_prior)[0]
-    # With a prior the votes' scores do not add up to 0; a covariance has the mean removed.
-    points = votes.wins_first + 0.5 * votes.ties
-    total = pairs.balance((points - votes.battles * expected)[:, np.newaxis])
+    # A covariance has the mean removed. At the maximum the votes' gradient is minus the prior's.
+    total = board.prior * (1 / (1 + np.exp(-board.theta)) - 0.5)
     meat -= total @ total.T / votes.total
     sandwich: FloatArray = board.inverse @ meat @ board.inverse
     return sandwich

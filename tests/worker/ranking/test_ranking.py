@@ -1,0 +1,325 @@
+"""What a ranking promises, on boards small enough to reason about."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bixarena_constructs.worker.ranking import (
+    NoFiniteEstimateError,
+    NotStorableError,
+    RankedModel,
+    Ranking,
+    RankingOptions,
+    TooFewModelsError,
+    VoteCounts,
+    check_storable,
+    rank,
+)
+from bixarena_constructs.worker.ranking.board import fit_board
+from bixarena_constructs.worker.ranking.replicates import replicate_abilities
+from bixarena_constructs.worker.ranking.resampling import resampler_of
+
+if TYPE_CHECKING:
+    from bixarena_constructs.worker.ranking import IntervalMethod
+
+ELO = 400 / math.log(10)
+NO_PRIOR = RankingOptions(prior_battles=0, num_bootstrap=0, min_evals=0)
+POINTS = RankingOptions(num_bootstrap=0, min_evals=0)
+
+# Both of Newton's last step and of rounding: errors are near 1e-9 Elo; six decimals are stored.
+EXACT = 1e-7
+
+
+def circle(models: int, wins: int = 30, losses: int = 10) -> list[tuple[str, str, str, int]]:
+    """Everybody beats the next one more often than not: connected, and all equally strong."""
+    names = [f"m{number:02}" for number in range(models)]
+    return [
+        (names[i], names[(i + 1) % models], outcome, votes)
+        for i in range(models)
+        for outcome, votes in (("model_a", wins), ("model_b", losses))
+    ]
+
+
+def scores(ranking: Ranking) -> dict[str, float]:
+    return {entry.model: entry.score for entry in ranking.entries}
+
+
+def test_two_models_without_prior_are_as_far_apart_as_their_odds() -> None:
+    votes = VoteCounts.from_cells([("a", "b", "model_a", 10), ("a", "b", "model_b", 1)])
+    found = scores(rank(votes, NO_PRIOR))
+    # Odds of 10 to 1 are 400 Elo.
+    assert found == pytest.approx({"a": 1200, "b": 800}, abs=EXACT)
+
+
+def test_a_tie_is_half_a_win_for_each() -> None:
+    votes = VoteCounts.from_cells([("a", "b", "model_a", 2), ("a", "b", "tie", 2)])
+    # Three points to one.
+    assert scores(rank(votes, NO_PRIOR))["a"] == pytest.approx(
+        1000 + ELO * math.log(3) / 2, abs=EXACT
+    )
+
+
+@pytest.mark.parametrize("prior", [0.5, 3.0])
+def test_the_prior_is_battles_against_an_opponent_of_ability_0(prior: float) -> None:
+    votes = VoteCounts.from_cells([("a", "b", "model_a", 7)])
+    found = scores(rank(votes, RankingOptions(prior_battles=prior, num_bootstrap=0, min_evals=0)))
+    # By symmetry the abilities are x and -x; the derivative by one of them is
+    # 7 sigma(-2x) + prior (1/2 - sigma(x)), decreasing in x: bisect it.
+    low, high = 0.0, 20.0
+    for _ in range(60):
+        x = (low + high) / 2
+        slope = 7 / (1 + math.exp(2 * x)) + prior * (0.5 - 1 / (1 + math.exp(-x)))
+        low, high = (x, high) if slope > 0 else (low, x)
+    assert found == pytest.approx({"a": 1000 + ELO * x, "b": 1000 - ELO * x}, abs=EXACT)
+
+
+def test_an_undefeated_model_rises_with_its_evidence_and_stays_finite() -> None:
+    found = [
+        scores(rank(VoteCounts.from_cells([*circle(4), ("new", "m00", "model_a", wins)]), POINTS))
+        for wins in (1, 2, 5, 50, 5000)
+    ]
+    rising = [each["new"] for each in found]
+    assert rising == sorted(rising)
+    assert len(set(rising)) == 5
+    assert all(math.isfinite(score) for score in rising)
+
+
+def test_an_unlisted_newcomer_moves_no_listed_score_by_one_point() -> None:
+    # The measured case: ten models with 10,000 votes and a newcomer that lost its only vote.
+    board = circle(10, wins=600, losses=400)
+    options = RankingOptions(num_bootstrap=0)
+    before = scores(rank(VoteCounts.from_cells(board), options))
+    ranking = rank(VoteCounts.from_cells([*board, ("new", "m03", "model_b", 1)]), options)
+    after = scores(ranking)
+    assert after.keys() == before.keys()
+    assert max(abs(after[model] - before[model]) for model in before) < 1
+    assert [(each.model, each.votes) for each in ranking.unlisted] == [("new", 1)]
+
+
+def test_centres_on_the_listed_models_alone() -> None:
+    ranking = rank(
+        VoteCounts.from_cells([*circle(5), ("new", "m00", "model_a", 3)]),
+        RankingOptions(num_bootstrap=200),
+    )
+    listed = [entry.score for entry in ranking.entries]
+    assert len(listed) == 5
+    # Rounding of sums of a few thousands.
+    assert sum(listed) / 5 == pytest.approx(1000, abs=1e-9)
+
+
+def test_equal_scores_share_a_rank_and_stand_in_order_of_their_keys() -> None:
+    cells = [("b", "a", "tie", 20), ("a", "c", "model_a", 5), ("b", "c", "model_a", 5)]
+    ranking = rank(VoteCounts.from_cells(cells), POINTS)
+    assert [(entry.model, entry.rank) for entry in ranking.entries] == [
+        ("a", 1),
+        ("b", 1),
+        ("c", 3),
+    ]
+
+
+def test_significant_ranks_count_the_intervals_that_lie_wholly_above() -> None:
+    cells = [
+        ("a", "b", "model_a", 52),
+        ("a", "b", "model_b", 48),
+        ("a", "c", "model_a", 95),
+        ("a", "c", "model_b", 5),
+        ("b", "c", "model_a", 95),
+        ("b", "c", "model_b", 5),
+    ]
+    votes = VoteCounts.from_cells(cells)
+    ranks = {entry.model: entry.rank for entry in rank(votes).entries}
+    significant = rank(votes, RankingOptions(significant=True)).entries
+    assert ranks == {"a": 1, "b": 2, "c": 3}
+    assert {entry.model: entry.rank for entry in significant} == {"a": 1, "b": 1, "c": 3}
+
+
+def test_significant_ranks_ignore_models_that_are_not_listed() -> None:
+    # Undefeated, far above everybody, but with too few votes to be seen.
+    star = [("star", f"m{number:02}", "model_a", 40) for number in range(4)]
+    votes = VoteCounts.from_cells([*circle(4, wins=400, losses=300), *star])
+    options = RankingOptions(min_evals=300, significant=True)
+    ranking = rank(votes, options)
+    assert [each.model for each in ranking.unlisted] == ["star"]
+    assert {entry.rank for entry in ranking.entries} == {1}
+
+
+def test_tells_groups_that_were_never_compared_and_ranks_them_all_the_same() -> None:
+    cells = [("a", "b", "model_a", 20), ("a", "b", "model_b", 20), ("x", "y", "model_a", 30)]
+    ranking = rank(VoteCounts.from_cells(cells), POINTS)
+    assert ranking.groups == (("a", "b"), ("x", "y"))
+    assert [entry.model for entry in ranking.entries] == ["x", "a", "b", "y"]
+
+
+def test_self_battles_change_nothing_but_their_own_count() -> None:
+    board = circle(4)
+    plain = rank(VoteCounts.from_cells(board))
+    with_self = rank(VoteCounts.from_cells([*board, ("m01", "m01", "model_a", 500)]))
+    assert with_self.entries == plain.entries
+    assert (plain.self_battles, with_self.self_battles) == (0, 500)
+    assert with_self.total_votes == plain.total_votes == 160
+
+
+def test_names_the_models_without_a_finite_estimate() -> None:
+    cells = [*circle(3), ("top", "m00", "model_a", 4), ("m01", "low", "model_a", 2)]
+    with pytest.raises(NoFiniteEstimateError, match="prior_battles") as caught:
+        rank(VoteCounts.from_cells(cells), NO_PRIOR)
+    assert caught.value.unbeaten == ("top",)
+    assert caught.value.winless == ("low",)
+    assert caught.value.groups == (("low",), ("m00", "m01", "m02"), ("top",))
+
+
+def test_a_tie_is_enough_for_a_finite_estimate() -> None:
+    cells = [*circle(3), ("top", "m00", "model_a", 4), ("top", "m01", "tie", 1)]
+    assert math.isfinite(scores(rank(VoteCounts.from_cells(cells), NO_PRIOR))["top"])
+
+
+def test_names_groups_never_compared_when_there_is_no_prior() -> None:
+    cells = [
+        (*pair, outcome, 3)
+        for pair in (("a", "b"), ("x", "y"))
+        for outcome in ("model_a", "model_b")
+    ]
+    with pytest.raises(NoFiniteEstimateError) as caught:
+        rank(VoteCounts.from_cells(cells), NO_PRIOR)
+    assert caught.value.groups == (("a", "b"), ("x", "y"))
+    assert caught.value.unbeaten == caught.value.winless == ("a", "b", "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("cells", "models"),
+    [
+        pytest.param([], (), id="no votes"),
+        pytest.param([("a", "a", "tie", 50)], (), id="self battles only"),
+        pytest.param([("a", "b", "tie", 9)], (), id="nobody has enough"),
+        pytest.param(
+            [("a", "b", "tie", 9), ("a", "c", "tie", 9)], ("a",), id="one model has enough"
+        ),
+    ],
+)
+def test_refuses_fewer_than_two_models_and_names_them(
+    cells: list[tuple[str, str, str, int]], models: tuple[str, ...]
+) -> None:
+    with pytest.raises(TooFewModelsError, match="10 or more votes") as caught:
+        rank(VoteCounts.from_cells(cells))
+    assert caught.value.models == models
+
+
+def test_without_rounds_there_are_scores_but_no_bounds() -> None:
+    ranking = rank(VoteCounts.from_cells(circle(3)), POINTS)
+    assert ranking.above is None
+    for entry in ranking.entries:
+        assert entry.lower is entry.upper is entry.rank_lower is entry.rank_upper is None
+        assert entry.probability_best is None
+
+
+@pytest.mark.parametrize("method", ["percentile", "sandwich"])
+def test_threads_do_not_change_a_digit(method: IntervalMethod) -> None:
+    votes = VoteCounts.from_cells(circle(30))
+    # 600 rounds are three blocks.
+    one, three = (
+        rank(votes, RankingOptions(num_bootstrap=600, threads=threads, interval_method=method))
+        for threads in (1, 3)
+    )
+    assert one.to_dict() == three.to_dict()
+
+
+def test_the_first_rounds_of_many_are_the_rounds_of_few() -> None:
+    votes = VoteCounts.from_cells(circle(4))
+    board, resampler = fit_board(votes, 0.5), resampler_of(votes, "percentile")
+    few, many = (
+        replicate_abilities(board, resampler, options=RankingOptions(num_bootstrap=rounds))
+        for rounds in (7, 501)
+    )
+    assert (few == many[:, :7]).all()
+
+
+def test_tells_its_progress_block_by_block() -> None:
+    told: list[tuple[int, int]] = []
+    rank(
+        VoteCounts.from_cells(circle(4)),
+        RankingOptions(num_bootstrap=501),
+        progress=lambda done, rounds: told.append((done, rounds)),
+    )
+    assert told == [(250, 501), (500, 501), (501, 501)]
+
+
+def test_the_seed_changes_intervals_but_not_scores() -> None:
+    votes = VoteCounts.from_cells(circle(4))
+    one, two = (rank(votes, RankingOptions(seed=seed)) for seed in (1, 2))
+    assert scores(one) == scores(two)
+    assert one.entries[0].lower != two.entries[0].lower
+
+
+def test_refuses_to_store_what_the_columns_cannot_hold() -> None:
+    entry = RankedModel(
+        model="m",
+        score=9999.9999994,
+        lower=-math.inf,
+        upper=9999.9999996,
+        rank=1,
+        votes=1,
+        rank_lower=None,
+        rank_upper=None,
+        probability_best=None,
+    )
+    with pytest.raises(NotStorableError, match=r"-9999\.999999") as caught:
+        check_storable([entry])
+    # The first rounds to 9999.999999, which fits; the last to 10000.000000, which does not.
+    assert caught.value.faults == (("m", "lower", -math.inf), ("m", "upper", 9999.9999996))
+
+
+def test_lets_scores_without_bounds_be_stored() -> None:
+    check_storable(rank(VoteCounts.from_cells(circle(3)), POINTS).entries)
+
+
+BOARDS = st.lists(
+    st.tuples(
+        st.sampled_from("abcdef"),
+        st.sampled_from("abcdef"),
+        st.sampled_from(["model_a", "model_b", "tie"]),
+        st.integers(1, 30),
+    ),
+    min_size=1,
+    max_size=30,
+).filter(lambda cells: any(a != b for a, b, _, _ in cells))
+
+
+@settings(deadline=None)
+@given(BOARDS)
+def test_new_names_change_names_only(cells: list[tuple[str, str, str, int]]) -> None:
+    rename = dict(zip("abcdef", "fedcba", strict=True))
+    renamed = [(rename[a], rename[b], outcome, votes) for a, b, outcome, votes in cells]
+    before = scores(rank(VoteCounts.from_cells(cells), POINTS))
+    after = scores(rank(VoteCounts.from_cells(renamed), POINTS))
+    assert after == pytest.approx(
+        {rename[model]: score for model, score in before.items()}, abs=EXACT
+    )
+
+
+@settings(deadline=None)
+@given(BOARDS)
+def test_reversing_every_vote_reverses_the_board(cells: list[tuple[str, str, str, int]]) -> None:
+    reverse = {"model_a": "model_b", "model_b": "model_a", "tie": "tie"}
+    reversed_cells = [(a, b, reverse[outcome], votes) for a, b, outcome, votes in cells]
+    before = scores(rank(VoteCounts.from_cells(cells), POINTS))
+    after = scores(rank(VoteCounts.from_cells(reversed_cells), POINTS))
+    assert after == pytest.approx(
+        {model: 2000 - score for model, score in before.items()}, abs=EXACT
+    )
+
+
+@settings(deadline=None)
+@given(BOARDS, st.integers(2, 1000))
+def test_votes_and_prior_multiplied_alike_give_the_same_scores(
+    cells: list[tuple[str, str, str, int]], factor: int
+) -> None:
+    multiplied = [(a, b, outcome, votes * factor) for a, b, outcome, votes in cells]
+    before = scores(rank(VoteCounts.from_cells(cells), POINTS))
+    options = RankingOptions(prior_battles=0.5 * factor, num_bootstrap=0, min_evals=0)
+    after = scores(rank(VoteCounts.from_cells(multiplied), options))
+    assert after == pytest.approx(before, abs=EXACT)
