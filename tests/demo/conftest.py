@@ -1,4 +1,4 @@
-"""One local AWS for every test of this folder, with an image that can run what a test says."""
+"""One local AWS for every test of this folder."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ what ministack does. The caller's process is never patched.
 
 from __future__ import annotations
 
-from bixarena_constructs.demo.local_aws.handle import LocalAws, LocalAwsError
+from bixarena_constructs.demo.local_aws.handle import LocalAws
+from bixarena_constructs.demo.local_aws.process import LocalAwsError
 
 __all__ = ["LocalAws", "LocalAwsError"]

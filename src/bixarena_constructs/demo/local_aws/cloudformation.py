@@ -1,10 +1,11 @@
-"""Patches of ministack's CloudFormation: task definitions, secrets, targets of rules."""
+"""Patches of ministack's CloudFormation: task definitions, secrets, rules and topics."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeAlias
 
-from ministack.services import ecs, secretsmanager
+from ministack.services import ecs, secretsmanager, sns
 from ministack.services.cloudformation import provisioners
 
 from bixarena_constructs.demo.local_aws.answers import accepted
@@ -23,6 +24,7 @@ def apply() -> None:
     _patch_task_definitions()
     _patch_secrets()
     _patch_rules()
+    _patch_topics()
 
 
 def camel_case(value: Any) -> Any:
@@ -121,3 +123,34 @@ def _spell_target(target: Properties) -> Properties:
         return target
     spelled = {"awsvpcConfiguration": network["AwsVpcConfiguration"]}
     return {**target, "EcsParameters": {**parameters, "NetworkConfiguration": spelled}}
+
+
+def _patch_topics() -> None:
+    """Give a template's topic the key that it names, and the policy that AWS gives by default.
+
+    Ministack drops the key, and its default policy lets everybody publish where that of AWS lets
+    only callers of the account.
+    """
+
+    def guarded(original: Any) -> Any:
+        def handler(*arguments: Any) -> Created:
+            arn, attributes = original(*arguments)
+            properties = [each for each in arguments if isinstance(each, dict)][-1]
+            _guard_topic(sns._topics[arn]["attributes"], properties)
+            return arn, attributes
+
+        return handler
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SNS::Topic"]
+    for key in ("create", "update"):
+        replace(handlers, key, guarded)
+
+
+def _guard_topic(stored: Properties, properties: Properties) -> None:
+    if "KmsMasterKeyId" in properties:
+        stored["KmsMasterKeyId"] = properties["KmsMasterKeyId"]
+    policy = json.loads(stored["Policy"])
+    if policy.get("Id") == "__default_policy_ID":
+        condition = {"StringEquals": {"AWS:SourceOwner": stored["Owner"]}}
+        policy["Statement"][0]["Condition"] = condition
+        stored["Policy"] = json.dumps(policy)

@@ -109,8 +109,9 @@ class ContainerProcess:
     def _read(self) -> None:
         if self._process.stdout is None:
             return
-        for line in self._process.stdout:
-            self._on_line(line.decode(errors="replace").rstrip("\r\n"))
+        with self._process.stdout as stream:
+            for line in stream:
+                self._on_line(line.decode(errors="replace").rstrip("\r\n"))
 
     def wait(self) -> int:
         """Return the exit code as Docker reports it, once every line has been read.

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.session
 
-from bixarena_constructs.demo.local_aws.containers import kill_left_over
+from bixarena_constructs.demo.local_aws.process import ACCOUNT, REGION, LocalAwsError, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,16 +21,31 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ecs.type_defs import TaskTypeDef
 
-_ACCOUNT = "000000000000"
-_REGION = "us-east-1"
-_START_SECONDS = 30
-_END_SECONDS = 10
+_ACCESS_KEY = "local"  # nobody checks it; the clients insist on having one
 _POLL_SECONDS = 0.05
-_LOG_TAIL_LINES = 30
 
 
-class LocalAwsError(Exception):
-    """The local AWS did not start, refused an event, or a task did not end in time."""
+class _Session(boto3.Session):
+    """A session of one endpoint, whatever the caller's own settings say."""
+
+    def __init__(self, endpoint_url: str) -> None:
+        no_files = {
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+            "profile": (None, None, None, None),
+        }
+        super().__init__(
+            aws_access_key_id=_ACCESS_KEY,
+            aws_secret_access_key=_ACCESS_KEY,
+            region_name=REGION,
+            botocore_session=botocore.session.Session(no_files),
+        )
+        self._endpoint_url = endpoint_url
+
+    # Named with each client: an endpoint in the environment would win over any other setting.
+    # `Any`: one signature for boto3's overload of each service.
+    def client(self, *arguments: Any, **named: Any) -> Any:
+        return super().client(*arguments, **{"endpoint_url": self._endpoint_url, **named})
 
 
 class LocalAws:
@@ -58,25 +69,10 @@ class LocalAws:
 
     def __init__(self, *, port: int, folder: Path) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.account = _ACCOUNT
-        self.region = _REGION
+        self.account = ACCOUNT
+        self.region = REGION
         self.folder = folder
-        self._config_file = folder / "aws-config"
-        self._config_file.write_text(
-            f"[default]\nregion = {_REGION}\nendpoint_url = {self.endpoint_url}\n"
-            # Nobody checks these; the clients insist on having some.
-            "aws_access_key_id = local\naws_secret_access_key = local\n"
-        )
-        config_file = str(self._config_file)
-        self.session = boto3.Session(
-            botocore_session=botocore.session.Session(
-                {
-                    "config_file": (None, None, config_file, None),
-                    "credentials_file": (None, None, config_file, None),
-                    "profile": (None, None, None, None),
-                }
-            )
-        )
+        self.session: boto3.Session = _Session(self.endpoint_url)
 
     @classmethod
     @contextmanager
@@ -95,7 +91,7 @@ class LocalAws:
         """
         with TemporaryDirectory(prefix="bixarena-local-aws-") as name:
             folder = Path(name)
-            with _server(folder, images=images) as port:
+            with serve(folder, images=images) as port:
                 yield cls(port=port, folder=folder)
 
     def environment(self) -> dict[str, str]:
@@ -109,14 +105,12 @@ class LocalAws:
         for each in (home, temporary):
             each.mkdir(exist_ok=True)
         return {
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_CONFIG_FILE": str(self._config_file),
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": self.region,
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_SHARED_CREDENTIALS_FILE": str(self._config_file),
+            "AWS_SECRET_ACCESS_KEY": _ACCESS_KEY,
             # The CDK command line caches account ids, which are made up here.
             "CDK_HOME": str(home / ".cdk"),
             "HOME": str(home),
@@ -200,91 +194,3 @@ class LocalAws:
                     f"after {timeout_seconds} s, expected STOPPED"
                 )
             time.sleep(_POLL_SECONDS)
-
-
-@contextmanager
-def _server(folder: Path, *, images: Mapping[str, Sequence[str]]) -> Iterator[int]:
-    """Run the server as a child process, and yield its port once it answers."""
-    log_file = folder / "local-aws.log"
-    # Bound here and handed down, so that nobody can take the port in between.
-    with socket.create_server(("127.0.0.1", 0)) as listener, log_file.open("wb") as log:
-        port: int = listener.getsockname()[1]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bixarena_constructs.demo.local_aws", str(listener.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=_server_environment(folder, port=port),
-            cwd=folder,
-            pass_fds=[listener.fileno()],
-            start_new_session=True,  # Ctrl-C is the caller's; the server follows its caller
-        )
-    try:
-        _hand_over(process, {"folder": str(folder), "images": images})
-        _await_answer(process, port=port, log_file=log_file)
-        yield port
-    finally:
-        _end(process, folder=folder)
-
-
-def _server_environment(folder: Path, *, port: int) -> dict[str, str]:
-    return {
-        "BIND_HOST": "127.0.0.1",
-        # Whatever Docker this machine has is none of its business.
-        "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
-        "GATEWAY_PORT": str(port),
-        "HOME": str(folder),
-        # Listeners of other services, on ports of their own.
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "MINISTACK_ACCOUNT_ID": _ACCOUNT,
-        "MINISTACK_HOST": "127.0.0.1",
-        "MINISTACK_REGION": _REGION,
-        "PATH": os.environ["PATH"],
-        "PERSIST_STATE": "0",
-        "S3_PERSIST": "0",
-        "TMPDIR": str(folder),
-    }
-
-
-def _hand_over(process: subprocess.Popen[bytes], settings: Mapping[str, object]) -> None:
-    """Write the settings; the pipe stays open, and its end tells the child to end."""
-    if process.stdin is not None:
-        with suppress(BrokenPipeError):  # why it ended is in its log
-            process.stdin.write(json.dumps(settings).encode() + b"\n")
-            process.stdin.flush()
-
-
-def _await_answer(process: subprocess.Popen[bytes], *, port: int, log_file: Path) -> None:
-    url = f"http://127.0.0.1:{port}/_ministack/ready"
-    # Without the proxies that the caller's environment may name.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise LocalAwsError(
-                f"the local AWS ended with code {process.returncode}:\n{_tail(log_file)}"
-            )
-        try:
-            with opener.open(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(_POLL_SECONDS)
-    raise LocalAwsError(
-        f"the local AWS did not answer within {_START_SECONDS} s:\n{_tail(log_file)}"
-    )
-
-
-def _tail(log_file: Path) -> str:
-    return "\n".join(log_file.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:])
-
-
-def _end(process: subprocess.Popen[bytes], *, folder: Path) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    kill_left_over(folder)

@@ -9,7 +9,7 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.services import eventbridge, scheduler
 
-from bixarena_constructs.demo.local_aws import cloudformation, events, tasks
+from bixarena_constructs.demo.local_aws import cloudformation, events, permissions, tasks
 from bixarena_constructs.demo.local_aws.patching import replace
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ async def serve(runtime: Runtime, *, file_descriptor: int) -> None:
     cloudformation.apply()
     tasks.apply(runtime)
     events.apply()
+    permissions.apply()
     _stop_the_clock()
     config = Config()
     config.bind = [f"fd://{file_descriptor}"]

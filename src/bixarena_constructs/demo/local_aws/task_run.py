@@ -58,6 +58,8 @@ class TaskRun:
 
     def run(self) -> None:
         """Take the task through its states; returns when it has stopped."""
+        # Fargate has no container instances; ministack makes one up.
+        self._task["containerInstanceArn"] = None
         self._advance("PROVISIONING")
         self._advance("PENDING")
         reason, code = "Essential container in task exited", "EssentialContainerExited"
