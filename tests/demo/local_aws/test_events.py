@@ -207,7 +207,7 @@ def test_alerts_once_for_a_failed_run_through_an_encrypted_topic(
     _add_rule(template, _FAILED, {"Ref": "Topic"}, InputTransformer=transformer)
     stack = deploy(template)
     stack.run()
-    [message] = stack.messages("Inbox", number=2, wait_seconds=1)
+    [message] = stack.messages("Inbox", number=2, wait_seconds=0)
     notification = json.loads(message["Body"])
     assert notification["Type"] == "Notification"
     assert json.loads(notification["Message"]) == (
@@ -364,6 +364,7 @@ def test_sends_an_event_that_started_no_task_to_the_dead_letters(
     assert attributes["RULE_ARN"].endswith(stack.outputs["RuleName"])
     assert attributes["TARGET_ARN"].endswith(f":cluster/{stack.cluster}")
     assert json.loads(letter["Body"])["time"] == "2026-03-01T12:00:00Z"
+    assert _counted(stack) == {"FailedInvocations": 1, "InvocationsSentToDlq": 1}
 
 
 def test_loses_a_dead_letter_whose_queue_shuts_eventbridge_out(
@@ -374,3 +375,37 @@ def test_loses_a_dead_letter_whose_queue_shuts_eventbridge_out(
     stack = deploy(template)
     assert stack.fire() == []
     assert stack.messages("DeadLetters", number=1, wait_seconds=0) == []
+    assert _counted(stack) == {"FailedInvocations": 1, "InvocationsFailedToBeSentToDlq": 1}
+
+
+def test_counts_a_failed_invocation_without_a_dead_letter_queue(
+    deploy: Deploy, template: Template
+) -> None:
+    _deny(0)(template)
+    del template["Resources"]["Rule"]["Properties"]["Targets"][0]["DeadLetterConfig"]
+    stack = deploy(template)
+    assert stack.fire() == []
+    assert _counted(stack) == {"FailedInvocations": 1}
+
+
+def _counted(stack: Deployed) -> dict[str, float]:
+    """Return the sums of what EventBridge counts for the stack's rule, where there are any."""
+    cloudwatch = stack.aws.session.client("cloudwatch")
+    now = datetime.now(UTC)
+    sums = {
+        name: cloudwatch.get_metric_statistics(
+            Namespace="AWS/Events",
+            MetricName=name,
+            Dimensions=[{"Name": "RuleName", "Value": stack.outputs["RuleName"]}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=10),
+            Period=1200,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        for name in (
+            "FailedInvocations",
+            "InvocationsSentToDlq",
+            "InvocationsFailedToBeSentToDlq",
+        )
+    }
+    return {name: sum(each["Sum"] for each in points) for name, points in sums.items() if points}

@@ -10,9 +10,9 @@ from ministack.services import eventbridge
 from bixarena_constructs.demo.local_aws.answers import RefusedError
 from bixarena_constructs.demo.local_aws.patching import replace
 from bixarena_constructs.demo.local_aws.targets import (
+    give_up,
     require_delivery,
     run_task,
-    send_to_dead_letters,
     write_log_event,
 )
 
@@ -45,7 +45,7 @@ def _invoke_target(original: Any) -> Any:
                     require_delivery(target, rule, service)
                     original(target, event, rule, view)
         except RefusedError as error:
-            send_to_dead_letters(target, rule, error, view.event_with_detail())
+            give_up(target, rule, error, view.event_with_detail())
 
     return handler
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import cloudwatch_logs, ecs, eventbridge, sqs
+from ministack.services import cloudwatch, cloudwatch_logs, ecs, eventbridge, sqs
 
 from bixarena_constructs.demo.local_aws.answers import RefusedError, accepted
 from bixarena_constructs.demo.local_aws.cloudformation import camel_case
@@ -127,20 +127,35 @@ def write_log_event(target: _Record, rule: _Record, view: Any) -> None:
     accepted(cloudwatch_logs._put_log_events({**stream, "logEvents": [event]}))
 
 
-def send_to_dead_letters(
-    target: _Record, rule: _Record, error: RefusedError, event: _Record
-) -> None:
-    """Send the event where AWS sends it once it gives up; here there is no second try."""
+def give_up(target: _Record, rule: _Record, error: RefusedError, event: _Record) -> None:
+    """Count a failed invocation, and send its event to the target's dead-letter queue if any.
+
+    AWS first tries some errors again, as the target's retry policy says; here every error is
+    final at once.
+    """
     _logger.warning("rule %s: %s: %s", rule["Name"], error.code, error)
-    queue_arn = target.get("DeadLetterConfig", {}).get("Arn", "")
-    queue = sqs._queue_by_arn(queue_arn)
-    if queue is None:
+    _count("FailedInvocations", rule)
+    queue_arn = target.get("DeadLetterConfig", {}).get("Arn")
+    if queue_arn is None:
         return
     try:
         require_service(_PRINCIPAL, "sqs:SendMessage", queue_arn, aws_SourceArn=rule["Arn"])
     except RefusedError as refusal:
         _logger.warning("rule %s: dead letter not sent: %s", rule["Name"], refusal)
+        _count("InvocationsFailedToBeSentToDlq", rule)
         return
+    _send_dead_letter(queue_arn, target, rule, error, event)
+    _count("InvocationsSentToDlq", rule)
+
+
+def _count(metric: str, rule: _Record) -> None:
+    cloudwatch.record_metric("AWS/Events", metric, 1, "Count", {"RuleName": rule["Name"]})
+
+
+def _send_dead_letter(
+    queue_arn: str, target: _Record, rule: _Record, error: RefusedError, event: _Record
+) -> None:
+    url = sqs._queue_by_arn(queue_arn)["url"]
     attributes = {
         "ERROR_CODE": _DEAD_LETTER_CODES.get(error.code, "ERROR_FROM_TARGET"),
         "ERROR_MESSAGE": str(error),
@@ -148,11 +163,11 @@ def send_to_dead_letters(
         "TARGET_ARN": target["Arn"],
     }
     message = {
-        "QueueUrl": queue["url"],
+        "QueueUrl": url,
         "MessageBody": json.dumps(event),
         "MessageAttributes": {
             name: {"DataType": "String", "StringValue": value}
             for name, value in attributes.items()
         },
     }
-    sqs._act_send_message(message, queue["url"])
+    sqs._act_send_message(message, url)
