@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["BOARDS", "Arena", "Votes"]
 
 _NATURAL_UNITS_PER_ELO: Final = np.log(10) / 400
-# Models meet by popularity: the k-th gets k^-0.7 of the first one's battles.
-_POPULARITY_EXPONENT: Final = 0.7
 _STRENGTH_SD_ELO: Final = 100
 _TIE_SHARE: Final = 0.15
 
@@ -45,29 +43,36 @@ class Arena:
         models: How many models.
         votes: How many votes.
         seed: Of the strengths and the votes.
+        popularity_exponent: The k-th model's share of the battles falls like k to minus this.
     """
 
     models: int
     votes: int
     seed: int = 2026
+    popularity_exponent: float = 0.7
 
     def strengths(self) -> NDArray[np.float64]:
         """Draw the true strengths in Elo; shape ``(models,)``."""
         return np.random.default_rng(self.seed).normal(0, _STRENGTH_SD_ELO, self.models)
 
-    def cast(self, repetition: int = 0) -> Votes:
-        """Draw votes: a pair by popularity, then a tie or the winner by strength."""
-        rng = np.random.default_rng([self.seed, repetition])
+    def cast(self) -> Votes:
+        """Draw votes: a pair by popularity, then a tie or the winner by strength.
+
+        A tie takes half of its probability from each side, so that the expected points are
+        Bradley-Terry's and the strengths are what an exact ranking converges to.
+        """
+        rng = np.random.default_rng([self.seed, self.votes])
         strength = self.strengths() * _NATURAL_UNITS_PER_ELO
-        share = np.arange(1, self.models + 1) ** -_POPULARITY_EXPONENT
+        share = np.arange(1, self.models + 1) ** -self.popularity_exponent
         share = share / share.sum()
         side_a = rng.choice(self.models, size=self.votes, p=share)
         side_b = rng.choice(self.models, size=self.votes, p=share)
         while len(same := np.flatnonzero(side_a == side_b)):
             side_b[same] = rng.choice(self.models, size=len(same), p=share)
-        wins = 1 / (1 + np.exp(strength[side_b] - strength[side_a]))
-        outcome = np.where(rng.random(self.votes) < wins, 0, 1)
-        outcome[rng.random(self.votes) < _TIE_SHARE] = 2
+        points = 1 / (1 + np.exp(strength[side_b] - strength[side_a]))
+        tie = 4 * _TIE_SHARE * points * (1 - points)
+        uniform = rng.random(self.votes)
+        outcome = np.where(uniform < tie, 2, np.where(uniform < points + tie / 2, 0, 1))
         names = [f"model-{number:03}" for number in range(self.models)]
         return Votes(names, side_a, side_b, outcome)
 
