@@ -7,8 +7,9 @@ The names below are imported when they are first used: importing this package lo
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+# Type checkers take it for typing's own, whose import would cost more than all the rest here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
     from bixarena_constructs.guardduty import GuardDutyAgentPull
