@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,19 +28,29 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 
 
-@dataclass
-class Journal:
-    """A log in memory."""
+class Journal(StringIO):
+    """A log in memory, which can do something when an event comes."""
 
-    stream: StringIO = field(default_factory=StringIO)
+    def __init__(self) -> None:
+        super().__init__()
+        self._actions: dict[str, Callable[[], None]] = {}
 
     @property
     def log(self) -> FilteringBoundLogger:
-        return open_log(self.stream)
+        return open_log(self)
+
+    def at(self, event: str, action: Callable[[], None]) -> None:
+        """Do something when the event is logged."""
+        self._actions[event] = action
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        self._actions.get(json.loads(text)["event"], lambda: None)()
+        return written
 
     @property
     def events(self) -> list[Event]:
-        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return [json.loads(line) for line in self.getvalue().splitlines()]
 
     def named(self, name: str) -> list[Event]:
         return [event for event in self.events if event["event"] == name]

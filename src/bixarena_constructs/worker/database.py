@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.deadline import Deadline
     from bixarena_constructs.worker.settings import DatabaseSettings
 
-__all__ = ["Database"]
+__all__ = ["Database", "passes_by_itself"]
 
 _CONNECT_SECONDS = 10
 # A worker that froze or lost its network must not hold its locks until the next morning.
@@ -138,14 +138,15 @@ class Database:
         except psycopg.Error as error:
             if error.sqlstate in _TIMEOUTS and self._deadline.has_passed:
                 raise DeadlineError(f"out of time in the database: {_text(error)}") from error
-            kind = DatabaseUnavailableError if _passes(error) else DatabaseRefusedError
+            kind = DatabaseUnavailableError if passes_by_itself(error) else DatabaseRefusedError
             raise self._described(error, kind) from error
 
     def _described(self, error: psycopg.Error, kind: type[DatabaseError]) -> DatabaseError:
         return kind(f"{self.host}: {_text(error)}", sqlstate=error.sqlstate)
 
 
-def _passes(error: psycopg.Error) -> bool:
+def passes_by_itself(error: psycopg.Error) -> bool:
+    """Tell whether the same attempt may succeed a little later."""
     if error.sqlstate is not None:
         return error.sqlstate.startswith(_PASSING)
     if not isinstance(error, psycopg.OperationalError):

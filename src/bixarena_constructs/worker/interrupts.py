@@ -22,7 +22,9 @@ _CLEANUP_SECONDS = 20
 
 
 @contextmanager
-def stopped_in_time(seconds: float) -> Iterator[None]:
+def stopped_in_time(
+    seconds: float, *, cleanup_seconds: float = _CLEANUP_SECONDS
+) -> Iterator[None]:
     """Raise `StopRun` in the main thread after some time, or on SIGTERM or SIGINT.
 
     An interpreter that cannot even run the signal handler, as it is stuck in foreign code, is
@@ -30,6 +32,7 @@ def stopped_in_time(seconds: float) -> Iterator[None]:
 
     Args:
         seconds: When the deadline is.
+        cleanup_seconds: How long the run may then still take to end by itself.
 
     Raises:
         DeadlineError: The time is over.
@@ -40,14 +43,14 @@ def stopped_in_time(seconds: float) -> Iterator[None]:
         # Once is enough: a second signal must not interrupt the rollback.
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        faulthandler.dump_traceback_later(_CLEANUP_SECONDS, exit=True)
+        faulthandler.dump_traceback_later(cleanup_seconds, exit=True)
         if number == signal.SIGALRM:
             raise DeadlineError(f"took longer than MAX_RUNTIME_SECONDS={seconds:g}")
         raise InterruptedRunError(number)
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     signal.setitimer(signal.ITIMER_REAL, seconds)
-    faulthandler.dump_traceback_later(seconds + _CLEANUP_SECONDS, exit=True)
+    faulthandler.dump_traceback_later(seconds + cleanup_seconds, exit=True)
     try:
         yield
     finally:

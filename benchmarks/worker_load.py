@@ -1,0 +1,183 @@
+"""Measure a whole run of the worker on many battles: time by phase, memory, bytes read.
+
+    python benchmarks/worker_load.py --battles 10000000
+
+See worker_load.md for what came out. The rows are made by the database itself; foreign keys are
+not checked while they are, everything else is as in the demo's schema.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+from bixarena_constructs.demo.postgres import PostgresServer
+from bixarena_constructs.demo.relay import Relay
+from bixarena_constructs.demo.votes import simulate
+from bixarena_constructs.worker.queries import query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+# A small server: as much memory as a db.t4g.medium gives PostgreSQL, and its two processors.
+_SERVER = {
+    "shared_buffers": "1GB",
+    "effective_cache_size": "3GB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "512MB",
+    "max_wal_size": "8GB",
+    "autovacuum": "off",
+}
+
+# One row of random choices for each battle; keys are derived from its number.
+_DRAW = """
+SET session_replication_role = replica;
+SELECT setseed(0.5);
+CREATE UNLOGGED TABLE draw AS
+SELECT battle, one, CASE WHEN two >= one THEN two + 1 ELSE two END AS two,
+       chance, ends, biomedical, status, tags
+FROM (
+    SELECT battle,
+           floor(%(models)s * power(random(), 1.5))::int AS one,
+           floor((%(models)s - 1) * power(random(), 1.5))::int AS two,
+           random() AS chance, random() AS ends, random() AS biomedical, random() AS status,
+           ARRAY[floor(20 * random())::int, floor(40 * random())::int, floor(40 * random())::int]
+               AS tags
+    FROM generate_series(1, %(battles)s) AS battle
+) AS numbers;
+CREATE TEMPORARY TABLE numbered AS
+SELECT id, row_number() OVER (ORDER BY slug) - 1 AS number,
+       100 * sin(row_number() OVER (ORDER BY slug)) AS strength
+FROM api.model;
+CREATE TEMPORARY TABLE category AS
+SELECT slug, row_number() OVER (ORDER BY slug) - 1 AS number
+FROM api.leaderboard WHERE slug <> 'overall';
+INSERT INTO api.battle (id, user_id, model1_id, model2_id,
+                        effective_validation_id, effective_categorization_id)
+SELECT md5('b' || battle)::uuid, md5('u' || battle %% 50000)::uuid, one.id, two.id,
+       md5('v' || battle)::uuid, md5('c' || battle)::uuid
+FROM draw
+JOIN numbered AS one ON one.number = draw.one
+JOIN numbered AS two ON two.number = draw.two;
+INSERT INTO api.battle_evaluation (battle_id, outcome)
+SELECT md5('b' || battle)::uuid,
+       CASE
+           WHEN chance < 0.15 THEN 'tie'
+           WHEN ends < 1 / (1 + power(10, (two.strength - one.strength) / 400)) THEN 'model1'
+           ELSE 'model2'
+       END
+FROM draw
+JOIN numbered AS one ON one.number = draw.one
+JOIN numbered AS two ON two.number = draw.two;
+INSERT INTO api.battle_validation (id, battle_id, method, is_biomedical)
+SELECT md5('v' || battle)::uuid, md5('b' || battle)::uuid, 'automatic', biomedical < 0.9
+FROM draw;
+INSERT INTO api.battle_categorization (id, battle_id, method, status)
+SELECT md5('c' || battle)::uuid, md5('b' || battle)::uuid, 'automatic',
+       CASE WHEN status < 0.9 THEN 'matched' ELSE 'abstained' END
+FROM draw;
+INSERT INTO api.battle_categorization_category (categorization_id, category)
+SELECT DISTINCT md5('c' || battle)::uuid, category.slug
+FROM draw CROSS JOIN unnest(tags) AS tag
+JOIN category ON category.number = tag;
+"""
+
+
+@contextmanager
+def _phase(figures: dict[str, Any], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    figures[name] = round(time.perf_counter() - started, 2)
+    print(f"{name}: {figures[name]} s", file=sys.stderr)
+
+
+def _fill(connection: psycopg.Connection, *, models: int, battles: int) -> None:
+    wanted = {"models": models, "battles": battles}
+    for statement in _DRAW.split(";\n"):
+        if statement.strip():
+            uses = "%(" in statement or "%%" in statement
+            connection.execute(statement.encode(), wanted if uses else None)
+    connection.execute("DROP TABLE draw")
+    connection.execute("VACUUM (ANALYZE)")
+
+
+def _run_worker(database: BixArenaDatabase) -> dict[str, Any]:
+    """Run the worker as a process of its own, through a relay that counts bytes."""
+    with Relay.to(database.worker.port) as relay:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "OPENBLAS_NUM_THREADS": "1",
+            **database.worker.environment,
+            "POSTGRES_PORT": str(relay.port),
+        }
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "bixarena_constructs.worker"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seconds = time.perf_counter() - started
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+
+    def total(*names: str) -> float:
+        seconds = (float(each["seconds"]) for each in events if each["event"] in names)
+        return round(sum(seconds), 2)
+
+    return {
+        "seconds": round(seconds, 2),
+        "counting_seconds": total("votes_counted"),
+        "ranking_seconds": total("board_ranked"),
+        "writing_seconds": total("board_published"),
+        # Of the largest child so far: the server's processes are not ours to wait for.
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+        "read_mb": round(relay.received / 1e6, 1),
+        "votes": next(each["votes"] for each in events if each["event"] == "votes_counted"),
+        "published": events[-1]["snapshots_published"],
+    }
+
+
+def _plan(connection: psycopg.Connection) -> list[str]:
+    slugs = [row[0] for row in connection.execute("SELECT slug FROM api.leaderboard").fetchall()]
+    statement = b"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) " + query("counts")
+    return [row[0] for row in connection.execute(statement, {"slugs": slugs}).fetchall()]
+
+
+def main() -> None:
+    """Fill, run, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--battles", type=int, default=1_000_000)
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--folder", type=Path, help="keep the database there for a next time")
+    options = parser.parse_args()
+    figures: dict[str, Any] = {"battles": options.battles, "models": options.models}
+    with PostgresServer.start(folder=options.folder, settings=_SERVER) as server:
+        name = f"load_{options.battles}_{options.models}"
+        database = BixArenaDatabase.create(
+            server, name, simulation=simulate(seed=1, models=options.models, battles=0)
+        )
+        with database.owner.connect() as connection:
+            with _phase(figures, "filling_seconds"):
+                _fill(connection, models=options.models, battles=options.battles)
+            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+            figures["database_mb"] = 0 if row is None else round(row[0] / 1e6)
+            plan = _plan(connection)
+        figures["worker"] = _run_worker(database)
+    print("\n".join(plan))
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""Faults made for real: connections cut, servers that refuse, locks held, sessions ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from bixarena_constructs.demo.relay import Relay
+from bixarena_constructs.worker.database import passes_by_itself
+from bixarena_constructs.worker.errors import (
+    DatabaseRefusedError,
+    DatabaseUnavailableError,
+    DeadlineError,
+)
+from bixarena_constructs.worker.job import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_constructs.worker.settings import Settings
+
+    MakeSettings = Callable[..., Settings]
+
+_TEN = {"SCHEDULED_AT": "2026-03-06T10:00:00Z", "LEADERBOARD_SLUG": "overall"}
+
+
+@pytest.fixture
+def relay(bixarena: BixArenaDatabase) -> Iterator[Relay]:
+    """A relay to the test's PostgreSQL."""
+    with Relay.to(bixarena.worker.port) as relay:
+        yield relay
+
+
+@pytest.fixture
+def relayed(bixarena: BixArenaDatabase, relay: Relay, settings_for: MakeSettings) -> Settings:
+    """Settings that go through the relay."""
+    return settings_for(replace(bixarena.worker, port=relay.port), **_TEN)
+
+
+def _snapshots(database: BixArenaDatabase) -> list[tuple[str, int]]:
+    """Visibility and number of entries of each snapshot."""
+    with database.owner.connect() as connection:
+        return connection.execute(
+            "SELECT visibility, count(entry.id) FROM api.leaderboard_snapshot AS snapshot"
+            " LEFT JOIN api.leaderboard_entry AS entry ON entry.snapshot_id = snapshot.id"
+            " GROUP BY snapshot.id"
+        ).fetchall()
+
+
+def _sessions_and_locks(database: BixArenaDatabase) -> tuple[int, int]:
+    with database.owner.connect() as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM pg_stat_activity"
+            " WHERE application_name = 'bixarena-worker' AND datname = current_database()),"
+            " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+        ).fetchone()
+    return (-1, -1) if row is None else (row[0], row[1])
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        ("cut_before", b"set_config", "check_grants"),
+        ("cut_after", b"FROM api.leaderboard AS board", "list_boards"),
+        ("cut_after", b"What each leaderboard is ranked by", "count_votes"),
+        ("cut_before", b"FETCH FORWARD", "count_votes"),
+        ("cut_after", b"pg_advisory_xact_lock", "publish"),
+        ("cut_before", b"INSERT INTO api.leaderboard_entry", "publish"),
+        ("cut_after", b"INSERT INTO api.leaderboard_entry", "publish"),
+    ],
+)
+def test_tries_again_when_the_connection_is_cut(
+    bixarena: BixArenaDatabase,
+    relay: Relay,
+    relayed: Settings,
+    journal: Any,
+    cut: tuple[str, bytes, str],
+) -> None:
+    moment, pattern, step = cut
+    setattr(relay, moment, pattern)
+    report = run(relayed, log=journal.log)
+    assert report.published == ["overall"]
+    assert [event["step"] for event in journal.named("retrying")] == [step]
+    assert _snapshots(bixarena) == [("public", 9)]
+    assert _sessions_and_locks(bixarena) == (0, 0)
+
+
+@pytest.mark.parametrize("moment", ["cut_before", "cut_after"])
+def test_publishes_once_when_the_connection_is_cut_around_the_commit(
+    bixarena: BixArenaDatabase, relay: Relay, relayed: Settings, journal: Any, moment: str
+) -> None:
+    # Reading transactions commit too: only the one after the ranking is meant.
+    journal.at("board_ranked", lambda: setattr(relay, moment, b"COMMIT"))
+    report = run(relayed, log=journal.log)
+    assert report.published == ["overall"], "its own snapshot, whichever attempt committed it"
+    assert [event["step"] for event in journal.named("retrying")] == ["publish"]
+    assert _snapshots(bixarena) == [("public", 9)]
+
+
+def test_waits_for_a_server_that_is_not_there_yet(
+    bixarena: BixArenaDatabase, relay: Relay, relayed: Settings, journal: Any
+) -> None:
+    relay.refusing = True
+    timer = threading.Timer(1.0, setattr, [relay, "refusing", False])
+    timer.start()
+    assert run(relayed, log=journal.log).published == ["overall"]
+    assert journal.named("retrying")
+    assert _snapshots(bixarena) == [("public", 9)]
+
+
+def test_gives_up_on_a_server_that_never_comes_within_its_time(
+    relay: Relay, relayed: Settings, journal: Any
+) -> None:
+    relay.refusing = True
+    started = time.monotonic()
+    with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1: connection failed"):
+        run(replace(relayed, max_runtime_seconds=2), log=journal.log)
+    assert time.monotonic() - started < 4
+    assert (journal.events[-1]["cause"], journal.events[-1]["exit_code"]) == ("database", 4)
+
+
+def test_waits_for_a_full_server(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    name = bixarena.owner.dbname
+
+    def limit(connections: int) -> None:
+        with bixarena.owner.connect() as connection:
+            connection.execute(f"ALTER DATABASE {name} CONNECTION LIMIT {connections}".encode())
+
+    limit(0)
+    threading.Timer(1.0, limit, [-1]).start()
+    assert run(settings_for(bixarena.worker, **_TEN), log=journal.log).published == ["overall"]
+    assert all("too many connections" in event["error"] for event in journal.named("retrying"))
+    assert journal.named("retrying")
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01", "57P03"])
+def test_tries_again_what_the_server_says_may_pass(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, code: str
+) -> None:
+    _refuse_first_entries(bixarena, code)
+    assert run(settings_for(bixarena.worker, **_TEN), log=journal.log).published == ["overall"]
+    assert len(journal.named("retrying")) == 1
+    assert _snapshots(bixarena) == [("public", 9)]
+
+
+@pytest.mark.parametrize("code", ["23505", "23514", "42501", "53100", "22003"])
+def test_does_not_try_again_what_would_fail_again(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, code: str
+) -> None:
+    _refuse_first_entries(bixarena, code)
+    with pytest.raises(Exception, match=r"failed for overall; first: .*: refused"):
+        run(settings_for(bixarena.worker, **_TEN), log=journal.log)
+    assert journal.named("retrying") == []
+    assert _snapshots(bixarena) == []
+
+
+def _refuse_first_entries(database: BixArenaDatabase, code: str) -> None:
+    """Make the first INSERT of an entry fail; sequences count on through a rollback."""
+    with database.owner.connect() as connection:
+        connection.execute("CREATE SEQUENCE attempts")
+        function = (
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$"
+            " BEGIN IF nextval('attempts') = 1 THEN RAISE EXCEPTION 'refused'"
+            f" USING ERRCODE = '{code}'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute(function.encode())
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON api.leaderboard_entry"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+        )
+
+
+def test_tries_again_when_an_administrator_ends_its_session(
+    bixarena: BixArenaDatabase,
+    settings_for: MakeSettings,
+    journal: Any,
+    wait_for_worker: Callable[[BixArenaDatabase, str], None],
+) -> None:
+    def end_session() -> None:
+        with bixarena.owner.connect() as blocker, blocker.transaction():
+            blocker.execute("LOCK TABLE api.leaderboard_entry IN EXCLUSIVE MODE")
+            is_locked.set()
+            wait_for_worker(bixarena, "wait_event_type = 'Lock'")
+            blocker.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                " application_name = 'bixarena-worker' AND datname = current_database()"
+            )
+
+    is_locked = threading.Event()
+    administrator = threading.Thread(target=end_session)
+    administrator.start()
+    is_locked.wait(10)
+    assert run(settings_for(bixarena.worker, **_TEN), log=journal.log).published == ["overall"]
+    administrator.join()
+    (event,) = journal.named("retrying")
+    assert "terminating connection due to administrator command" in event["error"]
+    assert _snapshots(bixarena) == [("public", 9)]
+
+
+def test_lets_the_server_end_a_wait_that_outlasts_the_run(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    settings = settings_for(bixarena.worker, MAX_RUNTIME_SECONDS="1", **_TEN)
+    with bixarena.owner.connect() as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE api.leaderboard_entry IN EXCLUSIVE MODE")
+        # In this process nobody sends SIGALRM: what ends the wait is the server's own timeout.
+        with pytest.raises(DeadlineError, match=r"out of time in the database: .* timeout"):
+            run(settings, log=journal.log)
+    assert _snapshots(bixarena) == []
+    assert _sessions_and_locks(bixarena) == (0, 0)
+
+
+def test_does_not_wait_for_a_database_that_does_not_exist(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    with pytest.raises(DatabaseRefusedError, match='database "nowhere" does not exist'):
+        run(settings_for(bixarena.worker, POSTGRES_DB="nowhere"), log=journal.log)
+    assert journal.named("retrying") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ('connection to server at "h", port 5432 failed: Connection refused', True),
+        ('connection to server at "h", port 5432 failed: timeout expired', True),
+        ("could not translate host name", True),
+        ("server closed the connection unexpectedly", True),
+        ("FATAL:  the database system is starting up", True),
+        ("FATAL:  the database system is shutting down", True),
+        ("FATAL:  the database system is not yet accepting connections", True),
+        ("FATAL:  the database system is in recovery mode", True),
+        ("FATAL:  sorry, too many clients already", True),
+        ("FATAL:  remaining connection slots are reserved for roles with SUPERUSER", True),
+        ('FATAL:  password authentication failed for user "bixarena_worker"', False),
+        ('FATAL:  no pg_hba.conf entry for host "10.0.0.1"', False),
+        ('FATAL:  database "x" does not exist', False),
+        ("server does not support SSL, but SSL was required", False),
+        ('root certificate file "/x" does not exist', False),
+        ("SSL error: certificate verify failed", False),
+    ],
+)
+def test_tells_passing_from_lasting_connection_failures_by_their_text(
+    text: str, *, passes: bool
+) -> None:
+    assert passes_by_itself(psycopg.OperationalError(text)) == passes
+
+
+def test_takes_a_fault_of_the_driver_for_a_lasting_one() -> None:
+    assert not passes_by_itself(psycopg.ProgrammingError("the query has 2 placeholders"))

@@ -1,0 +1,102 @@
+"""Which server is asked for what: the primary, its replica, and either major version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+from bixarena_constructs.demo.postgres import PostgresServer
+from bixarena_constructs.demo.relay import Relay
+from bixarena_constructs.worker.database import Database
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.job import run
+from bixarena_constructs.worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bixarena_constructs.demo.postgres import ConnectionInfo
+    from bixarena_constructs.demo.votes import Simulation
+
+    MakeSettings = Callable[..., Settings]
+
+_TEN = {"SCHEDULED_AT": "2026-03-06T10:00:00Z"}
+
+
+def _entries(info: ConnectionInfo) -> list[tuple[Any, ...]]:
+    with info.connect() as connection:
+        return connection.execute(
+            "SELECT leaderboard.slug, model.slug, rank, bt_score, bootstrap_q025, bootstrap_q975"
+            " FROM api.leaderboard_entry AS entry"
+            " JOIN api.leaderboard ON leaderboard.id = leaderboard_id"
+            " JOIN api.model ON model.id = model_id ORDER BY 1, 2"
+        ).fetchall()
+
+
+def test_publishes_the_same_boards_on_postgresql_16_and_18(
+    bixarena: BixArenaDatabase, simulation: Simulation, settings_for: MakeSettings, journal: Any
+) -> None:
+    run(settings_for(bixarena.worker, **_TEN), log=journal.log)
+    with PostgresServer.start(version=18) as server:
+        other = BixArenaDatabase.create(server, "bixarena", simulation=simulation)
+        with other.owner.connect() as connection:
+            assert connection.info.server_version // 10_000 == 18
+        report = run(settings_for(other.worker, **_TEN), log=journal.log)
+        again = run(settings_for(other.worker, **_TEN), log=journal.log)
+        assert again.already_published == report.published
+        assert _entries(other.owner) == _entries(bixarena.owner)
+
+
+def test_counts_on_the_replica_and_writes_on_the_primary(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    # One server with two names; relays at the same port of two loopback addresses tell them apart.
+    with (
+        Relay.to(bixarena.worker.port, host="127.0.0.2") as primary,
+        Relay.to(bixarena.worker.port, host="127.0.0.3", port=primary.port) as replica,
+    ):
+        info = replace(bixarena.worker, host="127.0.0.2", port=primary.port)
+        settings = settings_for(info, POSTGRES_READ_HOST="127.0.0.3", **_TEN)
+        assert "overall" in run(settings, log=journal.log).published
+    for relay, has_written, has_counted in ((primary, True, False), (replica, False, True)):
+        assert (b"INSERT INTO" in relay.sent) == has_written
+        assert (b"FETCH FORWARD" in relay.sent) == has_counted
+
+
+def test_asks_a_dry_run_of_the_replica_alone(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    info = replace(bixarena.worker, host="127.0.0.9")  # where nobody answers
+    settings = settings_for(info, POSTGRES_READ_HOST="127.0.0.1", DRY_RUN="true", **_TEN)
+    assert "overall" in run(settings, log=journal.log).computed
+
+
+def test_reads_one_state_of_the_database_and_cannot_write_while_it_does(
+    bixarena: BixArenaDatabase,
+) -> None:
+    settings = Settings.from_environment(bixarena.worker.environment)
+    database = Database(settings.database, Deadline(60))
+    with database.reading() as connection:
+        modes = connection.execute(
+            "SELECT current_setting('transaction_isolation'),"
+            " current_setting('transaction_read_only')"
+        ).fetchone()
+    assert modes == ("repeatable read", "on")
+
+
+def test_bounds_its_transactions_by_the_time_that_is_left(bixarena: BixArenaDatabase) -> None:
+    settings = Settings.from_environment(bixarena.worker.environment)
+    now = [0.0]
+    deadline = Deadline(100, clock=lambda: now[0])
+    now[0] = 70.0
+    with Database(settings.database, deadline).writing() as connection:
+        bounds = connection.execute(
+            "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+            " current_setting('idle_in_transaction_session_timeout'),"
+            " current_setting('transaction_isolation'), current_setting('application_name')"
+        ).fetchone()
+    assert bounds == ("30s", "30s", "30s", "read committed", "bixarena-worker")
+    with Database(settings.database, Deadline(900)).writing() as connection:
+        row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+    assert row == ("1min",), "a frozen worker must not hold its locks for as long as it may run"
