@@ -48,7 +48,7 @@ demo-psql: setup
 	$(RUN) $(PY) -m bixarena_constructs.demo psql
 
 test: setup
-	$(RUN) $(PY) -m pytest
+	$(RUN) $(PY) -m pytest -n 2 --dist loadfile
 
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from bixarena_constructs.demo.boards import coverage, true_scores
 from bixarena_constructs.demo.cdk import CdkError
@@ -79,12 +78,10 @@ def _show(demonstration: Demonstration, data_folder: Path, console: Console) -> 
         _coverage_line(f"all {len(boards)} boards", [*boards.values()], demonstration.truth)
     )
     console.print("The boards share votes, so their hits and misses come together.\n")
-    outputs = Table(title="Outputs of the stack", title_justify="left", box=None)
-    outputs.add_column("Output")
-    outputs.add_column("Value", overflow="fold")
+    console.print("Outputs of the stack")
     for name, value in sorted(demonstration.outputs.items()):
-        outputs.add_row(name, Text(value))  # brackets of a command line are no markup
-    console.print(outputs)
+        # Whole lines, to be copied; the brackets of a command line are no markup.
+        console.print(f"  {name}: {value}", markup=False)
     console.print(
         f"\nThe rows are in api.leaderboard_entry and api.leaderboard_snapshot of the database "
         f"{DATABASE}, whose files are in {data_folder}; `make demo-psql` opens it."
