@@ -59,6 +59,16 @@ lint: setup
 	$(RUN) lint-imports
 	$(RUN) mypy
 
+# Peers that the ranking is measured against, apart from everything else.
+.bench/.synced: benchmarks/peers.txt | $(VENV)/.synced
+	$(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .bench
+	VIRTUAL_ENV=.bench $(VENV)/bin/uv pip install --quiet --requirements benchmarks/peers.txt
+	@touch $@
+
+bench: setup .bench/.synced
+	$(RUN) $(PY) -m benchmarks.ranking
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.calibration
+
 # The worker's image installs these and nothing else: no CDK, no AWS SDK.
 lock: $(VENV)/bin/uv
 	VIRTUAL_ENV= $(VENV)/bin/uv lock --quiet

@@ -42,7 +42,7 @@ def sample(resampler: Resampler, rounds: int, seed: int = 5) -> NDArray[np.float
     ],
 )
 def test_replicates_have_the_moments_of_a_multinomial(counts: list[int]) -> None:
-    rounds = 100_000
+    rounds = 30_000
     drawn = sample(VoteResampler(np.array(counts)), rounds)
     total = sum(counts)
     share = np.array(counts) / total
@@ -61,7 +61,7 @@ def test_replicates_have_the_moments_of_a_multinomial(counts: list[int]) -> None
 
 
 def test_a_cell_of_a_replicate_is_binomial() -> None:
-    rounds, total, votes = 200_000, 30, 4
+    rounds, total, votes = 100_000, 30, 4
     drawn = sample(VoteResampler(np.array([votes, 20, 6])), rounds)[0]
     share = votes / total
     for number in range(13):
@@ -71,7 +71,7 @@ def test_a_cell_of_a_replicate_is_binomial() -> None:
 
 
 def test_two_cells_of_a_replicate_are_jointly_multinomial() -> None:
-    rounds = 200_000
+    rounds = 100_000
     drawn = sample(VoteResampler(np.array([3, 2, 1])), rounds)
     for a in range(7):
         for b in range(7 - a):

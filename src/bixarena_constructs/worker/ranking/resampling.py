@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import math
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from bixarena_constructs.worker.ranking.condensed import CondensedTables
 from bixarena_constructs.worker.ranking.errors import VotersMissingError
 from bixarena_constructs.worker.ranking.poisson import PoissonSampler
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.votes import VoteCounts, VoterCounts
 
 __all__ = ["Resampler", "VoteResampler", "VoterResampler", "resampler_of"]
+
+_STANDARD_DEVIATIONS_BELOW: Final = 1.5
+# Votes are drawn in rows, as tables do it.
+_ROW: Final = 1024
 
 
 class Resampler(Protocol):
@@ -41,13 +47,15 @@ class VoteResampler:
             counts: Votes of each cell, one or more in all; shape ``(cells,)``.
         """
         self._total = int(counts.sum())
-        # The drawn total is below the votes by a standard deviation, give or take another:
-        # adding a vote to all replicates at once is cheap, taking back goes one by one.
-        self._poisson = PoissonSampler(counts, scale=max(0.5, 1 - self._total**-0.5))
-        self._order = np.argsort(counts, kind="stable")
-        self._values, self._starts = np.unique(counts[self._order], return_index=True)
-        sizes = np.diff(self._starts, append=len(counts))
-        self._ends = np.cumsum(self._values * sizes)
+        # The drawn total is below the votes by some standard deviations, give or take one: adding
+        # votes to all replicates at once is cheap, taking back goes replicate by replicate.
+        shortfall = _STANDARD_DEVIATIONS_BELOW / math.sqrt(self._total)
+        self._poisson = PoissonSampler(counts, scale=max(0.5, 1 - shortfall))
+        voted = np.flatnonzero(counts).astype(np.uint32)
+        # Some sixteen slots a cell: one vote in thirty or so is looked up twice.
+        self._cell_of_a_vote = CondensedTables(
+            [(voted, counts[voted] / self._total)], bits=len(voted).bit_length() + 4
+        )
 
     def draw(self, rng: np.random.Generator, replicates: int) -> NDArray[np.integer]:
         """Draw counts; see `Resampler`."""
@@ -61,16 +69,13 @@ class VoteResampler:
     def _add(
         self, rng: np.random.Generator, counts: NDArray[np.integer], missing: NDArray[np.int64]
     ) -> None:
-        """Add votes, each drawn from all: cells with equal counts are found by division."""
-        vote = rng.integers(0, self._total, size=missing.sum())
-        value = np.searchsorted(self._ends, vote, side="right")
-        # Counted from the end, so that the first group needs no case of its own.
-        back = (self._ends[value] - 1 - vote) // self._values[value]
-        ends = np.append(self._starts[1:], len(self._order))
-        cell = self._order[ends[value] - 1 - back]
-        replicate = np.repeat(np.arange(len(missing)), missing)
+        """Add votes, each drawn from all."""
+        votes = int(missing.sum())
+        rows = np.zeros(-(-votes // _ROW), dtype=np.int64)
+        cell = self._cell_of_a_vote.draw(rng, rows, _ROW).reshape(-1)[:votes]
+        place = cell * np.int64(counts.shape[1]) + np.repeat(np.arange(len(missing)), missing)
         # Of the array's own type, 1 is added twenty times faster than as a Python number.
-        np.add.at(counts.reshape(-1), cell * counts.shape[1] + replicate, counts.dtype.type(1))
+        np.add.at(counts.reshape(-1), place, counts.dtype.type(1))
 
 
 def _take_back(rng: np.random.Generator, counts: NDArray[np.integer], excess: int) -> None:
