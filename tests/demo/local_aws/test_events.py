@@ -154,6 +154,17 @@ def test_starts_nothing_for_a_disabled_rule(deploy: Deploy, template: Template) 
     assert deploy(template).fire() == []
 
 
+def test_starts_as_many_tasks_as_the_target_says_in_the_rules_name(
+    deploy: Deploy, template: Template, aws: LocalAws
+) -> None:
+    rule = template["Resources"]["Rule"]["Properties"]
+    rule["Name"] = "a-rule-with-a-name-that-is-long-enough-to-be-cut"
+    rule["Targets"][0]["EcsParameters"]["TaskCount"] = 2
+    stack = deploy(template)
+    tasks = [aws.wait_for_task(stack.cluster, task_arn) for task_arn in stack.fire()]
+    assert [task["startedBy"] for task in tasks] == ["events-rule/a-rule-with-a-name-that-"] * 2
+
+
 def test_refuses_to_fire_what_is_no_scheduled_rule(
     deploy: Deploy, template: Template, aws: LocalAws
 ) -> None:
@@ -307,6 +318,18 @@ def test_keeps_events_in_a_log_group(deploy: Deploy, template: Template) -> None
     stack.run()
     states = ["PROVISIONING", "PENDING", "RUNNING", "DEPROVISIONING", "STOPPED"]
     assert sorted(stack.lines()) == sorted(json.dumps(each) for each in states)
+
+
+def test_keeps_the_whole_event_where_the_input_path_leads_nowhere(
+    deploy: Deploy, template: Template
+) -> None:
+    template["Resources"]["History"] = {"Type": "AWS::Logs::LogGroup"}
+    template["Outputs"]["LogGroupName"] = {"Value": {"Ref": "History"}}
+    group = {"Fn::GetAtt": ["History", "Arn"]}
+    _add_rule(template, _ALL_STATES, group, InputPath="$.detail.lastStatus.nothing")
+    stack = deploy(template)
+    stack.run()
+    assert {json.loads(line)["source"] for line in stack.lines()} == {"aws.ecs"}
 
 
 def _deny(statement: int) -> Callable[[Template], None]:

@@ -176,6 +176,66 @@ def test_gives_a_whole_secret_its_previous_version_and_a_secure_parameter(
     assert environment["TOKEN"] == "a token"
 
 
+def _without(statement: int) -> Callable[[Template], None]:
+    def change(template: Template) -> None:
+        policy = template["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]
+        del policy["PolicyDocument"]["Statement"][statement]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "action"),
+    [
+        (_without(0), "secretsmanager:GetSecretValue"),
+        (_without(1), "logs:CreateLogStream"),
+    ],
+)
+def test_stops_a_task_whose_execution_role_may_not_fetch_what_it_needs(
+    deploy: Deploy, template: Template, change: Callable[[Template], None], action: str
+) -> None:
+    change(template)
+    task = deploy(template).run()
+    assert task["stopCode"] == "TaskFailedToStart"
+    assert f"is not authorized to perform: {action} on resource: arn:" in task["stoppedReason"]
+
+
+@pytest.mark.parametrize(
+    ("role_may", "key_lets_in", "starts"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+)
+def test_needs_the_role_and_the_key_for_a_secret_under_a_key_of_its_own(
+    deploy: Deploy, template: Template, *, role_may: bool, key_lets_in: bool, starts: bool
+) -> None:
+    account = "arn:aws:iam::${AWS::AccountId}:root" if key_lets_in else "arn:aws:iam::1:root"
+    lets_in = {
+        "Effect": "Allow",
+        "Principal": {"AWS": {"Fn::Sub": account}},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    template["Resources"]["Key"] = {
+        "Type": "AWS::KMS::Key",
+        "Properties": {"KeyPolicy": {"Version": "2012-10-17", "Statement": [lets_in]}},
+    }
+    template["Resources"]["Secret"]["Properties"]["KmsKeyId"] = {"Ref": "Key"}
+    if role_may:
+        policy = template["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]
+        policy["PolicyDocument"]["Statement"].append(
+            {
+                "Effect": "Allow",
+                "Action": "kms:Decrypt",
+                "Resource": {"Fn::GetAtt": ["Key", "Arn"]},
+                "Condition": {
+                    "StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
+                },
+            }
+        )
+    task = deploy(template).run()
+    assert ("startedAt" in task) is starts
+    assert ("kms:Decrypt" in task["stoppedReason"]) is not starts
+
+
 def test_stops_a_task_whose_log_group_is_not_there(
     deploy: Deploy, template: Template, aws: LocalAws
 ) -> None:

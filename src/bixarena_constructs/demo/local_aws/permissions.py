@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, iam, kms, sns, sqs
+from ministack.services import cloudwatch, kms, sns, sqs
 
 from bixarena_constructs.demo.local_aws.answers import RefusedError
 from bixarena_constructs.demo.local_aws.patching import replace
@@ -42,12 +42,11 @@ def require_role(role_arn: str, action: str, resource: str, **conditions: str) -
     context = _context(role_arn, action, resource, conditions)
     name = role_arn.rpartition("/")[2]
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
-    limits = iam_evaluator._permissions_boundary(iam._roles, name, get_account_id())
-    result = iam_evaluator.evaluate(context, policies, *limits)
+    result = iam_evaluator.evaluate(context, policies)
     own_policy = iam_evaluator._resource_policy(service, resource)
     if own_policy is not None:
         result = iam_evaluator.combine_resource_policy(
-            result, context, *own_policy, required=service == "kms", limits=limits
+            result, context, *own_policy, required=service == "kms"
         )
     _require(result, role_arn, action, resource)
 
