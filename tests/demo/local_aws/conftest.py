@@ -123,7 +123,7 @@ def _task_definition() -> Template:
                 {
                     "Name": "worker",
                     "Image": "ghcr.io/example/worker:1.0.0",
-                    "Environment": [{"Name": "GREETING", "Value": "hello"}],
+                    "Environment": [{"Name": "GREETING", "Value": 42}],
                     "Secrets": [
                         {
                             "Name": "PASSWORD",

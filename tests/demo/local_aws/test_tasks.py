@@ -30,7 +30,7 @@ def test_gives_the_container_its_variables_its_secret_the_rules_override_and_not
     stack = deploy(template)
     task = stack.run()
     environment = json.loads(stack.lines()[0])
-    assert environment["GREETING"] == "hello"
+    assert environment["GREETING"] == "42"
     assert environment["PASSWORD"] == "open sesame"
     assert environment["SCHEDULED_AT"] == "2026-03-01T12:00:00Z"
     assert set(environment) - {"LC_CTYPE"} == {
@@ -262,6 +262,17 @@ def test_stops_a_container_as_it_asks_to_be_and_reports_its_exit_code(
     assert task["containers"][0]["exitCode"] == 7
     assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "lunch")
     assert ecs.stop_task(cluster=stack.cluster, task=task_arn)["task"]["stoppedReason"] == "lunch"
+
+
+def test_stops_a_task_that_has_hardly_begun(
+    deploy: Deploy, template: Template, container: Template, aws: LocalAws
+) -> None:
+    container["Command"] = _python("import time; time.sleep(60)")
+    stack, ecs = deploy(template), aws.session.client("ecs")
+    [task_arn] = stack.fire()
+    ecs.stop_task(cluster=stack.cluster, task=task_arn, reason="at once")
+    task = aws.wait_for_task(stack.cluster, task_arn, timeout_seconds=10)
+    assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "at once")
 
 
 def test_kills_a_container_that_does_not_stop_in_time(

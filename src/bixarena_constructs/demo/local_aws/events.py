@@ -13,6 +13,7 @@ from bixarena_constructs.demo.local_aws.targets import (
     give_up,
     require_delivery,
     run_task,
+    service_of,
     write_log_event,
 )
 
@@ -36,13 +37,13 @@ def _invoke_target(original: Any) -> Any:
     def handler(target: _Record, event: _Record, rule: _Record, view: Any = None) -> None:
         view = view or eventbridge._pattern_event_view(event)
         try:
-            match target["Arn"].split(":")[2:3]:
-                case ["ecs"]:
+            match service_of(target):
+                case "ecs":
                     run_task(target, rule, view)
-                case ["logs"]:
+                case "logs":
                     write_log_event(target, rule, view)
-                case service:
-                    require_delivery(target, rule, service)
+                case _:
+                    require_delivery(target, rule)
                     original(target, event, rule, view)
         except RefusedError as error:
             give_up(target, rule, error, view.event_with_detail())

@@ -95,7 +95,8 @@ def _agent_variables(
 
 
 def _variables(definition: _Record) -> dict[str, str]:
-    return {each["name"]: each["value"] for each in definition.get("environment", [])}
+    # A template may hold a number, which CloudFormation would have made a string.
+    return {each["name"]: str(each["value"]) for each in definition.get("environment", [])}
 
 
 def _secrets(definition: _Record, role_arn: str) -> dict[str, str]:

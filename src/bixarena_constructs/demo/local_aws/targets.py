@@ -45,16 +45,23 @@ _STARTED_BY_LENGTH = 36  # EventBridge cuts the name of the rule so that it fits
 _Record = dict[str, Any]
 
 
-def require_delivery(target: _Record, rule: _Record, service: list[str]) -> None:
+def service_of(target: _Record) -> str:
+    """Return the service that a target's ARN names, as in ``sqs``."""
+    parts: list[str] = target["Arn"].split(":")
+    return parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 # arn:partition:service:...
+
+
+def require_delivery(target: _Record, rule: _Record) -> None:
     """Refuse a queue or a topic that does not let EventBridge in.
 
     Raises:
         RefusedError: Its policy or its key's does not.
     """
-    if service == ["sqs"]:
-        require_service(_PRINCIPAL, "sqs:SendMessage", target["Arn"], aws_SourceArn=rule["Arn"])
-    if service == ["sns"]:
-        require_publish(_PRINCIPAL, target["Arn"], aws_SourceArn=rule["Arn"])
+    source = {"aws_SourceArn": rule["Arn"]}
+    if service_of(target) == "sqs":
+        require_service(_PRINCIPAL, "sqs:SendMessage", target["Arn"], **source)
+    if service_of(target) == "sns":
+        require_publish(_PRINCIPAL, target["Arn"], **source)
 
 
 def run_task(target: _Record, rule: _Record, view: Any) -> None:

@@ -53,40 +53,34 @@ class TaskRun:
         self._overrides = overrides
         self._runtime = runtime
         self._running: list[_Running] = []
-        self._stop_reason: str | None = None
         self._lock = Lock()
 
     def run(self) -> None:
         """Take the task through its states; returns when it has stopped."""
         # Fargate has no container instances; ministack makes one up.
         self._task["containerInstanceArn"] = None
-        self._advance("PROVISIONING")
-        self._advance("PENDING")
+        advance(self._task, "PROVISIONING")
+        advance(self._task, "PENDING")
         reason, code = "Essential container in task exited", "EssentialContainerExited"
         try:
             self._start()
-            if self._stop_reason is None:
-                self._advance("RUNNING", startedAt=now_iso())
+            if not self._is_asked_to_stop():
+                advance(self._task, "RUNNING", startedAt=now_iso())
         except ContainerStartError as error:
             reason, code = str(error), "TaskFailedToStart"
-            self._terminate()
+            self.terminate()
         self._wait()
-        if self._stop_reason is not None:
-            reason, code = self._stop_reason, "UserInitiated"
         self._finish(reason, code)
 
-    def stop(self, reason: str) -> None:
-        """Begin to stop the task, as its user asked."""
+    def terminate(self) -> None:
+        """Ask every container that runs to end; each is killed after its stop timeout."""
         with self._lock:
-            self._stop_reason = reason
-        self._advance(
-            None,
-            desiredStatus="STOPPED",
-            stoppingAt=now_iso(),
-            stoppedReason=reason,
-            stopCode="UserInitiated",
-        )
-        self._terminate()
+            for each in self._running:
+                timeout = each.definition.get("stopTimeout", _STOP_TIMEOUT_SECONDS)
+                Thread(target=each.process.stop, args=(timeout,), daemon=True).start()
+
+    def _is_asked_to_stop(self) -> bool:
+        return bool(self._task["desiredStatus"] == "STOPPED")
 
     def _start(self) -> None:
         launches = prepare(
@@ -100,7 +94,7 @@ class TaskRun:
             launches, definitions, self._task["containers"], strict=True
         ):
             with self._lock:
-                if self._stop_reason is not None:
+                if self._is_asked_to_stop():
                     return
                 process = self._runtime.start(
                     launch.command, environment=launch.environment, on_line=launch.on_line
@@ -120,41 +114,38 @@ class TaskRun:
         container.record["exitCode"] = self._runtime.wait(container.process)
         container.record["lastStatus"] = "STOPPED"
         if container.definition.get("essential", True):
-            self._terminate()
-
-    def _terminate(self) -> None:
-        with self._lock:
-            for each in self._running:
-                timeout = each.definition.get("stopTimeout", _STOP_TIMEOUT_SECONDS)
-                Thread(target=each.process.stop, args=(timeout,), daemon=True).start()
+            self.terminate()
 
     def _finish(self, reason: str, code: str) -> None:
-        self._advance(
+        asked = self._is_asked_to_stop()
+        advance(
+            self._task,
             "DEPROVISIONING",
             desiredStatus="STOPPED",
             stoppingAt=self._task["stoppingAt"] or now_iso(),
             executionStoppedAt=now_iso(),
-            stoppedReason=reason,
-            stopCode=code,
+            stoppedReason=self._task["stoppedReason"] if asked else reason,
+            stopCode=self._task["stopCode"] if asked else code,
         )
         for record in self._task["containers"]:
             record["lastStatus"] = "STOPPED"
-        self._advance("STOPPED", stoppedAt=now_iso())
+        advance(self._task, "STOPPED", stoppedAt=now_iso())
         for token in self._task.pop("_metadata_tokens", []):
             ecs_metadata.unregister_token(token)
 
-    def _advance(self, status: str | None, **changes: str) -> None:
-        """Change the record, its status too unless None, and tell the default bus.
 
-        Both under the lock that DescribeTasks takes: whoever sees a state there finds its event
-        delivered.
-        """
-        with resource_lock("ecs-task", self._task["taskArn"]):
-            if status != self._task["lastStatus"]:
-                ecs._bump_task_version(self._task)
-            self._task.update(changes, lastStatus=status or self._task["lastStatus"])
-            _tell(self._task)
-        ecs._recount_cluster(ecs._cluster_name_from_arn(self._task["clusterArn"]))
+def advance(task: _Record, status: str | None = None, **changes: str) -> None:
+    """Change a task's record, its status too if given, and tell the default bus.
+
+    Both under the lock that DescribeTasks takes: whoever sees a state there finds its event
+    delivered.
+    """
+    with resource_lock("ecs-task", task["taskArn"]):
+        if status != task["lastStatus"]:
+            ecs._bump_task_version(task)
+        task.update(changes, lastStatus=status or task["lastStatus"])
+        _tell(task)
+    ecs._recount_cluster(ecs._cluster_name_from_arn(task["clusterArn"]))
 
 
 def _tell(task: _Record) -> None:

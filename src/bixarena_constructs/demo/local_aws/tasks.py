@@ -10,11 +10,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ministack.core.responses import error_response_json, json_response, request_scope
+from ministack.core.responses import (
+    error_response_json,
+    json_response,
+    now_iso,
+    request_scope,
+)
 from ministack.services import ecs
 
 from bixarena_constructs.demo.local_aws.patching import replace
-from bixarena_constructs.demo.local_aws.task_run import TaskRun
+from bixarena_constructs.demo.local_aws.task_run import TaskRun, advance
 
 if TYPE_CHECKING:
     from bixarena_constructs.demo.local_aws.containers import Runtime
@@ -37,7 +42,6 @@ def apply(runtime: Runtime) -> None:
         runs[task["taskArn"]] = run
         with request_scope(account, region):
             run.run()
-        del runs[task["taskArn"]]
 
     # Anything true: RunTask then leaves the task to the worker below.
     replace(vars(ecs), "_get_docker", lambda _original: lambda: runtime)
@@ -102,10 +106,19 @@ def _stop_task(runs: dict[str, TaskRun], original: Any) -> Any:
     def handler(data: dict[str, Any]) -> Any:
         cluster = ecs._resolve_cluster_name(data.get("cluster"))
         task = ecs._resolve_task(data.get("task", ""), cluster)
-        run = runs.get(task["taskArn"]) if task else None
-        if run is None:
+        if task is None or task["lastStatus"] == "STOPPED":
             return original(data)
-        run.stop(data.get("reason", "Task stopped by user"))
+        if task["desiredStatus"] != "STOPPED":
+            advance(
+                task,
+                desiredStatus="STOPPED",
+                stoppingAt=now_iso(),
+                stoppedReason=data.get("reason", "Task stopped by user"),
+                stopCode="UserInitiated",
+            )
+            # A run that has not begun yet finds itself asked to stop.
+            if task["taskArn"] in runs:
+                runs[task["taskArn"]].terminate()
         return json_response({"task": ecs._sanitize(task)})
 
     return handler
