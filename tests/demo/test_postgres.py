@@ -23,7 +23,9 @@ _START = """
 import sys
 from bixarena_constructs.demo.postgres import PostgresServer
 with PostgresServer.start() as server:
-    print(server.superuser.port, server.bin_folder, flush=True)
+    with server.superuser.connect() as connection:
+        (folder,) = connection.execute("SHOW data_directory").fetchone()
+    print(server.superuser.port, server.bin_folder, folder, flush=True)
     sys.stdin.read()
 """
 
@@ -45,8 +47,9 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _left_behind() -> set[Path]:
-    return set(Path("/tmp").glob("bixarena-postgres-*"))  # noqa: S108 - looked at only
+def _data_folder(connection: psycopg.Connection) -> Path:
+    (folder,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    return Path(folder)
 
 
 def test_answers_on_loopback_with_a_password_only(postgres: PostgresServer) -> None:
@@ -81,14 +84,14 @@ def test_runs_psql(postgres: PostgresServer) -> None:
 
 
 def test_runs_version_18_and_leaves_nothing_behind() -> None:
-    before = _left_behind()
     with PostgresServer.start(version=18, settings={"work_mem": "5MB"}) as server:
         port = server.superuser.port
         with server.superuser.connect() as connection:
             assert connection.info.server_version // 10_000 == 18
             assert connection.execute("SHOW work_mem").fetchone() == ("5MB",)
+            data = _data_folder(connection)
     assert not _answers(port)
-    assert _left_behind() <= before
+    assert not data.parent.exists()
 
 
 def test_refuses_a_version_that_it_does_not_have() -> None:
@@ -143,21 +146,23 @@ def test_runs_where_the_programs_are_below_a_closed_folder(closed_folder: Path) 
 
 
 def test_ends_when_the_process_that_started_it_is_killed() -> None:
-    before = _left_behind()
     parent = subprocess.Popen(
         [sys.executable, "-c", _START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
-    port = int(parent.stdout.readline().split()[0])
+    words = parent.stdout.readline().split()
+    port, data = int(words[0]), Path(words[2])
     assert _answers(port)
     parent.kill()
     parent.communicate(timeout=10)
-    give_up = time.monotonic() + 10
-    while _answers(port) and time.monotonic() < give_up:
+    # The last thing that a server does is to remove this file.
+    running = data / "postmaster.pid"
+    give_up = time.monotonic() + 30
+    while running.exists() and time.monotonic() < give_up:
         time.sleep(0.05)
+    assert not running.exists()
     assert not _answers(port)
-    for folder in _left_behind() - before:
-        shutil.rmtree(folder)
+    shutil.rmtree(data.parent)
 
 
 def test_keeps_the_password_out_of_the_repr_and_escapes_it_in_the_url() -> None:
