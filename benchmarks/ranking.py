@@ -116,13 +116,13 @@ def _cell(value: Measured | None) -> str:
 
 def compare(size: str, path: Path) -> None:
     """Print one size's line of every table."""
-    votes = BOARDS[size].cast().counted()
+    least = limit(BOARDS[size].cast().counted())
     own = {
         "arrays, 1 thread": ours(path, "arrays", 1),
         "arrays, 2 threads": ours(path, "arrays", 2),
         "records, 2 threads": ours(path, "records", 2),
         "CSV, 2 threads": ours(path, "csv", 2),
-        "physical limit, 1 core": (limit(votes), limit(votes), 0.0),
+        "physical limit, 1 core": (least, least, 0.0),
     }
     peers = {
         "reference, arrays": peer("reference", path, size, "arrays"),
@@ -138,7 +138,6 @@ def compare(size: str, path: Path) -> None:
         if reference:
             ratios = f"{reference[0] / found[0]:.0f} | {reference[1] / found[1]:.0f}"
             print(f"| {size} | times faster than the reference, {form} | {ratios} |")
-    least = own["physical limit, 1 core"][0]
     ratios = (
         f"{own['arrays, 2 threads'][0] / least:.1f} | {own['arrays, 1 thread'][1] / least:.1f}"
     )
