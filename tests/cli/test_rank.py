@@ -6,17 +6,19 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from bixarena_constructs.cli.app import app
 from bixarena_constructs.cli.rank import rank as rank_command
 from bixarena_constructs.worker.ranking import RankingOptions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Bixarena
     from typer.testing import Result
 
@@ -206,3 +208,17 @@ def test_says_which_file_cannot_be_written(
     result = bixarena("rank", votes_csv, "--plot", path)
     assert result.exit_code == 73
     assert f"cannot write {path}" in result.stderr
+
+
+def test_every_option_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ranking.md").read_text(encoding="utf-8")
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    names = [name for parameter in command.commands["rank"].params for name in parameter.opts]
+    options = [name for name in names if name.startswith("--")]
+    assert "--prior-battles" in options
+    assert [name for name in options if f"`{name}" not in page] == []
+
+
+def test_progress_is_not_shown_to_programs(bixarena: Bixarena, votes_csv: Path) -> None:
+    assert bixarena("rank", votes_csv).stderr == ""

@@ -31,17 +31,13 @@ def print_table(ranking: Ranking, console: Console | None = None) -> None:
         console: Where to. Default: - standard output.
     """
     console = console or Console(highlight=False)
+    bars = _bars(ranking, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Rank", justify="right")
     table.add_column("Model", overflow="fold")
     table.add_column("Score", justify="right")
-    bars = None
     if ranking.options.has_intervals:
         table.add_column(interval_title(ranking), justify="center", no_wrap=True)
-        # On a narrow terminal the bars give way, not the numbers.
-        names = max(len(entry.model) for entry in ranking.entries)
-        cells = min(_LONGEST_BAR, console.width - _NUMBERS_WIDTH - names)
-        bars = _Bars(*_span(ranking), cells) if cells >= _SHORTEST_BAR else None
     if bars:
         table.add_column(Text(bars.head()), no_wrap=True)
     table.add_column("Votes", justify="right")
@@ -56,6 +52,15 @@ def print_table(ranking: Ranking, console: Console | None = None) -> None:
     console.print(table)
     for note in notes_on(ranking):
         console.print(Text(f"note: {note}"))
+
+
+def _bars(ranking: Ranking, width: int) -> _Bars | None:
+    """Fit bars into the terminal: where it is narrow they give way, not the numbers."""
+    names = max(len(entry.model) for entry in ranking.entries)
+    cells = min(_LONGEST_BAR, width - _NUMBERS_WIDTH - names)
+    if not ranking.options.has_intervals or cells < _SHORTEST_BAR:
+        return None
+    return _Bars(*_span(ranking), cells)
 
 
 def _span(ranking: Ranking) -> tuple[float, float]:

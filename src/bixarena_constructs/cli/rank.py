@@ -3,70 +3,87 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["rank"]
+__all__ = ["Format", "Intervals", "rank"]
 
-Format = Literal["table", "json", "csv", "markdown"]
-Intervals = Literal["percentile", "sandwich", "voter"]
+Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
+Intervals: TypeAlias = Literal["percentile", "sandwich", "voter"]
+
+_File: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="Votes as CSV, or as Parquet if named .parquet: columns model_a, model_b and winner "
+        "(model_a, model_b or tie); further columns are ignored.",
+    ),
+]
+_Format: TypeAlias = Annotated[
+    Format, typer.Option("--format", help="What to print on standard output.")
+]
+_PriorBattles: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="Virtual battles of each model against an average opponent, half of them won; 0 for "
+        "the maximum-likelihood estimate."
+    ),
+]
+_Bootstrap: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Bootstrap rounds; 0 gives scores without intervals.")
+]
+_MinEvals: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Votes a model needs to be listed; all are fitted.")
+]
+_Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+_Significant: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--significant", help="Rank by 1 + the number of intervals that lie wholly above."
+    ),
+]
+_Intervals: TypeAlias = Annotated[
+    Intervals,
+    typer.Option(
+        help="Resample votes (percentile) or voters (voter), or take the robust variance "
+        "(sandwich)."
+    ),
+]
+_VoterColumn: TypeAlias = Annotated[
+    str, typer.Option(help="The column that names the voter, for --intervals voter.")
+]
+_Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Threads; the result does not depend on it.",
+        show_default="one for each processor",
+    ),
+]
+_Plot: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Write the scores and intervals as an SVG picture.")
+]
+_Report: TypeAlias = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")]
 
 
-def rank(  # noqa: PLR0913 - one parameter for each option
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="Votes as CSV, or as Parquet if named .parquet: columns model_a, model_b and "
-            "winner (model_a, model_b or tie); further columns are ignored.",
-        ),
-    ],
+def rank(  # noqa: PLR0913 - a parameter for each option is how typer works
+    file: _File,
     *,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="What to print on standard output.")
-    ] = "table",
-    prior_battles: Annotated[
-        float,
-        typer.Option(
-            help="Virtual battles of each model against an average opponent, half of them won; "
-            "0 for the maximum-likelihood estimate."
-        ),
-    ] = 0.5,
-    bootstrap: Annotated[
-        int, typer.Option(min=0, help="Bootstrap rounds; 0 gives scores without intervals.")
-    ] = 1000,
-    min_evals: Annotated[
-        int, typer.Option(min=0, help="Votes a model needs to be listed; all are fitted.")
-    ] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
-    significant: Annotated[
-        bool,
-        typer.Option(
-            "--significant", help="Rank by 1 + the number of intervals that lie wholly above."
-        ),
-    ] = False,
-    intervals: Annotated[
-        Intervals,
-        typer.Option(
-            help="Resample votes (percentile) or voters (voter), or take the robust variance "
-            "(sandwich)."
-        ),
-    ] = "percentile",
-    voter_column: Annotated[
-        str, typer.Option(help="The column that names the voter, for --intervals voter.")
-    ] = "voter",
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="Threads; the result does not depend on it.", show_default="all"),
-    ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(help="Write the scores and intervals as an SVG picture.")
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")] = None,
+    output_format: _Format = "table",
+    prior_battles: _PriorBattles = 0.5,
+    bootstrap: _Bootstrap = 1000,
+    min_evals: _MinEvals = 10,
+    seed: _Seed = 0,
+    significant: _Significant = False,
+    intervals: _Intervals = "percentile",
+    voter_column: _VoterColumn = "voter",
+    threads: _Threads = None,
+    plot: _Plot = None,
+    report: _Report = None,
 ) -> None:
     """Rank models by a file of votes, exactly as the worker does.
 

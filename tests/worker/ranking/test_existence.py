@@ -113,25 +113,25 @@ class Fixed:
         return np.repeat(self._counts, replicates, axis=1)
 
 
-def test_the_majority_is_fitted_as_if_the_others_were_not_there() -> None:
+@pytest.mark.parametrize(
+    ("outcome", "limit"), [("model_a", INF), ("model_b", -INF)], ids=["unbeaten", "winless"]
+)
+def test_the_majority_is_fitted_as_if_the_others_were_not_there(
+    outcome: str, limit: float
+) -> None:
     board = [("a", "b", "model_a", 3), ("b", "c", "model_a", 2), ("c", "a", "model_a", 1)]
-    full = VoteCounts.from_cells(
-        [*board, ("d", "a", "model_a", 1), ("d", "b", "model_b", 1), ("d", "b", "tie", 2)]
-    )
-    # In the replicate d has won all it played.
-    losses = full.wins_second * 0
-    losses[1] = 1  # a against c
-    wins = full.wins_first * 0
-    wins[[0, 3]] = 3, 2  # a against b, b against c
-    losses[2] = 5  # a against d
+    both_ways = [("d", "a", each, 5) for each in ("model_a", "model_b")]
+    full = VoteCounts.from_cells([*board, *both_ways])
+    # The pairs are a with b, c and d, and b with c; in the replicate d has lost or won all.
+    drawn = VoteCounts.from_cells([*board, ("d", "a", outcome, 5)])
     abilities = replicate_abilities(
         fit_board(full, 0),
-        Fixed(wins, losses, full.ties * 0),
+        Fixed(drawn.wins_first, drawn.wins_second, drawn.ties),
         options=RankingOptions(prior_battles=0, num_bootstrap=2),
     )
     alone = fit_board(VoteCounts.from_cells(board), 0).theta[:, 0]
     fitted = abilities[:3, 0]
-    assert abilities[3].tolist() == [INF, INF]
+    assert abilities[3].tolist() == [limit, limit]
     # Both from steps below 1e-8; what Newton leaves is far smaller.
     assert fitted - fitted.mean() == pytest.approx(alone - alone.mean(), abs=1e-8)
 

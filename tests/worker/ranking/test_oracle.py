@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
+from bixarena_constructs.worker.ranking import NotConvergedError, RankingOptions, VoteCounts, rank
 from bixarena_constructs.worker.ranking.board import fit_board
-from bixarena_constructs.worker.ranking.fit import fit_near, newton
-from bixarena_constructs.worker.ranking.likelihood import Likelihood
+from bixarena_constructs.worker.ranking.fit import estimate, fit_near, newton
+from bixarena_constructs.worker.ranking.likelihood import Likelihood, Pairs
 from bixarena_constructs.worker.ranking.resampling import resampler_of
 from bixarena_constructs.worker.ranking.sandwich import covariance
 
@@ -110,6 +110,31 @@ def test_every_replicate_is_at_its_maximum(models: int, votes: int) -> None:
     # zero instead of the estimate Newton alone ends at the same place.
     assert gradient.max() < 1e-6
     assert theta == pytest.approx(newton(likelihood, np.zeros_like(theta)), abs=1e-8)
+
+
+def test_newton_takes_over_where_chord_steps_lead_astray() -> None:
+    likelihood, expected = drawn_likelihood(random_board(6, 300, seed=7), 20)
+    start = np.zeros((6, 1))
+    for factor in (3, 1e6):
+        overshooting = factor * np.linalg.inv(likelihood.curvature(expected)[0])
+        assert fit_near(likelihood, start, overshooting) == pytest.approx(expected, abs=1e-8)
+
+
+class Stiff(Likelihood):
+    """Takes its curvature for a thousand times what it is: steps are far too short."""
+
+    def curvature(self, theta: np.ndarray) -> np.ndarray:
+        return 1000 * super().curvature(theta)
+
+
+def test_a_fit_that_is_not_at_its_maximum_is_an_error_that_names_the_models() -> None:
+    one = np.ones((1, 1))
+    pairs = Pairs.of(VoteCounts.from_cells([("a", "b", "model_a", 30), ("a", "b", "tie", 2)]))
+    stiff = Stiff(pairs=pairs, battles=32 * one, points=np.array([[31.0], [1.0]]), prior=one)
+    with pytest.raises(NotConvergedError, match="at most 1e-08 is allowed") as caught:
+        estimate(stiff, ("a", "b"))
+    assert set(caught.value.models) == {"a", "b"}
+    assert caught.value.gradient > 1
 
 
 def test_the_curvature_is_the_slope_of_the_gradient() -> None:

@@ -22,8 +22,9 @@ _GRADIENT_TOLERANCE: Final = 1e-8
 # Damped steps move an ability by about one at a time; no finite prior needs more than forty.
 _NEWTON_STEPS: Final = 100
 _CHORD_STEPS: Final = 12
-# A chord step that shrinks less than this is slower than Newton's.
+# A chord step that shrinks less than this is slower than Newton's, or leads astray.
 _CHORD_RATE: Final = 0.3
+_FIRST_CHORD_STEP: Final = 2.0
 # Replicates solved at once: so many matrix entries are 16 MB.
 _NEWTON_ENTRIES: Final = 2**21
 
@@ -102,17 +103,17 @@ def fit_near(likelihood: Likelihood, start: FloatArray, inverse: FloatArray) -> 
         NotConvergedError: When a replicate has a finite maximum that was not reached.
     """
     theta = np.repeat(start, likelihood.points.shape[1], axis=1)
-    size = np.full(theta.shape[1], np.inf)
+    size = np.full(theta.shape[1], _FIRST_CHORD_STEP / _CHORD_RATE)
     for _ in range(_CHORD_STEPS):
         step = inverse @ likelihood.gradient(theta)
-        theta += step
         before, size = size, np.abs(step).max(axis=0)
+        shrinking = size <= np.maximum(_CHORD_RATE * before, _STEP_TOLERANCE)
+        theta += np.where(shrinking, step, 0)
         if not size.max() > _STEP_TOLERANCE:
             return theta
-        if np.any(size > _CHORD_RATE * before):
+        if not shrinking.all():
             break
-    slow = np.flatnonzero(~(size <= _STEP_TOLERANCE))
-    theta[:, slow] = start
+    slow = np.flatnonzero(size > _STEP_TOLERANCE)
     batch = max(1, _NEWTON_ENTRIES // len(start) ** 2)
     for begin in range(0, len(slow), batch):
         part = slow[begin : begin + batch]
