@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench demo demo-psql help lint lock setup test
+.PHONY: api bench demo demo-psql help lint lock setup soak test
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test   run every test"
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make bench  measure; see benchmarks/README.md"
+	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make api    write API.md from the docstrings"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
@@ -49,6 +50,11 @@ demo-psql: setup
 
 test: setup
 	$(RUN) $(PY) -m pytest -n 2 --dist loadfile
+
+SEED ?= $(shell date +%s)
+soak: setup
+	$(RUN) $(PY) -m pytest tests/worker/test_soak.py --timeout 3600 --basetemp .soak \
+		--soak-runs 200 --soak-seed $(SEED)
 
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md

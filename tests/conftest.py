@@ -36,6 +36,12 @@ _WORKER_PASSWORD = "hush: p@ss/wörd %41 'quoted'"
 _numbers = count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("soak", "the worker under random faults")
+    group.addoption("--soak-runs", type=int, default=8, help="runs in a row (default: 8)")
+    group.addoption("--soak-seed", type=int, default=1, help="of the faults (default: 1)")
+
+
 @pytest.fixture
 def stack() -> Stack:
     """An environment-agnostic stack in an app of its own."""

@@ -14,6 +14,7 @@ from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
 from bixarena_constructs.worker.preflight import DELETING, HIDING, PUBLISHING, READING
+from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.demo.postgres import ConnectionInfo
     from bixarena_constructs.demo.votes import Simulation
-    from bixarena_constructs.worker.ranking import VoteCounts
-    from bixarena_constructs.worker.records import Board
+    from bixarena_constructs.worker.records import Board, Votes
 
 _TEN = "snapshot_2026-03-06_10-00-00"
 _ELEVEN = "snapshot_2026-03-06_11-00-00"
@@ -42,6 +42,14 @@ def _cells(counts: VoteCounts) -> Counter[tuple[str, str, str]]:
         cells[*models, "second"] = int(counts.wins_second[pair])
         cells[*models, "tie"] = int(counts.ties[pair])
     return +cells
+
+
+def _all_cells(votes: Votes) -> dict[str, Counter[tuple[str, str, str]]]:
+    return {
+        slug: _cells(counts)
+        for slug, counts in votes.by_leaderboard.items()
+        if isinstance(counts, VoteCounts)
+    }
 
 
 def _counted_one_by_one(simulation: Simulation) -> dict[str, Counter[tuple[str, str, str]]]:
@@ -103,7 +111,7 @@ def test_counts_what_the_rules_say_battle_by_battle(
 ) -> None:
     expected = _counted_one_by_one(simulation)
     votes = _store(bixarena.worker).votes(["overall", *simulation.categories])
-    assert {slug: _cells(counts) for slug, counts in votes.by_leaderboard.items()} == expected
+    assert _all_cells(votes) == expected
     kinds = {len(tags) for tags in (expected, votes.by_leaderboard)}
     assert kinds == {1 + len(simulation.categories)}
 
@@ -113,9 +121,7 @@ def test_counts_the_asked_for_leaderboards_only(
 ) -> None:
     votes = _store(bixarena.worker).votes(["biochemistry"])
     expected = _counted_one_by_one(simulation)["biochemistry"]
-    assert {slug: _cells(counts) for slug, counts in votes.by_leaderboard.items()} == {
-        "biochemistry": expected
-    }
+    assert _all_cells(votes) == {"biochemistry": expected}
 
 
 def test_counts_nothing_in_empty_tables(empty_bixarena: BixArenaDatabase) -> None:
@@ -133,26 +139,47 @@ def test_names_models_by_slug_retired_ones_included(
 
 def test_lets_no_category_called_overall_in(bixarena: BixArenaDatabase) -> None:
     store = _store(bixarena.worker)
-    before = store.votes(["overall"]).by_leaderboard["overall"].total
+    before = store.votes(["overall"]).totals
     with bixarena.owner.connect() as connection:
         connection.execute(
             "UPDATE api.battle_categorization_category SET category = 'overall'"
             " WHERE category = 'biochemistry'"
         )
-    assert store.votes(["overall"]).by_leaderboard["overall"].total == before
+    assert store.votes(["overall"]).totals == before
 
 
-def test_refuses_an_unknown_outcome(bixarena: BixArenaDatabase) -> None:
+def test_refuses_an_unknown_outcome_on_the_boards_that_have_it(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute(
             "ALTER TABLE api.battle_evaluation DROP CONSTRAINT battle_evaluation_outcome_check"
         )
         connection.execute(
             "UPDATE api.battle_evaluation SET outcome = 'both-bad' WHERE battle_id IN"
-            " (SELECT battle_id FROM api.battle_evaluation LIMIT 50)"
+            " (SELECT battle.id FROM api.battle_categorization_category AS tag"
+            " JOIN api.battle ON effective_categorization_id = tag.categorization_id"
+            " WHERE category = 'genetics')"
         )
-    with pytest.raises(VotesError, match=r"outcomes \['both-bad'\], expected model1, model2, tie"):
-        _store(bixarena.worker).votes(["overall"])
+    store = _store(bixarena.worker)
+    votes = store.votes(board.slug for board in store.boards(_TEN))
+    spoilt = {board.slug: board for board in store.boards(_TEN) if board.slug not in votes.totals}
+    assert {"overall", "genetics"} <= spoilt.keys()
+    assert len(spoilt) < 21, "a board without such a battle is none the worse for it"
+    with pytest.raises(VotesError, match="that is none of model1, model2, tie"):
+        votes.of(spoilt["genetics"])
+
+
+def test_hands_a_model_that_met_itself_on_to_the_ranking(bixarena: BixArenaDatabase) -> None:
+    store = _store(bixarena.worker)
+    board = _overall(store)
+    before = store.votes(["overall"]).of(board)
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "UPDATE api.battle SET model2_id = model1_id WHERE id IN (SELECT battle_id"
+            " FROM api.battle_evaluation WHERE outcome <> 'tie' ORDER BY 1 LIMIT 40)"
+        )
+    after = store.votes(["overall"]).of(board)
+    assert 0 < after.self_battles <= 40
+    assert after.total == before.total - after.self_battles
 
 
 def test_lists_overall_first_and_tells_which_boards_are_done(

@@ -157,7 +157,7 @@ class _Run:
         self._log.info(
             "votes_counted",
             models=len(votes.slug_by_model),
-            votes={slug: counts.total for slug, counts in votes.by_leaderboard.items()},
+            votes=votes.totals,
             seconds=_since(started),
         )
         return votes
@@ -165,11 +165,11 @@ class _Run:
     def _do_board(self, board: Board, votes: Votes) -> None:
         """Rank and publish a leaderboard; its own faults do not keep the next from its turn."""
         log = self._log.bind(leaderboard=board.slug)
-        counts = votes.of(board)
         try:
-            reason = self._too_small(counts)
+            reason = self._too_small(votes.of(board))
             if reason is None:
-                self._publish(board, self._rank(counts, votes, log), votes=votes, log=log)
+                entries = self._rank(votes.of(board), votes, log)
+                self._publish(board, entries, votes=votes, log=log)
         except TooFewModelsError as error:
             reason = votes.in_slugs(str(error))
         except (VotesError, DatabaseRefusedError) as error:
@@ -178,7 +178,7 @@ class _Run:
             return
         if reason is not None:
             self._report.skipped.append(board.slug)
-            log.info("board_skipped", reason=reason, votes=counts.total, models=len(counts.models))
+            log.info("board_skipped", reason=reason, votes=votes.of(board).total)
 
     def _too_small(self, counts: VoteCounts) -> str | None:
         battles, models = self._settings.min_total_battles, self._settings.min_total_models

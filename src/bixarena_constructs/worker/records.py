@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts, check_storable
 
 if TYPE_CHECKING:
@@ -42,15 +43,32 @@ class Votes:
 
     Attributes:
         slug_by_model: Model key to its slug.
-        by_leaderboard: Leaderboard slug to its votes; one without votes may be absent.
+        by_leaderboard: Leaderboard slug to its votes, or to why they cannot be counted; one
+            without votes is absent.
     """
 
     slug_by_model: Mapping[str, str]
-    by_leaderboard: Mapping[str, VoteCounts]
+    by_leaderboard: Mapping[str, VoteCounts | VotesError]
 
     def of(self, board: Board) -> VoteCounts:
-        """The votes of a leaderboard."""
-        return self.by_leaderboard.get(board.slug, _NO_VOTES)
+        """The votes of a leaderboard.
+
+        Raises:
+            VotesError: They cannot be counted.
+        """
+        counts = self.by_leaderboard.get(board.slug, _NO_VOTES)
+        if isinstance(counts, VotesError):
+            raise counts
+        return counts
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Leaderboard slug to how many votes were counted."""
+        return {
+            slug: counts.total
+            for slug, counts in self.by_leaderboard.items()
+            if isinstance(counts, VoteCounts)
+        }
 
     def slug(self, model: str) -> str:
         """The name that people know a model by; its key, if the model is newer than the votes."""

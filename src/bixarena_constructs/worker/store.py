@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Store"]
 
-# In the order of the ranking's own outcomes: a win of the first, of the second, a tie.
-_OUTCOMES = {"model1": 0, "model2": 1, "tie": 2}
 _ROWS_AT_A_TIME = 20_000
 
 
@@ -61,11 +59,7 @@ class Store:
         return tuple(Board(id=id_, slug=slug, existing=existing) for id_, slug, existing in rows)
 
     def votes(self, slugs: Iterable[str]) -> Votes:
-        """Count the votes of some leaderboards, all as of one moment.
-
-        Raises:
-            VotesError: An outcome is none of those that the worker knows.
-        """
+        """Count the votes of some leaderboards, all as of one moment."""
         with self._reader.reading() as connection:
             models = dict(connection.execute(query("models")).fetchall())
             keys = tuple(models)
@@ -142,19 +136,30 @@ class _SnapshotsSoFar:
         return Publication(status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE)
 
 
-def _counted(models: Sequence[str], rows: Iterable[tuple[str, int, int, str, int]]) -> VoteCounts:
-    """Fold the rows of one leaderboard: slug, both models' numbers, outcome, votes."""
-    _, first, second, outcomes, votes = zip(*rows, strict=True)
-    unknown = sorted(set(outcomes) - _OUTCOMES.keys())
-    if unknown:
-        known = ", ".join(_OUTCOMES)
-        raise VotesError(f"api.battle_evaluation has outcomes {unknown}, expected {known}")
+def _counted(
+    models: Sequence[str], rows: Iterable[tuple[int | str, ...]]
+) -> VoteCounts | VotesError:
+    """Fold the rows of one leaderboard, or tell why that cannot be done.
+
+    Args:
+        models: Their keys, in the order in which the rows number them.
+        rows: Leaderboard slug, first and second model of a pair, wins of either, ties, votes.
+    """
+    table = np.array([row[1:] for row in rows], dtype=np.int64)
+    verdicts, votes = table[:, 2:5], table[:, 5]
+    strange = votes - verdicts.sum(axis=1)
+    if strange.any():
+        return VotesError(
+            f"{strange.sum()} battles of this leaderboard have an outcome in"
+            " api.battle_evaluation that is none of model1, model2, tie"
+        )
+    pairs, outcomes = verdicts.shape
     return VoteCounts.from_arrays(
         models,
-        model_a=np.array(first),
-        model_b=np.array(second),
-        outcome=np.array([_OUTCOMES[outcome] for outcome in outcomes]),
-        votes=np.array(votes),
+        model_a=table[:, 0].repeat(outcomes),
+        model_b=table[:, 1].repeat(outcomes),
+        outcome=np.tile(np.arange(outcomes), pairs),
+        votes=verdicts.ravel(),
     )
 
 

@@ -1,0 +1,30 @@
+"""What can be said of the image without building it; docs/worker.md tells how it was tried."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+_FOLDER = Path(str(files("bixarena_constructs.worker")))
+_DOCKERFILE = (_FOLDER / "Dockerfile").read_text()
+
+
+def test_copies_everything_that_the_worker_runs_from() -> None:
+    suffixes = {
+        path.relative_to(_FOLDER).parts[0] for path in _FOLDER.rglob("*") if path.is_file()
+    }
+    left_out = {"Dockerfile", ".dockerignore", "__pycache__"}
+    copied = set(re.findall(r"^COPY (?!--from)(\S+)", _DOCKERFILE, flags=re.MULTILINE))
+    modules = {name for name in suffixes if name.endswith(".py")}
+    assert suffixes - left_out - modules == copied - {"*.py"}
+    assert "*.py" in copied
+
+
+def test_installs_pinned_hashes_only_and_as_nobody_who_can_write() -> None:
+    assert "--require-hashes" in _DOCKERFILE
+    assert "--no-deps" in _DOCKERFILE
+    final_stage = _DOCKERFILE.split("FROM ${BASE}\n")[-1]
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final_stage, flags=re.MULTILINE)
+    assert "OPENBLAS_NUM_THREADS=1" in final_stage
+    assert "pip" not in final_stage
