@@ -19,16 +19,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+import numpy as np
+
+from bixarena_constructs.demo.bixarena_database import WORKER_ROLE, BixArenaDatabase
 from bixarena_constructs.demo.postgres import PostgresServer
 from bixarena_constructs.demo.relay import Relay
 from bixarena_constructs.demo.votes import simulate
 from bixarena_constructs.worker.queries import query
+from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+    from numpy.typing import NDArray
 
 # A small server: as much memory as a db.t4g.medium gives PostgreSQL, and its two processors.
 _SERVER = {
@@ -94,6 +98,23 @@ JOIN category ON category.number = tag;
 """
 
 
+# The votes of one leaderboard, one row each.
+_VOTES = """
+SELECT battle.model1_id::text, battle.model2_id::text, evaluation.outcome
+FROM api.battle
+JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id
+JOIN api.battle_validation AS validation
+    ON validation.id = battle.effective_validation_id AND validation.is_biomedical
+WHERE %(slug)s = 'overall' OR EXISTS (
+    SELECT FROM api.battle_categorization AS categorization
+    JOIN api.battle_categorization_category AS tag ON tag.categorization_id = categorization.id
+    WHERE categorization.id = battle.effective_categorization_id
+        AND categorization.status = 'matched' AND tag.category = %(slug)s
+)
+"""
+_PASSWORD = "load"  # noqa: S105 - of a server that lives for this run
+
+
 @contextmanager
 def _phase(figures: dict[str, Any], name: str) -> Iterator[None]:
     started = time.perf_counter()
@@ -110,6 +131,72 @@ def _fill(connection: psycopg.Connection, *, models: int, battles: int) -> None:
             connection.execute(statement.encode(), wanted if uses else None)
     connection.execute("DROP TABLE draw")
     connection.execute("VACUUM (ANALYZE)")
+
+
+def _database(
+    server: PostgresServer, name: str, figures: dict[str, Any], options: argparse.Namespace
+) -> BixArenaDatabase:
+    """Fill a database, unless the folder has it from the time before."""
+    with server.superuser.connect() as connection:
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if found.fetchone() is not None:
+            worker = server.info(name, user=WORKER_ROLE, password=_PASSWORD)
+            return BixArenaDatabase(owner=server.info(name), worker=worker)
+    models_only = simulate(seed=1, models=options.models, battles=0)
+    database = BixArenaDatabase.create(
+        server, name, simulation=models_only, worker_password=_PASSWORD
+    )
+    with database.owner.connect() as connection, _phase(figures, "filling_seconds"):
+        _fill(connection, models=options.models, battles=options.battles)
+    return database
+
+
+def _row_by_row(database: BixArenaDatabase, rounds: int) -> dict[str, Any]:
+    """Do the same work as it is often done: ship each vote, fit each replicate by itself.
+
+    The fit is the worker's own; what is measured is the way, not the optimiser. All 1000
+    replicates would take hours, so the time of a few is scaled up.
+    """
+    figures: dict[str, Any] = {"shipping_seconds": 0.0, "replicate_seconds": 0.0}
+    rng = np.random.default_rng(0)
+    options = RankingOptions(num_bootstrap=0)
+    with database.owner.connect() as connection:
+        models = [
+            str(row[0]) for row in connection.execute("SELECT id FROM api.model ORDER BY id")
+        ]
+        slugs = [str(row[0]) for row in connection.execute("SELECT slug FROM api.leaderboard")]
+    for slug in slugs:
+        started = time.perf_counter()
+        votes = _shipped(database, slug, models)
+        shipped = time.perf_counter()
+        for _ in range(rounds):
+            drawn = votes[rng.integers(len(votes), size=len(votes))]
+            counts = VoteCounts.from_arrays(
+                models, model_a=drawn[:, 0], model_b=drawn[:, 1], outcome=drawn[:, 2]
+            )
+            rank(counts, options)
+        figures["shipping_seconds"] += shipped - started
+        figures["replicate_seconds"] += (time.perf_counter() - shipped) / rounds
+    figures["seconds_for_1000"] = round(
+        figures["shipping_seconds"] + 1000 * figures["replicate_seconds"]
+    )
+    return figures
+
+
+def _shipped(database: BixArenaDatabase, slug: str, models: list[str]) -> NDArray[np.int16]:
+    number = {model: index for index, model in enumerate(models)}
+    outcome = {"model1": 0, "model2": 1, "tie": 2}
+    parts: list[NDArray[np.int16]] = []
+    with (
+        database.owner.connect() as connection,
+        connection.transaction(),
+        connection.cursor("votes") as cursor,
+    ):
+        cursor.execute(_VOTES, {"slug": slug})
+        while rows := cursor.fetchmany(100_000):
+            part = [(number[a], number[b], outcome[verdict]) for a, b, verdict in rows]
+            parts.append(np.array(part, dtype=np.int16))
+    return np.concatenate(parts)
 
 
 def _run_worker(database: BixArenaDatabase) -> dict[str, Any]:
@@ -161,21 +248,24 @@ def main() -> None:
     parser.add_argument("--battles", type=int, default=1_000_000)
     parser.add_argument("--models", type=int, default=200)
     parser.add_argument("--folder", type=Path, help="keep the database there for a next time")
+    parser.add_argument("--plan", action="store_true", help="show how the votes are counted")
+    parser.add_argument(
+        "--row-by-row", type=int, metavar="N", help="compare, from N replicates of each board"
+    )
     options = parser.parse_args()
     figures: dict[str, Any] = {"battles": options.battles, "models": options.models}
     with PostgresServer.start(folder=options.folder, settings=_SERVER) as server:
         name = f"load_{options.battles}_{options.models}"
-        database = BixArenaDatabase.create(
-            server, name, simulation=simulate(seed=1, models=options.models, battles=0)
-        )
+        database = _database(server, name, figures, options)
         with database.owner.connect() as connection:
-            with _phase(figures, "filling_seconds"):
-                _fill(connection, models=options.models, battles=options.battles)
             row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
             figures["database_mb"] = 0 if row is None else round(row[0] / 1e6)
-            plan = _plan(connection)
+            connection.execute("DELETE FROM api.leaderboard_snapshot")
+            if options.plan:
+                print("\n".join(_plan(connection)))
         figures["worker"] = _run_worker(database)
-    print("\n".join(plan))
+        if options.row_by_row:
+            figures["row_by_row"] = _row_by_row(database, options.row_by_row)
     print(json.dumps(figures, indent=2))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,12 +15,15 @@ from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
 from bixarena_constructs.worker.preflight import DELETING, HIDING, PUBLISHING, READING
+from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.demo.postgres import ConnectionInfo
     from bixarena_constructs.demo.votes import Simulation
@@ -260,6 +264,33 @@ def test_stores_a_late_snapshot_private(
     assert _stored(bixarena) == [(_TEN, "private", 10), (_ELEVEN, "public", 10)]
 
 
+def test_is_newer_than_the_snapshot_that_it_waited_for(
+    bixarena: BixArenaDatabase,
+    simulation: Simulation,
+    wait_for_worker: Callable[[BixArenaDatabase, str], None],
+) -> None:
+    store = _store(bixarena.worker)
+    board = _overall(store)
+    with ThreadPoolExecutor(1) as pool:
+        with bixarena.owner.connect() as first, first.transaction():
+            first.execute(query("lock_board"), {"leaderboard_id": board.id})
+            waiting = pool.submit(store.publish, _snapshot(board, simulation, _ELEVEN))
+            wait_for_worker(bixarena, "wait_event_type = 'Lock'")
+            # Made after the waiting transaction began, as far as its own now() can tell.
+            first.execute(
+                "INSERT INTO api.leaderboard_snapshot"
+                " (leaderboard_id, snapshot_identifier, visibility, created_at)"
+                " VALUES (%s, %s, 'public', clock_timestamp())",
+                [board.id, _TEN],
+            )
+        assert waiting.result(30).newest_public == _TEN, "it looks again once it has the lock"
+    with bixarena.owner.connect() as connection:
+        rows = connection.execute(
+            "SELECT snapshot_identifier FROM api.leaderboard_snapshot ORDER BY created_at"
+        ).fetchall()
+    assert rows == [(_TEN,), (_ELEVEN,)]
+
+
 @pytest.mark.parametrize(
     ("made_at", "status"),
     [
@@ -308,8 +339,8 @@ def test_writes_nothing_of_a_snapshot_with_a_bad_entry(
 @pytest.mark.parametrize(
     ("delete", "left"),
     [
-        (False, ["private", "private", "public", "public"]),
-        (True, ["public", "public"]),
+        (False, ["private", "private", "private", "public", "public"]),
+        (True, ["private", "public", "public"]),
     ],
 )
 def test_keeps_the_newest_public_snapshots_of_the_leaderboard(
@@ -321,9 +352,11 @@ def test_keeps_the_newest_public_snapshots_of_the_leaderboard(
             connection.execute("GRANT DELETE ON api.leaderboard_snapshot TO bixarena_worker")
     overall, other, *_ = store.boards(_TEN)
     store.publish(_snapshot(other, simulation, "snapshot_2026-01-01_10-00-00"))
-    for hour in (10, 11, 12):
+    for hour in ("09", "10", "11", "12"):
         identifier = f"snapshot_2026-03-06_{hour}-00-00"
         store.publish(_snapshot(overall, simulation, identifier))
+        if hour == "09":  # private for a reason, and not for us to delete
+            store.unpublish(identifier, None)
     last = _snapshot(overall, simulation, "snapshot_2026-03-06_13-00-00")
     assert store.publish(last, Retention(keep=2, delete=delete)).retired == 2
     of_other, *of_overall = _stored(bixarena)

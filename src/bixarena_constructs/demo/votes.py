@@ -140,7 +140,7 @@ def simulate(
         voter = voters[draw.rng.integers(users)]
         pair = (field_of_models[first].id, field_of_models[second].id)
         draw.rows["battle"].append((battle, voter, *pair))
-        _evaluate(draw, battle, strengths[first] - strengths[second], tie_rate)
+        _evaluate(draw, battle, advantage=strengths[first] - strengths[second], tie_rate=tie_rate)
         draw.links.append((battle, _validate(draw, battle), _categorize(draw, battle)))
     return Simulation(
         models=field_of_models, categories=_CATEGORIES, rows=draw.rows, links=draw.links
@@ -164,7 +164,7 @@ def _models(draw: _Draw, count: int) -> Iterator[SimulatedModel]:
         yield model
 
 
-def _evaluate(draw: _Draw, battle: UUID, advantage: float, tie_rate: float) -> None:
+def _evaluate(draw: _Draw, battle: UUID, *, advantage: float, tie_rate: float) -> None:
     """Let the voter decide; one in twenty leaves without a vote.
 
     A win and half a tie together have the probability that Bradley and Terry give to a win, so

@@ -169,7 +169,10 @@ class _Run:
             reason = self._too_small(votes.of(board))
             if reason is None:
                 entries = self._rank(votes.of(board), votes, log)
-                self._publish(board, entries, votes=votes, log=log)
+                snapshot = Snapshot(
+                    id=uuid4(), board=board, identifier=self._report.identifier, entries=entries
+                )
+                self._publish(snapshot, votes, log)
         except TooFewModelsError as error:
             reason = votes.in_slugs(str(error))
         except (VotesError, DatabaseRefusedError) as error:
@@ -204,24 +207,14 @@ class _Run:
         log.info("board_ranked", seconds=_since(started), **ranking_fields(ranking, votes))
         return entries_of(ranking)
 
-    def _publish(
-        self,
-        board: Board,
-        entries: tuple[Entry, ...],
-        *,
-        votes: Votes,
-        log: FilteringBoundLogger,
-    ) -> None:
+    def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
         if self._settings.dry_run:
-            self._report.computed.append(board.slug)
-            log.info("board_computed", entries=board_fields(entries, votes))
+            self._report.computed.append(snapshot.board.slug)
+            log.info("board_computed", entries=board_fields(snapshot.entries, votes))
             return
         started = perf_counter()
-        snapshot = Snapshot(
-            id=uuid4(), board=board, identifier=self._report.identifier, entries=entries
-        )
         done = self._retried("publish", lambda: self._store.publish(snapshot, self._retention()))
-        self._report.boards(done.status).append(board.slug)
+        self._report.boards(done.status).append(snapshot.board.slug)
         event = f"board_{done.status}"
         log.info(
             event,
