@@ -264,6 +264,16 @@ def test_stores_a_late_snapshot_private(
     assert _stored(bixarena) == [(_TEN, "private", 10), (_ELEVEN, "public", 10)]
 
 
+def test_is_not_late_after_a_snapshot_that_was_made_private(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    store = _store(bixarena.worker)
+    store.publish(_snapshot(_overall(store), simulation, _ELEVEN))
+    store.unpublish(_ELEVEN, None)
+    done = store.publish(_snapshot(_overall(store), simulation, _TEN))
+    assert (done.status, done.newest_public) == (Status.PUBLISHED, None)
+
+
 def test_is_newer_than_the_snapshot_that_it_waited_for(
     bixarena: BixArenaDatabase,
     simulation: Simulation,
@@ -402,4 +412,11 @@ def test_tells_a_missing_schema(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("DROP SCHEMA api CASCADE")
     with pytest.raises(MissingGrantsError, match=r"SELECT on api.battle.id \(no schema\)"):
+        _store(bixarena.worker).check(READING)
+
+
+def test_tells_a_schema_that_is_closed_to_its_role(bixarena: BixArenaDatabase) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute("REVOKE USAGE ON SCHEMA api FROM bixarena_worker")
+    with pytest.raises(MissingGrantsError, match=r"SELECT on api\.battle\.id \(no privilege\)"):
         _store(bixarena.worker).check(READING)

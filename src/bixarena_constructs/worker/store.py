@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store"]
 
-_ROWS_AT_A_TIME = 20_000
+_ROWS_AT_A_TIME = 1000
 
 
 class Store:
@@ -63,12 +63,12 @@ class Store:
         with self._reader.reading() as connection:
             models = dict(connection.execute(query("models")).fetchall())
             keys = tuple(models)
-            with connection.cursor("counts") as cursor:
-                cursor.itersize = _ROWS_AT_A_TIME
-                cursor.execute(query("counts"), {"slugs": list(slugs)})
-                counts = {
-                    slug: _counted(keys, rows) for slug, rows in groupby(cursor, itemgetter(0))
-                }
+            # Streamed, so that no more than one leaderboard's rows are held at a time; a cursor in
+            # the database would do that too, but rules out parallel plans.
+            rows = connection.cursor().stream(
+                query("counts"), {"slugs": list(slugs)}, size=_ROWS_AT_A_TIME
+            )
+            counts = {slug: _counted(keys, group) for slug, group in groupby(rows, itemgetter(0))}
         return Votes(slug_by_model=models, by_leaderboard=counts)
 
     def publish(self, snapshot: Snapshot, retention: Retention | None = None) -> Publication:
