@@ -25,6 +25,7 @@ MODULES = (
     "delivery",
     "network",
     "registry",
+    "secret_arns",
     "encryption",
     "guardduty",
     "access",
@@ -33,6 +34,8 @@ MODULES = (
     "commands",
     "worker_container",
     "worker_log",
+    "task_size",
+    "durations",
 )
 
 

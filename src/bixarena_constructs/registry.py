@@ -10,7 +10,7 @@ import publication
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_ecs as ecs
 
-from bixarena_constructs.container_secrets import require_complete_arn
+from bixarena_constructs.secret_arns import require_complete_arn
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -105,7 +105,7 @@ def container_image(
             )
         return image
     if credentials is not None:
-        require_complete_arn("registry_credentials", credentials)
+        require_complete_arn(scope, "registry_credentials", credentials)
     if not Token.is_unresolved(image):
         reference = ImageReference.parse(image)
         _warn_of_a_moving_image(scope, reference)
