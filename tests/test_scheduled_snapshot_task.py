@@ -22,6 +22,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
+from bixarena_constructs.testing import assert_schedule_can_start_its_task
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
@@ -131,15 +132,7 @@ class TestDefaults:
 
 def test_lets_the_events_role_pass_both_roles(stack: Stack, cluster: ecs.ICluster) -> None:
     define(stack, cluster)
-    template = Template.from_stack(stack)
-    definition = only(template, "AWS::ECS::TaskDefinition")
-    passed = [
-        one["Resource"]
-        for one in statements(template, "EventsRole")
-        if one["Action"] == "iam:PassRole"
-    ]
-    assert definition["ExecutionRoleArn"] in passed
-    assert definition["TaskRoleArn"] in passed
+    assert_schedule_can_start_its_task(Template.from_stack(stack).to_json())
 
 
 def test_keeps_the_logical_ids_of_a_bare_scheduled_fargate_task(
@@ -489,14 +482,8 @@ class TestBroughtTaskDefinition:
     ) -> None:
         define(stack, cluster, image=None, task_definition=definition, log_group=log_group)
         template = Template.from_stack(stack)
-        made = only(template, "AWS::ECS::TaskDefinition")
-        passed = [
-            one["Resource"]
-            for one in statements(template, "EventsRole")
-            if one["Action"] == "iam:PassRole"
-        ]
-        assert made["ExecutionRoleArn"] in passed
-        assert made["TaskRoleArn"] in passed
+        assert_schedule_can_start_its_task(template.to_json())
+        assert "ExecutionRoleArn" in only(template, "AWS::ECS::TaskDefinition")
         actions = [one["Action"] for one in statements(template, "ExecutionRole")]
         assert "ecr:GetAuthorizationToken" in actions
 
