@@ -7,11 +7,9 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -133,40 +131,6 @@ class TestDefaults:
 def test_lets_the_events_role_pass_both_roles(stack: Stack, cluster: ecs.ICluster) -> None:
     define(stack, cluster)
     assert_schedule_can_start_its_task(Template.from_stack(stack).to_json())
-
-
-def test_keeps_the_logical_ids_of_a_bare_scheduled_fargate_task(
-    stack: Stack, cluster: ecs.ICluster
-) -> None:
-    define(stack, cluster)
-    ours = Template.from_stack(stack).to_json()["Resources"]
-    bare_stack = Stack(App(), "Stack")
-    vpc = ec2.Vpc.from_vpc_attributes(
-        bare_stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=["us-east-1a"],
-        private_subnet_ids=["subnet-1"],
-    )
-    ecs_patterns.ScheduledFargateTask(
-        bare_stack,
-        "Snapshot",
-        cluster=ecs.Cluster.from_cluster_attributes(
-            bare_stack, "Cluster", cluster_name="arena", vpc=vpc
-        ),
-        schedule=appscaling.Schedule.cron(hour="10", minute="0"),
-        scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
-            image=ecs.ContainerImage.from_registry(IMAGE)
-        ),
-    )
-    bare = Template.from_stack(bare_stack).to_json()["Resources"]
-    log_groups = {name for name, one in bare.items() if one["Type"] == "AWS::Logs::LogGroup"}
-    assert len(log_groups) == 1
-    kept = set(bare) - log_groups
-    assert kept <= set(ours)
-    assert {name: bare[name]["Type"] for name in kept} == {
-        name: ours[name]["Type"] for name in kept
-    }
 
 
 def test_hands_secrets_to_the_ecs_agent_by_reference(

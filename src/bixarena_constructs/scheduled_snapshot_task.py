@@ -167,7 +167,8 @@ class ScheduledSnapshotTask(Construct):
             execution_role: What the ECS agent may do. Default: - a new role.
             user: User that the program runs as. Default: - the image's own.
             readonly_root_filesystem: Whether the container's root is read-only, with a writable
-                ``/tmp``. Default: - True for an image of the name of the reference worker.
+                ``/tmp``. Default: - True for a version of the reference worker, False for other
+                images and for a tag that moves.
             stop_timeout: Time between SIGTERM and SIGKILL, up to 2 minutes.
                 Default: - Fargate's own, 30 seconds.
             enable_execute_command: Whether ECS Exec may open a shell in the container.
