@@ -32,6 +32,7 @@ MODULES = (
     "failure",
     "outputs",
     "commands",
+    "worker_image",
     "worker_container",
     "worker_log",
     "task_size",

@@ -11,6 +11,7 @@ from aws_cdk import Annotations, Token
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.secret_arns import require_complete_arn
+from bixarena_constructs.worker_image import WorkerImage
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -128,6 +129,8 @@ def is_reference_worker(image: str | ecs.ContainerImage) -> bool:
     Args:
         image: An image reference, or an image that is ready to be used.
     """
+    if isinstance(image, WorkerImage):
+        return True
     if not isinstance(image, str) or Token.is_unresolved(image):
         return False
     reference = ImageReference.parse(image)

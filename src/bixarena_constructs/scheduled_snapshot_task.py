@@ -139,8 +139,9 @@ class ScheduledSnapshotTask(Construct):
             construct_id: Id below that scope.
             cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
             image: Reference of the worker's image, such as
-                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, or any
-                ``ecs.ContainerImage``. Default: - none: there is a ``task_definition``.
+                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
+                other ``ecs.ContainerImage``.
+                Default: - none: there is a ``task_definition``.
             task_definition: A task definition to run instead of one that is made here; its
                 default container is the worker. The props of the container are not for it, and
                 ``log_group`` names where it logs. Default: - one for ``image``.
@@ -159,7 +160,8 @@ class ScheduledSnapshotTask(Construct):
                 does not show its key. Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
-            cpu_architecture: Architecture of the image. Default: - Fargate's own, X86_64.
+            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
+                or Fargate's own, X86_64.
             ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
                 20.
             family: Name of all revisions of the task definition. Default: - a generated name.

@@ -13,6 +13,7 @@ from bixarena_constructs.durations import require_seconds_within
 from bixarena_constructs.encryption import decrypt_statements, imported_keys
 from bixarena_constructs.registry import container_image, is_reference_worker
 from bixarena_constructs.task_size import require_fargate_size
+from bixarena_constructs.worker_image import WorkerImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,10 +142,18 @@ class WorkerContainer:
         )
 
     def _runtime_platform(self) -> ecs.RuntimePlatform | None:
-        if self.cpu_architecture is None:
+        architecture = self.cpu_architecture
+        if isinstance(self.image, WorkerImage):
+            if architecture is not None:
+                raise ValueError(
+                    "cpu_architecture is told by WorkerImage; leave it out, and set "
+                    "WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
+                )
+            architecture = self.image.cpu_architecture
+        if architecture is None:
             return None
         return ecs.RuntimePlatform(
-            cpu_architecture=self.cpu_architecture,
+            cpu_architecture=architecture,
             operating_system_family=ecs.OperatingSystemFamily.LINUX,
         )
 
