@@ -25,14 +25,19 @@ MODULES = (
     "delivery",
     "network",
     "registry",
+    "secret_arns",
     "encryption",
     "guardduty",
     "access",
     "failure",
     "outputs",
     "commands",
+    "worker_image",
     "worker_container",
     "worker_log",
+    "task_size",
+    "durations",
+    "testing",
 )
 
 
@@ -52,7 +57,10 @@ def _module(module: griffe.Object | griffe.Alias) -> Iterator[str]:
     yield from (f"## `{module.path}`", "")
     yield from _docstring(module)
     for name in sorted(str(export) for export in module.exports or ()):
-        yield from _member(module[name], level=3)
+        member = module[name]
+        # A package's face: what it exports is defined in a module below it.
+        defined = member.final_target if isinstance(member, griffe.Alias) else member
+        yield from _member(defined, level=3)
 
 
 def _member(member: griffe.Object | griffe.Alias, *, level: int) -> Iterator[str]:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Duration
+from aws_cdk import CfnParameter, Duration
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
@@ -125,9 +126,57 @@ def test_warns_where_the_queues_policy_cannot_be_changed(stack: Stack, rule: eve
     )
 
 
+def test_lets_eventbridge_encrypt_for_a_queue_with_a_customer_key(
+    stack: Stack, rule: events.Rule
+) -> None:
+    queue = sqs.Queue(stack, "Letters", encryption_master_key=kms.Key(stack, "Key"))
+    EventDelivery(
+        max_event_age=Duration.hours(1), retry_attempts=None, dead_letter_queue=queue
+    ).bind(rule)
+    (key,) = Template.from_stack(stack).find_resources("AWS::KMS::Key").values()
+    (granted,) = (
+        one
+        for one in key["Properties"]["KeyPolicy"]["Statement"]
+        if one["Principal"] == {"Service": "events.amazonaws.com"}
+    )
+    assert granted["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert granted["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    }
+
+
+def test_warns_of_a_queue_whose_key_is_imported(stack: Stack, rule: events.Rule) -> None:
+    key = kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/letters")
+    queue = sqs.Queue(stack, "Letters", encryption_master_key=key)
+    EventDelivery(
+        max_event_age=Duration.hours(1), retry_attempts=None, dead_letter_queue=queue
+    ).bind(rule)
+    Annotations.from_stack(stack).has_warning(
+        "/Stack/Rule", Match.string_like_regexp("bixarena-constructs:deadLetterQueueKey")
+    )
+
+
+@pytest.mark.parametrize(
+    ("props", "message"),
+    [
+        ({"fifo": True}, "a FIFO queue"),
+        ({"encryption": sqs.QueueEncryption.KMS_MANAGED}, "encrypted with AWS's own key"),
+    ],
+)
+def test_refuses_a_queue_that_eventbridge_cannot_send_to(
+    stack: Stack, props: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"dead_letter_queue is {message}"):
+        EventDelivery(
+            max_event_age=Duration.hours(1),
+            retry_attempts=None,
+            dead_letter_queue=sqs.Queue(stack, "Letters", **props),
+        )
+
+
 @pytest.mark.parametrize("seconds", [59, 86_401])
 def test_refuses_an_event_age_that_eventbridge_would(stack: Stack, seconds: int) -> None:
-    with pytest.raises(ValueError, match=r"max_event_age is .*, allowed is 1 minute to 24 hours"):
+    with pytest.raises(ValueError, match=r"max_event_age is .*, allowed is 60 to 86400 seconds"):
         EventDelivery(
             max_event_age=Duration.seconds(seconds),
             retry_attempts=None,
@@ -143,6 +192,15 @@ def test_refuses_retry_attempts_that_eventbridge_would(stack: Stack, attempts: i
             retry_attempts=attempts,
             dead_letter_queue=define_dead_letter_queue(stack),
         )
+
+
+def test_lets_tokens_through(stack: Stack) -> None:
+    number = CfnParameter(stack, "Number", type="Number").value_as_number
+    EventDelivery(
+        max_event_age=Duration.seconds(number),
+        retry_attempts=number,  # type: ignore[arg-type] # a number's token is a float in Python
+        dead_letter_queue=define_dead_letter_queue(stack),
+    )
 
 
 def test_hands_the_scheduled_time_to_the_named_container_alone(

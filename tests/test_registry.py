@@ -167,7 +167,11 @@ def test_does_not_warn_of_credentials_for_ghcr(stack: Stack, secret: ISecret) ->
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        (f"ghcr.io/{WORKER}:edge", True),
+        (f"ghcr.io/{WORKER}:1.4.0", True),
+        (f"ghcr.io/{WORKER}@sha256:{SUM}", True),
+        (f"ghcr.io/{WORKER}:edge@sha256:{SUM}", True),
+        (f"ghcr.io/{WORKER}:edge", False),
+        (f"ghcr.io/{WORKER}", False),
         (f"docker.io/{WORKER}:1", False),
         ("ghcr.io/sage-bionetworks/bixarena-api:1", False),
         (ecs.ContainerImage.from_registry(f"ghcr.io/{WORKER}"), False),

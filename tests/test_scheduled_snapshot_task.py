@@ -7,12 +7,9 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
-from aws_cdk import aws_ecs_patterns as ecs_patterns
-from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -23,7 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
-from bixarena_constructs.access import PassRoleCheck
+from bixarena_constructs.testing import assert_schedule_can_start_its_task
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
@@ -133,49 +130,7 @@ class TestDefaults:
 
 def test_lets_the_events_role_pass_both_roles(stack: Stack, cluster: ecs.ICluster) -> None:
     define(stack, cluster)
-    template = Template.from_stack(stack)
-    definition = only(template, "AWS::ECS::TaskDefinition")
-    passed = [
-        one["Resource"]
-        for one in statements(template, "EventsRole")
-        if one["Action"] == "iam:PassRole"
-    ]
-    assert definition["ExecutionRoleArn"] in passed
-    assert definition["TaskRoleArn"] in passed
-
-
-def test_keeps_the_logical_ids_of_a_bare_scheduled_fargate_task(
-    stack: Stack, cluster: ecs.ICluster
-) -> None:
-    define(stack, cluster)
-    ours = Template.from_stack(stack).to_json()["Resources"]
-    bare_stack = Stack(App(), "Stack")
-    vpc = ec2.Vpc.from_vpc_attributes(
-        bare_stack,
-        "Vpc",
-        vpc_id="vpc-1",
-        availability_zones=["us-east-1a"],
-        private_subnet_ids=["subnet-1"],
-    )
-    ecs_patterns.ScheduledFargateTask(
-        bare_stack,
-        "Snapshot",
-        cluster=ecs.Cluster.from_cluster_attributes(
-            bare_stack, "Cluster", cluster_name="arena", vpc=vpc
-        ),
-        schedule=appscaling.Schedule.cron(hour="10", minute="0"),
-        scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
-            image=ecs.ContainerImage.from_registry(IMAGE)
-        ),
-    )
-    bare = Template.from_stack(bare_stack).to_json()["Resources"]
-    log_groups = {name for name, one in bare.items() if one["Type"] == "AWS::Logs::LogGroup"}
-    assert len(log_groups) == 1
-    kept = set(bare) - log_groups
-    assert kept <= set(ours)
-    assert {name: bare[name]["Type"] for name in kept} == {
-        name: ours[name]["Type"] for name in kept
-    }
+    assert_schedule_can_start_its_task(Template.from_stack(stack).to_json())
 
 
 def test_hands_secrets_to_the_ecs_agent_by_reference(
@@ -416,7 +371,10 @@ class TestContainer:
         [
             ({"image": None}, "image is missing"),
             ({"enable_execute_command": True}, "set readonly_root_filesystem=False"),
-            ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* up to 120 seconds"),
+            ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* 1 to 120 seconds"),
+            ({"max_runtime": Duration.millis(500)}, "max_runtime is .* 1 to 86400 seconds"),
+            ({"cpu": 2048}, "memory_limit_mib is 2048, allowed with cpu 2048 is"),
+            ({"ephemeral_storage_gib": 20}, "ephemeral_storage_gib is 20"),
             ({"environment": {"SCHEDULED_AT": "now"}}, "environment sets SCHEDULED_AT"),
             ({"environment": {"MAX_RUNTIME_SECONDS": "1"}}, "set max_runtime instead"),
             (
@@ -488,14 +446,8 @@ class TestBroughtTaskDefinition:
     ) -> None:
         define(stack, cluster, image=None, task_definition=definition, log_group=log_group)
         template = Template.from_stack(stack)
-        made = only(template, "AWS::ECS::TaskDefinition")
-        passed = [
-            one["Resource"]
-            for one in statements(template, "EventsRole")
-            if one["Action"] == "iam:PassRole"
-        ]
-        assert made["ExecutionRoleArn"] in passed
-        assert made["TaskRoleArn"] in passed
+        assert_schedule_can_start_its_task(template.to_json())
+        assert "ExecutionRoleArn" in only(template, "AWS::ECS::TaskDefinition")
         actions = [one["Action"] for one in statements(template, "ExecutionRole")]
         assert "ecr:GetAuthorizationToken" in actions
 
@@ -609,27 +561,6 @@ def test_uses_the_dead_letter_queue_it_is_given(stack: Stack, cluster: ecs.IClus
     task = define(stack, cluster, dead_letter_queue=queue)
     Template.from_stack(stack).resource_count_is("AWS::SQS::Queue", 1)
     assert task.dead_letter_queue is queue
-
-
-def test_fails_the_synthesis_when_the_schedule_could_not_pass_a_role(
-    stack: Stack, cluster: ecs.ICluster
-) -> None:
-    definition = ecs.FargateTaskDefinition(stack, "Mine")
-    definition.add_container("mine", image=ecs.ContainerImage.from_registry("python:3.13"))
-    check = PassRoleCheck(definition)
-    events.Rule(
-        stack,
-        "Rule",
-        schedule=events.Schedule.rate(Duration.days(1)),
-        targets=[targets.EcsTask(cluster=cluster, task_definition=definition)],
-    )
-    assert check.validate() == []
-    definition.obtain_execution_role()
-    (fault,) = check.validate()
-    assert "MineExecutionRole" in fault
-    definition.node.add_validation(check)
-    with pytest.raises(RuntimeError, match="may not pass the role"):
-        Template.from_stack(stack)
 
 
 class TestGrantRun:

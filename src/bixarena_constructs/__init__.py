@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
     from bixarena_constructs.guardduty import GuardDutyAgentPull
     from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
+    from bixarena_constructs.worker_image import WorkerImage
 
-__all__ = ["GuardDutyAgentPull", "ScheduledSnapshotTask", "SecretSource", "postgres_secrets"]
+__all__ = [
+    "GuardDutyAgentPull",
+    "ScheduledSnapshotTask",
+    "SecretSource",
+    "WorkerImage",
+    "postgres_secrets",
+]
 
 _HOME_OF = {
     "GuardDutyAgentPull": "bixarena_constructs.guardduty",
     "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.container_secrets",
+    "WorkerImage": "bixarena_constructs.worker_image",
     "postgres_secrets": "bixarena_constructs.container_secrets",
 }
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import jsii
 import publication
-from aws_cdk import Arn, ArnComponents, ArnFormat, Stack
+from aws_cdk import Annotations, Arn, ArnComponents, ArnFormat, Resource, Stack
 from aws_cdk import aws_iam as iam
 from constructs import IValidation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aws_cdk import aws_ecs as ecs
     from aws_cdk import aws_logs as logs
+    from constructs import Construct, IConstruct
 
-__all__ = ["PassRoleCheck", "execute_command_statement", "operator_statements"]
+__all__ = [
+    "PassRoleCheck",
+    "execute_command_statement",
+    "grant_to_role",
+    "operator_statements",
+    "write_log_statement",
+]
+
+# Warning by the prop that the immutable role was given to.
+_IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
 
 
 def operator_statements(
@@ -78,6 +90,45 @@ def execute_command_statement() -> iam.PolicyStatement:
     )
 
 
+def grant_to_role(
+    scope: Construct, prop: str, role: iam.IRole, statements: Iterable[iam.PolicyStatement]
+) -> None:
+    """Let a role of the task do something, or warn that its owner must.
+
+    A role that was imported as immutable, or from another account, takes no policy; the CDK
+    drops what it is granted without a word.
+
+    Args:
+        scope: The construct that the warning is attached to.
+        prop: Name of the prop that such a role is given to.
+        role: The role.
+        statements: What it is allowed.
+    """
+    wanted = tuple(statements)
+    for statement in wanted:
+        # What it returns is of no use: such a role claims that the statement was added.
+        role.add_to_principal_policy(statement)
+    if not Resource.is_owned_resource(role) and not _policies_of(role):
+        actions = sorted({action for statement in wanted for action in statement.actions})
+        Annotations.of(scope).add_warning_v2(
+            f"bixarena-constructs:{_IMMUTABLE[prop]}",
+            f"{prop} is imported and takes no policy from here, so nothing that the task needs "
+            f"is granted; let it do {', '.join(actions)}, and all else that it is to do",
+        )
+
+
+def write_log_statement(log_group: logs.ILogGroup) -> iam.PolicyStatement:
+    """Return what the ECS agent needs to write the worker's log, as the CDK's own driver does.
+
+    Args:
+        log_group: Log group of the worker.
+    """
+    return iam.PolicyStatement(
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=[log_group.log_group_arn],
+    )
+
+
 @jsii.implements(IValidation)
 class PassRoleCheck:
     """Fails the synthesis if the schedule could not hand the task its roles.
@@ -102,22 +153,29 @@ class PassRoleCheck:
             f"the schedule may not pass the role {arn} to the task: it came after the task was "
             "made the target of the rule"
             for arn in map(stack.resolve, _role_arns(self._task_definition))
-            if arn not in passed
+            if passed is not None and arn not in passed
         ]
 
 
-def _passed_by_events_role(task_definition: ecs.FargateTaskDefinition) -> list[object]:
-    # EcsTask keeps its role as this child of the task definition, and its policy in turn.
-    policy = task_definition.node.find_child("EventsRole").node.find_child("DefaultPolicy")
-    if not isinstance(policy, iam.Policy):
-        raise TypeError(f"{policy.node.path} is no policy")
-    document = Stack.of(policy).resolve(policy.document)
+def _passed_by_events_role(task_definition: ecs.FargateTaskDefinition) -> list[object] | None:
+    # EcsTask keeps its role as this child of the task definition. Its policies are below it: one,
+    # or more where the CDK splits a large one; none where roles are made outside of the app
+    # (Role.customize_roles).
+    role = task_definition.node.find_child("EventsRole")
+    documents = [Stack.of(one).resolve(one.document) for one in _policies_of(role)]
+    if not documents:
+        return None
     return [
         resource
+        for document in documents
         for statement in document["Statement"]
         if "iam:PassRole" in _as_list(statement["Action"])
         for resource in _as_list(statement["Resource"])
     ]
+
+
+def _policies_of(role: IConstruct) -> list[iam.Policy | iam.ManagedPolicy]:
+    return [one for one in role.node.find_all() if isinstance(one, iam.Policy | iam.ManagedPolicy)]
 
 
 def _as_list(value: object) -> list[object]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import publication
-from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
+
+from bixarena_constructs.durations import require_seconds_within
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -61,13 +63,13 @@ class EventDelivery:
     dead_letter_queue: sqs.IQueue
 
     def __post_init__(self) -> None:
-        age = self.max_event_age
-        if not age.is_unresolved() and int(age.to_seconds()) not in _EVENT_AGE_SECONDS:
-            raise ValueError(
-                f"max_event_age is {age.to_human_string()}, allowed is 1 minute to 24 hours"
-            )
-        if self.retry_attempts is not None and self.retry_attempts not in _RETRY_ATTEMPTS:
-            raise ValueError(f"retry_attempts is {self.retry_attempts}, allowed is 0 to 185")
+        _require_queue_for_events(self.dead_letter_queue)
+        require_seconds_within("max_event_age", self.max_event_age, _EVENT_AGE_SECONDS)
+        attempts = self.retry_attempts
+        if attempts is None or Token.is_unresolved(attempts):
+            return
+        if attempts not in _RETRY_ATTEMPTS:
+            raise ValueError(f"retry_attempts is {attempts}, allowed is 0 to 185")
 
     def bind(self, rule: events.Rule) -> None:
         """Set it on the one target of a rule, and let the rule reach the queue.
@@ -87,6 +89,7 @@ class EventDelivery:
                 f"{_TARGET}.RetryPolicy.MaximumRetryAttempts", self.retry_attempts
             )
         _let_send(rule, self.dead_letter_queue)
+        _let_encrypt(rule, self.dead_letter_queue)
 
 
 def default_event_age(shortest_gap: timedelta | None) -> Duration:
@@ -152,6 +155,19 @@ def tell_the_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
     )
 
 
+def _require_queue_for_events(queue: sqs.IQueue) -> None:
+    if queue.fifo:
+        raise ValueError(
+            "dead_letter_queue is a FIFO queue, allowed is a standard one: EventBridge sends dead "
+            "letters to no other"
+        )
+    if queue.encryption_type is sqs.QueueEncryption.KMS_MANAGED:
+        raise ValueError(
+            "dead_letter_queue is encrypted with AWS's own key, allowed is SQS_MANAGED or a "
+            "customer key: EventBridge may not use the other"
+        )
+
+
 def _let_send(rule: events.Rule, queue: sqs.IQueue) -> None:
     granted = queue.add_to_resource_policy(
         iam.PolicyStatement(
@@ -168,6 +184,30 @@ def _let_send(rule: events.Rule, queue: sqs.IQueue) -> None:
             "dead_letter_queue is imported and its policy cannot be changed from here; let "
             "events.amazonaws.com call sqs:SendMessage on it for this rule, or dead letters are "
             "dropped",
+        )
+
+
+def _let_encrypt(rule: events.Rule, queue: sqs.IQueue) -> None:
+    key = queue.encryption_master_key
+    if key is None:
+        return
+    # The CDK has no word for EventBridge's use of a queue's key; without it letters are dropped.
+    granted = key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            # Stands for the key whose policy it is in.
+            resources=["*"],
+            # Not the rule, as in the queue's policy: it needs the queue, which needs the key.
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(rule).account}},
+        )
+    )
+    if not granted.statement_added:
+        Annotations.of(rule).add_warning_v2(
+            "bixarena-constructs:deadLetterQueueKey",
+            "dead_letter_queue is encrypted with a key whose policy cannot be changed from here; "
+            "let events.amazonaws.com call kms:Decrypt and kms:GenerateDataKey with it, or dead "
+            "letters are dropped",
         )
 
 

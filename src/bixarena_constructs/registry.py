@@ -10,7 +10,8 @@ import publication
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_ecs as ecs
 
-from bixarena_constructs.container_secrets import require_complete_arn
+from bixarena_constructs.secret_arns import require_complete_arn
+from bixarena_constructs.worker_image import WorkerImage
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -74,6 +75,11 @@ class ImageReference:
             _require(pattern, digest, "digest", "sha256: and 64 lower-case hex digits", text)
         return cls(registry, repository, tag, digest if at else None)
 
+    @property
+    def moves(self) -> bool:
+        """Whether what it names changes as a matter of course: ``latest``, ``edge`` or no tag."""
+        return self.digest is None and self.tag in _MUTABLE_TAGS
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
         digest = f"@{self.digest}" if self.digest is not None else ""
@@ -105,7 +111,7 @@ def container_image(
             )
         return image
     if credentials is not None:
-        require_complete_arn("registry_credentials", credentials)
+        require_complete_arn(scope, "registry_credentials", credentials)
     if not Token.is_unresolved(image):
         reference = ImageReference.parse(image)
         _warn_of_a_moving_image(scope, reference)
@@ -115,17 +121,27 @@ def container_image(
 
 
 def is_reference_worker(image: str | ecs.ContainerImage) -> bool:
-    """Tell whether an image is the worker that this library ships, as far as its name says."""
+    """Tell whether an image is the worker that this library ships, as far as its name says.
+
+    A tag that moves says nothing of what is behind it: it may be a worker from before this
+    library, which expects other things of its container.
+
+    Args:
+        image: An image reference, or an image that is ready to be used.
+    """
+    if isinstance(image, WorkerImage):
+        return True
     if not isinstance(image, str) or Token.is_unresolved(image):
         return False
     reference = ImageReference.parse(image)
-    return (reference.registry, reference.repository) == (_GHCR, _WORKER_REPOSITORY)
+    is_of_its_name = (reference.registry, reference.repository) == (_GHCR, _WORKER_REPOSITORY)
+    return is_of_its_name and not reference.moves
 
 
 def _warn_of_a_moving_image(scope: Construct, reference: ImageReference) -> None:
     if reference.digest is not None:
         return
-    if reference.tag in _MUTABLE_TAGS:
+    if reference.moves:
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:mutableImageTag",
             f"image {reference} names what the registry holds under "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import jsii
@@ -20,7 +21,9 @@ from constructs import Construct
 from bixarena_constructs.access import (
     PassRoleCheck,
     execute_command_statement,
+    grant_to_role,
     operator_statements,
+    write_log_statement,
 )
 from bixarena_constructs.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.delivery import (
@@ -31,11 +34,13 @@ from bixarena_constructs.delivery import (
     rule_resource,
     tell_the_scheduled_time,
 )
+from bixarena_constructs.durations import require_seconds_within, seconds_as_text
 from bixarena_constructs.failure import failure_pattern
 from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.network import TaskNetwork
 from bixarena_constructs.outputs import TaskOutputs
 from bixarena_constructs.schedule import RunSchedule
+from bixarena_constructs.secret_arns import CompleteArnCheck
 from bixarena_constructs.worker_container import WorkerContainer
 from bixarena_constructs.worker_log import WorkerLog
 
@@ -52,6 +57,8 @@ if TYPE_CHECKING:
 __all__ = ["MAX_RUNTIME_SECONDS", "ScheduledSnapshotTask"]
 
 _DEFAULT_RUNTIME_MINUTES: Final = 15
+# What the worker takes; a task that runs longer than a day meets the next one.
+_RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
 MAX_RUNTIME_SECONDS: Final = "MAX_RUNTIME_SECONDS"
 """Environment variable that tells the container how long a run may take."""
 
@@ -132,8 +139,9 @@ class ScheduledSnapshotTask(Construct):
             construct_id: Id below that scope.
             cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
             image: Reference of the worker's image, such as
-                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, or any
-                ``ecs.ContainerImage``. Default: - none: there is a ``task_definition``.
+                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
+                other ``ecs.ContainerImage``.
+                Default: - none: there is a ``task_definition``.
             task_definition: A task definition to run instead of one that is made here; its
                 default container is the worker. The props of the container are not for it, and
                 ``log_group`` names where it logs. Default: - one for ``image``.
@@ -152,7 +160,8 @@ class ScheduledSnapshotTask(Construct):
                 does not show its key. Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
-            cpu_architecture: Architecture of the image. Default: - Fargate's own, X86_64.
+            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
+                or Fargate's own, X86_64.
             ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
                 20.
             family: Name of all revisions of the task definition. Default: - a generated name.
@@ -160,7 +169,8 @@ class ScheduledSnapshotTask(Construct):
             execution_role: What the ECS agent may do. Default: - a new role.
             user: User that the program runs as. Default: - the image's own.
             readonly_root_filesystem: Whether the container's root is read-only, with a writable
-                ``/tmp``. Default: - True for an image of the name of the reference worker.
+                ``/tmp``. Default: - True for a version of the reference worker, False for other
+                images and for a tag that moves.
             stop_timeout: Time between SIGTERM and SIGKILL, up to 2 minutes.
                 Default: - Fargate's own, 30 seconds.
             enable_execute_command: Whether ECS Exec may open a shell in the container.
@@ -232,12 +242,20 @@ class ScheduledSnapshotTask(Construct):
             container, log, task_definition
         )
         self._container = _default_container(self._task_definition)
-        # Before the target is bound: only a role that exists by then may be passed.
-        self._task_definition.obtain_execution_role()
-        for statement in agent_pull_statements(self, guardduty_agent_pull):
-            self._task_definition.add_to_execution_role_policy(statement)
+        grant_to_role(
+            self,
+            "execution_role",
+            # Before the target is bound: only a role that exists by then may be passed.
+            self._task_definition.obtain_execution_role(),
+            [
+                write_log_statement(self._log_group),
+                *agent_pull_statements(self, guardduty_agent_pull),
+                *container.decrypt_statements(self),
+            ],
+        )
         longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
-        self._container.add_environment(MAX_RUNTIME_SECONDS, str(longest_run.to_seconds()))
+        require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
+        self._container.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
         run_schedule = RunSchedule(schedule)
         run_schedule.warn_of_overlap(self, max_runtime=longest_run)
         network = TaskNetwork.of(
@@ -292,7 +310,8 @@ class ScheduledSnapshotTask(Construct):
             ],
             assign_public_ip=network.assign_public_ip,
         )
-        self.node.add_validation(PassRoleCheck(self._task_definition))
+        for check in (PassRoleCheck, CompleteArnCheck):
+            self.node.add_validation(check(self._task_definition))
         if outputs:
             TaskOutputs(self, "Outputs", values=self._output_values(), export_prefix=export_prefix)
 
@@ -348,16 +367,25 @@ class ScheduledSnapshotTask(Construct):
         """The task definition, with its roles and containers."""
         return self._task_definition
 
-    def grant_run(self, grantee: iam.IGrantable) -> None:
+    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let somebody run the task, watch it, stop it and read its log.
 
         Args:
             grantee: Who; it is also what a person needs who operates the task.
         """
-        for statement in operator_statements(
+        statements = operator_statements(
             cluster=self.cluster, task_definition=self._task_definition, log_group=self._log_group
-        ):
-            grantee.grant_principal.add_to_principal_policy(statement)
+        )
+        grants = (
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=statement.actions,
+                resource_arns=statement.resources,
+                conditions=statement.conditions,
+            )
+            for statement in statements
+        )
+        return reduce(iam.Grant.combine, grants)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many events lie in the dead-letter queue.
@@ -433,7 +461,9 @@ class ScheduledSnapshotTask(Construct):
             rule.add_property_override(f"{_ECS_PARAMETERS}.EnableECSManagedTags", value=True)
         if enable_execute_command:
             rule.add_property_override(f"{_ECS_PARAMETERS}.EnableExecuteCommand", value=True)
-            self._task_definition.add_to_task_role_policy(execute_command_statement())
+            grant_to_role(
+                self, "task_role", self._task_definition.task_role, [execute_command_statement()]
+            )
 
     def _rule_metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
         return cloudwatch.Metric(

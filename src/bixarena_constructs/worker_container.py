@@ -9,8 +9,11 @@ import publication
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.container_secrets import container_secrets, visible_secrets
+from bixarena_constructs.durations import require_seconds_within
 from bixarena_constructs.encryption import decrypt_statements, imported_keys
 from bixarena_constructs.registry import container_image, is_reference_worker
+from bixarena_constructs.task_size import require_fargate_size
+from bixarena_constructs.worker_image import WorkerImage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +35,8 @@ _DEFAULT_CPU: Final = 1024
 _DEFAULT_MEMORY_MIB: Final = 2048
 _SCRATCH_VOLUME: Final = "tmp"
 _SCRATCH_PATH: Final = "/tmp"  # noqa: S108 - a volume of the container's own
-_LONGEST_STOP_SECONDS: Final = 120
+# Fargate's limits.
+_STOP_SECONDS: Final = range(1, 120 + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,58 +92,70 @@ class WorkerContainer:
         """
         if self.image is None:
             raise ValueError("image is missing; name one, or bring a task_definition")
-        self._check_stop_timeout()
-        task_definition = ecs.FargateTaskDefinition(
-            scope,
-            "ScheduledTaskDef",
-            cpu=self.cpu or _DEFAULT_CPU,
-            memory_limit_mib=self.memory_limit_mib or _DEFAULT_MEMORY_MIB,
-            runtime_platform=self._runtime_platform(),
-            ephemeral_storage_gib=self.ephemeral_storage_gib,
-            family=self.family,
-            task_role=self.task_role,
-            execution_role=self.execution_role,
-        )
+        if self.stop_timeout is not None:
+            require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
+        task_definition = self._define_task(scope)
         container = task_definition.add_container(
             CONTAINER_NAME,
             image=container_image(scope, self.image, credentials=self.registry_credentials),
             logging=logging,
             command=list(self.command) if self.command else None,
             environment=dict(self.environment or {}),
-            secrets=container_secrets(self.secrets or {}, environment=self.environment or {}),
+            secrets=container_secrets(
+                scope, self.secrets or {}, environment=self.environment or {}
+            ),
             user=self.user,
             readonly_root_filesystem=self.has_readonly_root or None,
             stop_timeout=self.stop_timeout,
         )
         if self.has_readonly_root:
             _add_writable_scratch(task_definition, container)
-        for statement in decrypt_statements(scope, self._unreachable_keys()):
-            task_definition.add_to_execution_role_policy(statement)
         return task_definition
 
-    def _check_stop_timeout(self) -> None:
-        timeout = self.stop_timeout
-        if timeout is None or timeout.is_unresolved():
-            return
-        if float(timeout.to_seconds()) > _LONGEST_STOP_SECONDS:
-            raise ValueError(
-                f"stop_timeout is {timeout.to_human_string()}, allowed on Fargate is up to "
-                f"{_LONGEST_STOP_SECONDS} seconds"
-            )
+    def decrypt_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:
+        """Return what the ECS agent needs to decrypt the secrets, beyond what the CDK grants.
 
-    def _runtime_platform(self) -> ecs.RuntimePlatform | None:
-        if self.cpu_architecture is None:
-            return None
-        return ecs.RuntimePlatform(
-            cpu_architecture=self.cpu_architecture,
-            operating_system_family=ecs.OperatingSystemFamily.LINUX,
-        )
-
-    def _unreachable_keys(self) -> list[kms.IKey]:
+        Args:
+            scope: A construct in the stack of the task.
+        """
         secrets = visible_secrets(self.secrets or {})
         if self.registry_credentials is not None:
             secrets.append(self.registry_credentials)
-        return [*imported_keys(secrets), *(self.secret_keys or ())]
+        return decrypt_statements(scope, [*imported_keys(secrets), *(self.secret_keys or ())])
+
+    def _define_task(self, scope: Construct) -> ecs.FargateTaskDefinition:
+        cpu = _DEFAULT_CPU if self.cpu is None else self.cpu
+        memory = _DEFAULT_MEMORY_MIB if self.memory_limit_mib is None else self.memory_limit_mib
+        require_fargate_size(
+            cpu=cpu, memory_limit_mib=memory, ephemeral_storage_gib=self.ephemeral_storage_gib
+        )
+        return ecs.FargateTaskDefinition(
+            scope,
+            "ScheduledTaskDef",
+            cpu=cpu,
+            memory_limit_mib=memory,
+            runtime_platform=self._runtime_platform(),
+            ephemeral_storage_gib=self.ephemeral_storage_gib,
+            family=self.family,
+            task_role=self.task_role,
+            execution_role=self.execution_role,
+        )
+
+    def _runtime_platform(self) -> ecs.RuntimePlatform | None:
+        architecture = self.cpu_architecture
+        if isinstance(self.image, WorkerImage):
+            if architecture is not None:
+                raise ValueError(
+                    "cpu_architecture is told by WorkerImage; leave it out, and set "
+                    "WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
+                )
+            architecture = self.image.cpu_architecture
+        if architecture is None:
+            return None
+        return ecs.RuntimePlatform(
+            cpu_architecture=architecture,
+            operating_system_family=ecs.OperatingSystemFamily.LINUX,
+        )
 
 
 def _add_writable_scratch(

@@ -13,7 +13,8 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 from cfnlint.api import lint
-from syrupy.extensions.json import JSONSnapshotExtension
+
+from bixarena_constructs.testing import TemplateSnapshotExtension
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -40,7 +41,7 @@ def template_of(example: str, **context: object) -> dict[str, Any]:  # CloudForm
 
 @pytest.mark.parametrize("example", NAMES)
 def test_synthesises_to_its_snapshot(example: str, snapshot: SnapshotAssertion) -> None:
-    assert template_of(example) == snapshot(extension_class=JSONSnapshotExtension)
+    assert template_of(example) == snapshot(extension_class=TemplateSnapshotExtension)
 
 
 @pytest.mark.parametrize("example", NAMES)
