@@ -167,6 +167,24 @@ def test_the_sandwich_is_that_of_votes_taken_one_by_one() -> None:
     assert covariance(board, votes) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+def test_sandwich_intervals_are_of_scores_relative_to_the_listed_mean() -> None:
+    votes = random_board(6, 300, seed=7)
+    least = int(np.sort(votes.votes_by_model)[2])
+    options = RankingOptions(interval_method="sandwich", num_bootstrap=0, min_evals=least)
+    entries = sorted(rank(votes, options).entries, key=lambda entry: entry.model)
+    assert len(entries) == 4
+    position = {model: number for number, model in enumerate(votes.models)}
+    contrast = np.zeros((4, 6))
+    for row, entry in enumerate(entries):
+        contrast[row, position[entry.model]] = 1
+    contrast -= contrast.mean(axis=0)
+    variance = contrast @ covariance(fit_board(votes, 0.5), votes) @ contrast.T
+    bounds = np.array([(entry.lower, entry.upper) for entry in entries])
+    expected = 2 * 1.959964 * 400 / math.log(10) * np.sqrt(np.diag(variance))
+    # The normal quantile is written with six decimals.
+    assert bounds[:, 1] - bounds[:, 0] == pytest.approx(expected, rel=1e-6)
+
+
 def test_bootstrap_and_sandwich_agree_on_a_large_board() -> None:
     votes = random_board(6, 20_000, seed=2)
     found = {}

@@ -10,7 +10,7 @@ everything is unknown. Unknown counts at both ends of an interval: it can only b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray, Pairs
 
 __all__ = ["limits"]
+
+# Who took points from whom, in so many entries at a time: nine bytes each.
+_TABLE_ENTRIES: Final = 2**21
 
 
 def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatArray:
@@ -35,14 +38,23 @@ def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatAr
         0 where an ability is finite, plus or minus infinity, or NaN where it is unknown; shape
         ``(models, replicates)``.
     """
-    replicates = by_first.shape[1]
-    table = np.zeros((replicates, pairs.models, pairs.models), dtype=np.bool_)
+    result = np.zeros((pairs.models, by_first.shape[1]))
+    batch = max(1, _TABLE_ENTRIES // pairs.models**2)
+    for start in range(0, by_first.shape[1], batch):
+        part = slice(start, start + batch)
+        table = _points_tables(pairs, by_first[:, part], by_second[:, part])
+        whole = reaches_all(table) & reaches_all(table.swapaxes(1, 2))
+        for replicate in np.flatnonzero(~whole):
+            result[:, start + replicate] = _limit(reachable(table[replicate]))
+    return result
+
+
+def _points_tables(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> BoolArray:
+    """Tell who took a point from whom; shape ``(replicates, models, models)``."""
+    table = np.zeros((by_first.shape[1], pairs.models, pairs.models), dtype=np.bool_)
     table[:, pairs.first, pairs.second] = (by_first > 0).T
     table[:, pairs.second, pairs.first] = (by_second > 0).T
-    result = np.zeros((pairs.models, replicates))
-    for replicate in np.flatnonzero(~(reaches_all(table) & reaches_all(table.swapaxes(1, 2)))):
-        result[:, replicate] = _limit(reachable(table[replicate]))
-    return result
+    return table
 
 
 def _limit(closure: BoolArray) -> FloatArray:

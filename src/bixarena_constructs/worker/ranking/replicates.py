@@ -27,8 +27,8 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # Replicates are drawn and fitted in blocks, each from a random stream of its own. The size depends
 # on the votes alone, so neither threads nor memory can change a result. It keeps a block's counts
-# at some sixteen megabytes and yet a row of numbers long enough for numpy.
-_BLOCK_NUMBERS: Final = 2**21
+# at some eight megabytes and yet a row of numbers long enough for numpy.
+_BLOCK_NUMBERS: Final = 2**20
 _SMALLEST_BLOCK: Final = 50
 _LARGEST_BLOCK: Final = 250
 
