@@ -25,7 +25,11 @@ from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import resampler_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bixarena_constructs.worker.ranking import IntervalMethod
+    from bixarena_constructs.worker.ranking.resampling import Resampler
 
 ELO = 400 / math.log(10)
 NO_PRIOR = RankingOptions(prior_battles=0, num_bootstrap=0, min_evals=0)
@@ -246,6 +250,36 @@ def test_tells_its_progress_block_by_block() -> None:
         progress=lambda done, rounds: told.append((done, rounds)),
     )
     assert told == [(250, 501), (500, 501), (501, 501)]
+
+
+class Counting:
+    """A resampler that counts what is drawn from it."""
+
+    def __init__(self, resampler: Resampler) -> None:
+        self._resampler = resampler
+        self.draws = 0
+
+    def draw(self, rng: np.random.Generator, replicates: int) -> NDArray[np.integer]:
+        self.draws += 1
+        return self._resampler.draw(rng, replicates)
+
+
+class TimeIsUpError(Exception):
+    pass
+
+
+def test_an_error_raised_from_the_progress_ends_the_work() -> None:
+    votes = VoteCounts.from_cells(circle(4))
+    resampler = Counting(resampler_of(votes, "percentile"))
+
+    def stop(_done: int, _rounds: int) -> None:
+        raise TimeIsUpError
+
+    options = RankingOptions(num_bootstrap=100_000, threads=1)
+    with pytest.raises(TimeIsUpError):
+        replicate_abilities(fit_board(votes, 0.5), resampler, options=options, progress=stop)
+    # Of 400 blocks; a few more may be drawn while this thread waits for its turn.
+    assert resampler.draws < 100
 
 
 def test_the_seed_changes_intervals_but_not_scores() -> None:

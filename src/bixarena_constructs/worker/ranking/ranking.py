@@ -36,7 +36,8 @@ def rank(
     Args:
         votes: Counted votes.
         options: How to rank.
-        progress: Called with the rounds done and the rounds asked for, after each block of them.
+        progress: Called with the rounds done and the rounds asked for, after each block of them;
+            what it raises ends the work.
 
     Raises:
         TooFewModelsError: When fewer than two models have enough votes to be listed.

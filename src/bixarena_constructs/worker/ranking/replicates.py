@@ -51,7 +51,7 @@ def replicate_abilities(
         board: The fitted board.
         resampler: Where replicates come from.
         options: Rounds, seed, threads and whether there is a prior.
-        progress: Told after each block.
+        progress: Told after each block; what it raises ends the work.
 
     Returns:
         Natural-log abilities; shape ``(models, rounds)``. Without a prior some can be infinite or
@@ -70,12 +70,16 @@ def replicate_abilities(
         abilities[:, start:stop] = fitted[:, : stop - start]
         return stop - start
 
-    with ThreadPoolExecutor(options.thread_count) as pool:
+    pool = ThreadPoolExecutor(options.thread_count)
+    try:
         done = 0
         for finished in pool.map(fit_block, starts, seeds):
             done += finished
             if progress:
                 progress(done, rounds)
+    finally:
+        # Whoever interrupts, or raises from `progress`, waits for the blocks under way only.
+        pool.shutdown(cancel_futures=True)
     return abilities
 
 
