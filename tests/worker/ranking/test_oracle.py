@@ -132,9 +132,11 @@ def test_a_fit_that_is_not_at_its_maximum_is_an_error_that_names_the_models() ->
     pairs = Pairs.of(VoteCounts.from_cells([("a", "b", "model_a", 30), ("a", "b", "tie", 2)]))
     stiff = Stiff(pairs=pairs, battles=32 * one, points=np.array([[31.0], [1.0]]), prior=one)
     with pytest.raises(NotConvergedError, match="at most 1e-08 is allowed") as caught:
-        estimate(stiff, ("a", "b"))
+        estimate(stiff)
     assert set(caught.value.models) == {"a", "b"}
     assert caught.value.gradient > 1
+    with pytest.raises(NotConvergedError):
+        fit_near(stiff, 0 * stiff.points, 1000 * np.eye(2))
 
 
 def test_the_curvature_is_the_slope_of_the_gradient() -> None:

@@ -63,7 +63,7 @@ def fit_board(votes: VoteCounts, prior_battles: float) -> Board:
         points=pairs.collect(by_first, by_second),
         prior=prior,
     )
-    theta = estimate(likelihood, votes.models)
+    theta = estimate(likelihood)
     inverse = np.linalg.inv(likelihood.curvature(theta)[0])
     return Board(pairs=pairs, prior=prior, theta=theta, inverse=inverse)
 

@@ -9,8 +9,6 @@ import numpy as np
 from bixarena_constructs.worker.ranking.errors import NotConvergedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bixarena_constructs.worker.ranking.likelihood import FloatArray, Likelihood
 
 __all__ = ["estimate", "fit_near", "newton"]
@@ -29,12 +27,8 @@ _FIRST_CHORD_STEP: Final = 2.0
 _NEWTON_ENTRIES: Final = 2**21
 
 
-def estimate(likelihood: Likelihood, models: Sequence[str]) -> FloatArray:
-    """Find the maximum for a single replicate and prove that it is one.
-
-    Args:
-        likelihood: Of one replicate, the votes themselves.
-        models: Their names, for the error.
+def estimate(likelihood: Likelihood) -> FloatArray:
+    """Find the maximum for the votes themselves, a single replicate.
 
     Returns:
         Natural-log abilities; shape ``(models, 1)``.
@@ -42,19 +36,8 @@ def estimate(likelihood: Likelihood, models: Sequence[str]) -> FloatArray:
     Raises:
         NotConvergedError: When a gradient is left.
     """
-    theta = np.zeros_like(likelihood.points)
-    theta = newton(likelihood, theta)
-    gradient = np.abs(likelihood.gradient(theta))[:, 0]
-    # Sums of n terms of order one round by about n * epsilon.
-    rounding = 64 * np.finfo(np.float64).eps * float(likelihood.battles.sum())
-    allowed = _GRADIENT_TOLERANCE + rounding
-    if not gradient.max() <= allowed:
-        worst = np.argsort(-gradient)[:3]
-        raise NotConvergedError(
-            [models[position] for position in worst if gradient[position] > allowed],
-            gradient=float(gradient.max()),
-            allowed=allowed,
-        )
+    theta = newton(likelihood, np.zeros_like(likelihood.points))
+    _prove(likelihood, theta)
     return theta
 
 
@@ -71,8 +54,8 @@ def newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
         theta: Start; shape ``(models, replicates)``.
 
     Returns:
-        Natural-log abilities; shape ``(models, replicates)``. Those of a replicate without a
-        finite maximum are large and mean nothing.
+        Natural-log abilities; shape ``(models, replicates)``. Of a replicate that needs more than
+        a hundred steps they are not the maximum: the caller checks.
     """
     for _ in range(_NEWTON_STEPS):
         gradient = likelihood.gradient(theta).T[..., np.newaxis]
@@ -80,7 +63,7 @@ def newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
         # The prior's opponent stays at 0.
         reach = np.maximum(step.max(axis=0), 0) - np.minimum(step.min(axis=0), 0)
         theta = theta + step * (np.log1p(reach) / np.maximum(reach, np.finfo(np.float64).tiny))
-        if not reach.max() > _STEP_TOLERANCE:
+        if reach.max() <= _STEP_TOLERANCE:
             break
     return theta
 
@@ -109,13 +92,36 @@ def fit_near(likelihood: Likelihood, start: FloatArray, inverse: FloatArray) -> 
         before, size = size, np.abs(step).max(axis=0)
         shrinking = size <= np.maximum(_CHORD_RATE * before, _STEP_TOLERANCE)
         theta += np.where(shrinking, step, 0)
-        if not size.max() > _STEP_TOLERANCE:
+        if size.max() <= _STEP_TOLERANCE:
             return theta
         if not shrinking.all():
             break
-    slow = np.flatnonzero(size > _STEP_TOLERANCE)
+    slow = np.flatnonzero(~(size <= _STEP_TOLERANCE))
     batch = max(1, _NEWTON_ENTRIES // len(start) ** 2)
     for begin in range(0, len(slow), batch):
         part = slow[begin : begin + batch]
-        theta[:, part] = newton(likelihood.take(part), theta[:, part])
+        some = likelihood.take(part)
+        theta[:, part] = newton(some, theta[:, part])
+        _prove(some, theta[:, part])
     return theta
+
+
+def _prove(likelihood: Likelihood, theta: FloatArray) -> None:
+    """Prove that no gradient is left.
+
+    Raises:
+        NotConvergedError: When one is.
+    """
+    gradient = np.abs(likelihood.gradient(theta)).max(axis=1)
+    # Sums of n terms of order one round by about n * epsilon.
+    rounding = 64 * np.finfo(np.float64).eps * float(likelihood.battles.sum(axis=0).max())
+    allowed = _GRADIENT_TOLERANCE + rounding
+    # Asked this way round, a gradient that is no number is left as well.
+    left = np.flatnonzero(~(gradient <= allowed))
+    if len(left):
+        worst = left[np.argsort(-gradient[left])]
+        raise NotConvergedError(
+            [likelihood.pairs.names[position] for position in worst],
+            gradient=float(gradient[worst[0]]),
+            allowed=allowed,
+        )

@@ -12,7 +12,7 @@ loops long and its temporaries in cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -33,17 +33,22 @@ class Pairs:
     """Which models met, arranged for sums over the opponents of one model.
 
     Attributes:
-        models: How many models there are.
+        names: The models' keys; shape ``(models,)``.
         first: First model of each pair, ascending; shape ``(pairs,)``.
         second: Second model of each pair; shape ``(pairs,)``.
         opponents: For each model, the slice of the pairs in which it is the first, and the rows
             of their second models: a slice where these are neighbours, else positions.
     """
 
-    models: int
+    names: tuple[str, ...]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     opponents: tuple[tuple[int, slice, _Rows], ...]
+
+    @property
+    def models(self) -> int:
+        """How many models there are."""
+        return len(self.names)
 
     @classmethod
     def of(cls, votes: VoteCounts) -> Pairs:
@@ -57,7 +62,7 @@ class Pairs:
                 span = slice(int(rows[0]), int(rows[-1]) + 1) if gapless else rows
                 opponents.append((model, slice(int(start), int(stop)), span))
         return cls(
-            models=len(votes.models),
+            names=votes.models,
             first=votes.first,
             second=votes.second,
             opponents=tuple(opponents),
@@ -135,8 +140,8 @@ class Likelihood:
     def take(self, replicates: NDArray[np.intp]) -> Likelihood:
         """Keep some of the replicates."""
         prior = np.broadcast_to(self.prior, self.points.shape)
-        return Likelihood(
-            pairs=self.pairs,
+        return replace(
+            self,
             battles=self.battles[:, replicates],
             points=self.points[:, replicates],
             prior=prior[:, replicates],
