@@ -74,6 +74,7 @@ lint: setup
 bench: setup .bench/.synced
 	$(RUN) $(PY) -m benchmarks.ranking
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.calibration
+	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000
 
 # The worker's image installs these and nothing else: no CDK, no AWS SDK.
 lock: $(VENV)/bin/uv

@@ -15,6 +15,7 @@ from bixarena_constructs.worker.errors import (
     NoLeaderboardError,
 )
 from bixarena_constructs.worker.job import run
+from bixarena_constructs.worker.ranking import NotStorableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,20 +208,27 @@ def test_never_stores_an_infinite_bound_and_names_the_model_by_slug(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     with bixarena.owner.connect() as connection:
-        # One defeat against many wins: some replicates draw none, and have no finite estimate.
+        # One defeat against many wins: replicates that do not draw it have no finite estimate.
         connection.execute(
-            "UPDATE api.battle_evaluation SET outcome ="
-            " CASE WHEN one.slug = 'model-a' THEN 'model1' ELSE 'model2' END"
-            " FROM api.battle, api.model AS one, api.model AS two"
-            " WHERE battle.id = battle_id AND one.id = model1_id AND two.id = model2_id"
-            " AND 'model-a' IN (one.slug, two.slug)"
+            "WITH fought AS ("
+            " SELECT battle.id, one.slug = 'model-a' AS is_first,"
+            " row_number() OVER (ORDER BY is_biomedical DESC, battle.id) = 1 AS is_lost"
+            " FROM api.battle JOIN api.model AS one ON one.id = model1_id"
+            " JOIN api.model AS two ON two.id = model2_id"
+            " JOIN api.battle_validation AS validation ON validation.id = effective_validation_id"
+            " JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id"
+            " WHERE 'model-a' IN (one.slug, two.slug))"
+            " UPDATE api.battle_evaluation SET outcome ="
+            " CASE WHEN is_first <> is_lost THEN 'model1' ELSE 'model2' END"
+            " FROM fought WHERE fought.id = battle_id"
         )
     settings = settings_for(bixarena.worker, LEADERBOARD_SLUG="overall", PRIOR_BATTLES="0")
     with pytest.raises(BoardsFailedError) as raised:
         run(settings, log=journal.log)
     assert raised.value.exit_code == 3
+    assert isinstance(raised.value.failures["overall"], NotStorableError)
     (event,) = journal.named("board_failed")
-    assert "'model-a'" in event["error"]
+    assert "'model-a: upper inf'" in event["error"]
     assert _snapshots(bixarena) == []
 
 

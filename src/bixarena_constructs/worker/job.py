@@ -202,6 +202,9 @@ class _Run:
             min_evals=settings.min_evals,
             significant=settings.significant,
             seed=settings.seed,
+            # The task has one vCPU, and its host's processors in sight: more threads would cost
+            # memory and bring nothing.
+            threads=1,
         )
         ranking = rank(counts, options)
         log.info("board_ranked", seconds=_since(started), **ranking_fields(ranking, votes))
