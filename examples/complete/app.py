@@ -54,6 +54,7 @@ class SnapshotStack(Stack):
             credentials=rds.Credentials.from_generated_secret("bixarena"),
             database_name="bixarena",
             storage_encrypted=True,
+            deletion_protection=True,
             removal_policy=RemovalPolicy.SNAPSHOT,
         )
 
