@@ -13,22 +13,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
     from bixarena_constructs.guardduty import GuardDutyAgentPull
+    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.monitoring.signals import ExitCode, WorkerSignals
     from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
     from bixarena_constructs.worker_image import WorkerImage
 
 __all__ = [
+    "ExitCode",
     "GuardDutyAgentPull",
     "ScheduledSnapshotTask",
     "SecretSource",
+    "SnapshotMonitoring",
     "WorkerImage",
+    "WorkerSignals",
     "postgres_secrets",
 ]
 
 _HOME_OF = {
+    "ExitCode": "bixarena_constructs.monitoring.signals",
     "GuardDutyAgentPull": "bixarena_constructs.guardduty",
     "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.container_secrets",
+    "SnapshotMonitoring": "bixarena_constructs.monitoring.settings",
     "WorkerImage": "bixarena_constructs.worker_image",
+    "WorkerSignals": "bixarena_constructs.monitoring.signals",
     "postgres_secrets": "bixarena_constructs.container_secrets",
 }
 

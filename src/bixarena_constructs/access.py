@@ -22,11 +22,35 @@ __all__ = [
     "execute_command_statement",
     "grant_to_role",
     "operator_statements",
+    "run_statements",
     "write_log_statement",
 ]
 
 # Warning by the prop that the immutable role was given to.
 _IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
+
+
+def run_statements(
+    *, cluster: ecs.ICluster, task_definition: ecs.FargateTaskDefinition
+) -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
+    """Return what it takes to start the task: to run it, and to pass its roles on.
+
+    Args:
+        cluster: Cluster that the task runs in.
+        task_definition: The task definition, with its roles.
+    """
+    return (
+        iam.PolicyStatement(
+            actions=["ecs:RunTask"],
+            resources=[task_definition.task_definition_arn],
+            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+        ),
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=_role_arns(task_definition),
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        ),
+    )
 
 
 def operator_statements(
@@ -42,13 +66,9 @@ def operator_statements(
         task_definition: The task definition, with its roles.
         log_group: Log group of the worker.
     """
-    in_this_cluster = {"ArnEquals": {"ecs:cluster": cluster.cluster_arn}}
+    run_task, pass_roles = run_statements(cluster=cluster, task_definition=task_definition)
     return (
-        iam.PolicyStatement(
-            actions=["ecs:RunTask"],
-            resources=[task_definition.task_definition_arn],
-            conditions=in_this_cluster,
-        ),
+        run_task,
         iam.PolicyStatement(
             actions=["ecs:DescribeTasks", "ecs:StopTask", "ecs:TagResource"],
             resources=[_tasks_of(cluster)],
@@ -57,13 +77,9 @@ def operator_statements(
             # ListTasks knows no task to name: the cluster is all that limits it.
             actions=["ecs:ListTasks"],
             resources=["*"],
-            conditions=in_this_cluster,
+            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
         ),
-        iam.PolicyStatement(
-            actions=["iam:PassRole"],
-            resources=_role_arns(task_definition),
-            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
+        pass_roles,
         iam.PolicyStatement(
             actions=[
                 "logs:DescribeLogStreams",

@@ -39,18 +39,22 @@ class TaskLaunch:
 
     @property
     def command(self) -> str:
-        """The command line, quoted for a POSIX shell."""
+        """The command line, quoted for a POSIX shell, with a place for overrides."""
+        overrides = json.dumps({"containerOverrides": [{"name": self.container_name}]})
+        return f"{self.plain_command} --overrides '{overrides}'"
+
+    @property
+    def plain_command(self) -> str:
+        """The same without overrides and so without double quotes, fit for a JSON text."""
         network = (
             f"subnets=[{Fn.join(',', self.subnet_ids)}],"
             f"securityGroups=[{Fn.join(',', self.security_group_ids)}],"
             f"assignPublicIp={'ENABLED' if self.assign_public_ip else 'DISABLED'}"
         )
-        overrides = json.dumps({"containerOverrides": [{"name": self.container_name}]})
         return (
             f"aws ecs run-task --region {self.region} --cluster {self.cluster_arn}"
             f" --task-definition {self.task_definition_arn} --launch-type FARGATE"
             f" --network-configuration 'awsvpcConfiguration={{{network}}}'"
-            f" --overrides '{overrides}'"
         )
 
 

@@ -1,16 +1,64 @@
-"""The event that tells that a run failed."""
+"""The events that ECS sends of a run, and the one that tells that it failed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import publication
 from aws_cdk import aws_events as events
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import aws_ecs as ecs
 
-__all__ = ["failure_pattern"]
+__all__ = ["failure_pattern", "stopped_task_pattern", "task_pattern"]
+
+
+def task_pattern(
+    *,
+    cluster: ecs.ICluster,
+    task_definition: ecs.FargateTaskDefinition,
+    # `Any`: the tree of lists and mappings that event patterns are made of.
+    detail: Mapping[str, Any],
+) -> events.EventPattern:
+    """Return the pattern of a state change of a run.
+
+    Args:
+        cluster: Cluster of the run.
+        task_definition: Task definition of the run, in any revision.
+        detail: What else the detail of the event must have.
+    """
+    return events.EventPattern(
+        source=["aws.ecs"],
+        detail_type=["ECS Task State Change"],
+        detail={
+            "clusterArn": [cluster.cluster_arn],
+            "group": [f"family:{task_definition.family}"],
+            **detail,
+        },
+    )
+
+
+def stopped_task_pattern(
+    *,
+    cluster: ecs.ICluster,
+    task_definition: ecs.FargateTaskDefinition,
+    # `Any`: the tree of lists and mappings that event patterns are made of.
+    detail: Mapping[str, Any],
+) -> events.EventPattern:
+    """Return the pattern of the end of a run.
+
+    Args:
+        cluster: Cluster of the run.
+        task_definition: Task definition of the run, in any revision.
+        detail: What else the detail of the event must have.
+    """
+    return task_pattern(
+        cluster=cluster,
+        task_definition=task_definition,
+        detail={"lastStatus": ["STOPPED"], **detail},
+    )
 
 
 def failure_pattern(
@@ -27,13 +75,10 @@ def failure_pattern(
         task_definition: Task definition of the run, in any revision.
         container_name: The container whose exit code counts.
     """
-    return events.EventPattern(
-        source=["aws.ecs"],
-        detail_type=["ECS Task State Change"],
+    return stopped_task_pattern(
+        cluster=cluster,
+        task_definition=task_definition,
         detail={
-            "clusterArn": [cluster.cluster_arn],
-            "group": [f"family:{task_definition.family}"],
-            "lastStatus": ["STOPPED"],
             "$or": [
                 {
                     "containers": {

@@ -23,6 +23,9 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "LogGroupName": "Log group of the worker",
     "LogTailCommand": "Command line that follows the worker's log",
     "RunTaskCommand": "Command line that runs the task now",
+    "AlertTopicArn": "Topic that is told of failed and missed runs",
+    "AlarmNames": "Alarms of the task, separated by commas",
+    "HistoryLogGroupName": "Log group that keeps the state changes of all runs",
 }
 """What each output holds, by its construct id."""
 
@@ -43,16 +46,16 @@ class TaskOutputs(Construct):
         Args:
             scope: The construct that the outputs tell of.
             construct_id: Id below that scope.
-            values: The value for each id of `OUTPUT_DESCRIPTIONS`.
+            values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
             export_prefix: What the export names begin with, the id follows; None exports nothing.
         """
         super().__init__(scope, construct_id)
-        for output_id, description in OUTPUT_DESCRIPTIONS.items():
+        for output_id, value in values.items():
             CfnOutput(
                 self,
                 output_id,
-                value=values[output_id],
-                description=description,
+                value=value,
+                description=OUTPUT_DESCRIPTIONS[output_id],
                 export_name=None if export_prefix is None else f"{export_prefix}{output_id}",
             )
 

@@ -37,6 +37,8 @@ from bixarena_constructs.delivery import (
 from bixarena_constructs.durations import require_seconds_within, seconds_as_text
 from bixarena_constructs.failure import failure_pattern
 from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_statements
+from bixarena_constructs.monitoring.task_monitoring import TaskMonitoring
+from bixarena_constructs.monitoring.watched_task import WatchedTask
 from bixarena_constructs.network import TaskNetwork
 from bixarena_constructs.outputs import TaskOutputs
 from bixarena_constructs.schedule import RunSchedule
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
     from bixarena_constructs.container_secrets import SecretSource
+    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
     from bixarena_constructs.schedule import Schedule
 
 __all__ = ["MAX_RUNTIME_SECONDS", "ScheduledSnapshotTask"]
@@ -129,6 +132,7 @@ class ScheduledSnapshotTask(Construct):
         log_retention: logs.RetentionDays | None = None,
         log_removal_policy: RemovalPolicy | None = None,
         guardduty_agent_pull: GuardDutyAgentPull = GuardDutyAgentPull.AGENT_REPOSITORY,
+        monitoring: SnapshotMonitoring | None = None,
         outputs: bool = True,
         export_prefix: str | None = None,
     ) -> None:
@@ -199,6 +203,8 @@ class ScheduledSnapshotTask(Construct):
                 Default: RemovalPolicy.RETAIN.
             guardduty_agent_pull: From where the execution role may pull GuardDuty's sidecar.
                 Default: GuardDutyAgentPull.AGENT_REPOSITORY.
+            monitoring: How to tell that a run failed, could not start, hung, or never happened.
+                Default: - nobody is told.
             outputs: Whether to define CloudFormation outputs. Default: True.
             export_prefix: What the outputs' export names begin with.
                 Default: - the outputs are not exported.
@@ -288,11 +294,12 @@ class ScheduledSnapshotTask(Construct):
             security_groups=self._scheduled_task.task.security_groups
         )
         self._dead_letter_queue = dead_letter_queue or define_dead_letter_queue(self)
-        EventDelivery(
+        delivery = EventDelivery(
             max_event_age=max_event_age or default_event_age(run_schedule.shortest_gap),
             retry_attempts=retry_attempts,
             dead_letter_queue=self._dead_letter_queue,
-        ).bind(self.event_rule)
+        )
+        delivery.bind(self.event_rule)
         tell_the_scheduled_time(self.event_rule, container_name=self.container_name)
         self._set_ecs_parameters(
             assign_public_ip=network.assign_public_ip,
@@ -312,6 +319,26 @@ class ScheduledSnapshotTask(Construct):
         )
         for check in (PassRoleCheck, CompleteArnCheck):
             self.node.add_validation(check(self._task_definition))
+        self._monitoring: TaskMonitoring | None = None
+        if monitoring is not None:
+            watched = WatchedTask(
+                name=self.node.path,
+                cluster=cluster,
+                task_definition=self._task_definition,
+                container_name=self.container_name,
+                schedule=run_schedule,
+                enabled=enabled,
+                max_event_age=delivery.max_event_age,
+                max_runtime=longest_run,
+                event_rule=self.event_rule,
+                dead_letter_queue=self._dead_letter_queue,
+                log_group=self._log_group,
+                log_tail_command=self.log_tail_command,
+                launch=self._launch,
+            )
+            self._monitoring = TaskMonitoring(
+                self, "Monitoring", task=watched, settings=monitoring
+            )
         if outputs:
             TaskOutputs(self, "Outputs", values=self._output_values(), export_prefix=export_prefix)
 
@@ -356,6 +383,11 @@ class ScheduledSnapshotTask(Construct):
         return log_tail_command(
             region=Stack.of(self).region, log_group_name=self._log_group.log_group_name
         )
+
+    @property
+    def monitoring(self) -> TaskMonitoring | None:
+        """What watches the task: its topic, alarms and history; None if nothing does."""
+        return self._monitoring
 
     @property
     def run_task_command(self) -> str:
@@ -485,6 +517,7 @@ class ScheduledSnapshotTask(Construct):
             "LogGroupName": self._log_group.log_group_name,
             "LogTailCommand": self.log_tail_command,
             "RunTaskCommand": self.run_task_command,
+            **(self._monitoring.output_values() if self._monitoring is not None else {}),
         }
 
 

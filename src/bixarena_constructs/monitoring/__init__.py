@@ -1,0 +1,6 @@
+"""What tells a team that a run failed, could not start, hung, or never happened.
+
+Each module defines one part of it; ``task_monitoring`` puts them together for a task.
+"""
+
+from __future__ import annotations

@@ -1,0 +1,147 @@
+"""One page with all that is known of a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from bixarena_constructs.monitoring.run_metrics import OUTCOMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_logs as logs
+
+    from bixarena_constructs.monitoring.run_metrics import RunMetrics
+    from bixarena_constructs.monitoring.watched_task import WatchedTask
+
+__all__ = ["TaskDashboard"]
+
+_FULL_WIDTH: Final = 24
+_HALF_WIDTH: Final = 12
+_HEIGHT: Final = 6
+
+# The worker's log lines hold more than metrics could, each at 30 cents a month and board.
+_DURATIONS: Final = (
+    "fields @timestamp, seconds, snapshots_published",
+    "filter event = 'run_finished'",
+    "stats max(seconds) as seconds, sum(snapshots_published) as snapshots by bin(1d)",
+)
+_BOARDS: Final = (
+    "filter event = 'board_ranked'",
+    "stats latest(votes) as votes, latest(models) as models by leaderboard",
+    "sort leaderboard asc",
+)
+_ERRORS: Final = (
+    "fields @timestamp, event, leaderboard, cause, exit_code, error",
+    "filter level = 'error'",
+    "sort @timestamp desc",
+    "limit 20",
+)
+_ENDS: Final = (
+    "fields time, detail.stopCode as stop, detail.stoppedReason as reason, detail.taskArn as task",
+    "filter detail.lastStatus = 'STOPPED'",
+    "sort @timestamp desc",
+    "limit 20",
+)
+
+
+class TaskDashboard(Construct):
+    """Shows alarms, starts, outcomes, durations, board sizes and the last errors.
+
+    Attributes:
+        dashboard: The dashboard.
+    """
+
+    dashboard: cloudwatch.Dashboard
+
+    def __init__(  # noqa: PLR0913 - what the dashboard shows
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        task: WatchedTask,
+        metrics: RunMetrics,
+        history: logs.ILogGroup,
+        alarms: Sequence[cloudwatch.Alarm],
+    ) -> None:
+        """Define the dashboard.
+
+        Args:
+            scope: The construct that it is defined in.
+            construct_id: Id below that scope.
+            task: The task.
+            metrics: Where outcomes are counted.
+            history: Log group of the task's state changes.
+            alarms: Alarms to show the state of.
+        """
+        super().__init__(scope, construct_id)
+        self.dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", default_interval=Duration.days(14)
+        )
+        log, ends = task.log_group, history
+        self.dashboard.add_widgets(
+            cloudwatch.AlarmStatusWidget(
+                title=task.name, alarms=list(alarms), width=_FULL_WIDTH, height=3
+            )
+        )
+        self.dashboard.add_widgets(
+            _runs(task, metrics),
+            _query("Seconds and snapshots of a run", log, _DURATIONS, is_graph=True),
+        )
+        self.dashboard.add_widgets(
+            _query("Leaderboards", log, _BOARDS), _query("Last tasks that ended", ends, _ENDS)
+        )
+        self.dashboard.add_widgets(_query("Last errors", log, _ERRORS, width=_FULL_WIDTH))
+
+
+def _runs(task: WatchedTask, metrics: RunMetrics) -> cloudwatch.GraphWidget:
+    day = Duration.days(1)
+    total = cloudwatch.Stats.SUM
+
+    def of_rule(name: str, label: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace="AWS/Events",
+            metric_name=name,
+            dimensions_map={"RuleName": task.event_rule.rule_name},
+            statistic=total,
+            period=day,
+            label=label,
+        )
+
+    return cloudwatch.GraphWidget(
+        title="Runs a day",
+        left=[
+            of_rule("Invocations", "asked for by the schedule"),
+            of_rule("FailedInvocations", "could not be started"),
+            metrics.metric(OUTCOMES, statistic=total, period=day).with_(label="good ends"),
+        ],
+        width=_HALF_WIDTH,
+        height=_HEIGHT,
+    )
+
+
+def _query(
+    title: str,
+    log_group: logs.ILogGroup,
+    lines: Sequence[str],
+    *,
+    is_graph: bool = False,
+    width: int = _HALF_WIDTH,
+) -> cloudwatch.LogQueryWidget:
+    kind = cloudwatch.LogQueryVisualizationType
+    return cloudwatch.LogQueryWidget(
+        title=title,
+        log_group_names=[log_group.log_group_name],
+        query_lines=list(lines),
+        view=kind.BAR if is_graph else kind.TABLE,
+        width=width,
+        height=_HEIGHT,
+    )
+
+
+publication.publish()

@@ -1,0 +1,161 @@
+"""Runs a failed run again, once, for the same scheduled time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import publication
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from bixarena_constructs.access import run_statements
+from bixarena_constructs.delivery import SCHEDULED_AT
+from bixarena_constructs.failure import stopped_task_pattern
+from bixarena_constructs.monitoring.causes import failure_causes
+from bixarena_constructs.monitoring.window import seconds_of
+
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+
+    from bixarena_constructs.monitoring.causes import FailureCause
+    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.monitoring.watched_task import WatchedTask
+
+__all__ = ["STARTED_BY_RETRY", "RunRetry"]
+
+STARTED_BY_RETRY: Final = "bixarena-retry"
+"""What ECS knows a run by that is a second attempt."""
+
+# How ECS knows a run that a rule started. Nothing else is run again: a second attempt is not,
+# nor is what somebody started by hand and looks at.
+_STARTED_BY_A_RULE: Final = "events-rule/"
+# The scheduled time that the failed run was told.
+_FIRST_TIME: Final = (
+    "{% $states.input.detail.overrides.containerOverrides.environment"
+    f"[name = '{SCHEDULED_AT}'].value %}}"
+)
+_LONGEST_SECONDS: Final = 24 * 3600
+
+
+class RunRetry(Construct):
+    """Starts a scheduled run again, after a delay, if it may then succeed.
+
+    A rule for each transient cause starts a state machine, which waits and then runs the task. An
+    event that arrives twice starts one task all the same: ECS takes the failed task's id as the
+    token of the request.
+
+    Attributes:
+        state_machine: The state machine.
+    """
+
+    state_machine: sfn.StateMachine
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        task: WatchedTask,
+        settings: SnapshotMonitoring,
+        delay: Duration,
+    ) -> None:
+        """Define the rules and the state machine.
+
+        Args:
+            scope: The construct that they are defined in.
+            construct_id: Id below that scope.
+            task: The task.
+            settings: Its monitoring.
+            delay: How long to wait.
+
+        Raises:
+            ValueError: The delay is not within a minute and a day, or a token.
+        """
+        super().__init__(scope, construct_id)
+        seconds = seconds_of("retry_after", delay)
+        if not 60 <= seconds <= _LONGEST_SECONDS:  # noqa: PLR2004 - named in the message
+            raise ValueError(
+                f"retry_after is {delay.to_human_string()}, allowed is 1 minute to 24 hours"
+            )
+        self.state_machine = self._define_machine(task, delay=delay)
+        for cause in failure_causes(
+            settings.signals.exit_codes, container_name=task.container_name
+        ):
+            if cause.is_transient:
+                self._define_rule(task, cause)
+
+    def _define_machine(self, task: WatchedTask, *, delay: Duration) -> sfn.StateMachine:
+        wait = sfn.Wait(self, "Wait", time=sfn.WaitTime.duration(delay))
+        run = sfn.CustomState(self, "RunAgain", state_json=_run_again(task))
+        machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            comment=f"Runs a failed run of {task.name} again",
+            definition_body=sfn.DefinitionBody.from_chainable(wait.next(run)),
+            query_language=sfn.QueryLanguage.JSONATA,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        for statement in run_statements(
+            cluster=task.cluster, task_definition=task.task_definition
+        ):
+            machine.add_to_role_policy(statement)
+        return machine
+
+    def _define_rule(self, task: WatchedTask, cause: FailureCause) -> None:
+        events.Rule(
+            self,
+            cause.id,
+            description=f"Runs {task.name} again: {cause.meaning}",
+            event_pattern=stopped_task_pattern(
+                cluster=task.cluster,
+                task_definition=task.task_definition,
+                detail={**cause.detail, "startedBy": [{"prefix": _STARTED_BY_A_RULE}]},
+            ),
+            targets=[targets.SfnStateMachine(self.state_machine)],
+        )
+
+
+def _run_again(task: WatchedTask) -> dict[str, Any]:  # a state of the Amazon States Language
+    launch = task.launch
+    return {
+        "Type": "Task",
+        # Not the integration of Step Functions' own: it takes no token and no name of a starter.
+        "Resource": f"arn:{Aws.PARTITION}:states:::aws-sdk:ecs:runTask",
+        "Arguments": {
+            "Cluster": launch.cluster_arn,
+            "TaskDefinition": launch.task_definition_arn,
+            "LaunchType": "FARGATE",
+            "ClientToken": "{% $split($states.input.detail.taskArn, '/')[-1] %}",
+            "StartedBy": STARTED_BY_RETRY,
+            "NetworkConfiguration": {
+                "AwsvpcConfiguration": {
+                    "Subnets": list(launch.subnet_ids),
+                    "SecurityGroups": list(launch.security_group_ids),
+                    "AssignPublicIp": "ENABLED" if launch.assign_public_ip else "DISABLED",
+                }
+            },
+            "Overrides": {
+                "ContainerOverrides": [
+                    {
+                        "Name": task.container_name,
+                        "Environment": [{"Name": SCHEDULED_AT, "Value": _FIRST_TIME}],
+                    }
+                ]
+            },
+        },
+        "Retry": [
+            {
+                "ErrorEquals": ["States.ALL"],
+                "IntervalSeconds": 30,
+                "MaxAttempts": 3,
+                "BackoffRate": 2,
+            }
+        ],
+        "End": True,
+    }
+
+
+publication.publish()

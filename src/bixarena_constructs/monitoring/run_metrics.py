@@ -1,0 +1,85 @@
+"""The metrics of a task's runs, which no AWS service knows: its log tells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+    from constructs import Construct
+
+__all__ = ["OUTCOMES", "UNDER_WAY", "RunMetrics"]
+
+OUTCOMES: Final = "Outcomes"
+"""1 for each run with an outcome; 0 each half hour that the schedule is watched."""
+
+UNDER_WAY: Final = "UnderWay"
+"""1 when a run starts, 0 when it ends."""
+
+
+class RunMetrics:
+    """Metrics of one task, in a namespace of their own: log lines carry no name of their task.
+
+    Attributes:
+        namespace: That namespace.
+    """
+
+    def __init__(self, scope: Construct) -> None:
+        """Name the namespace.
+
+        Args:
+            scope: A construct that no other task shares.
+        """
+        stack = Stack.of(scope)
+        inside = scope.node.path.removeprefix(stack.node.path).strip("/")
+        self.namespace = f"Bixarena/{stack.stack_name}/{inside}"
+
+    def metric(self, name: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
+        """Return a metric.
+
+        Args:
+            name: `OUTCOMES` or `UNDER_WAY`.
+            statistic: Of a data point.
+            period: Length of a data point.
+        """
+        return cloudwatch.Metric(
+            namespace=self.namespace, metric_name=name, statistic=statistic, period=period
+        )
+
+    def record(  # noqa: PLR0913 - one keyword for each part of a metric filter
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        log_group: logs.ILogGroup,
+        pattern: logs.IFilterPattern,
+        metric_name: str,
+        value: int,
+    ) -> None:
+        """Define a filter that records a value for each log line of a pattern.
+
+        Args:
+            scope: The construct that it is defined in.
+            construct_id: Id below that scope.
+            log_group: Where the line is.
+            pattern: Which line it is.
+            metric_name: The metric.
+            value: The value.
+        """
+        logs.MetricFilter(
+            scope,
+            construct_id,
+            log_group=log_group,
+            filter_pattern=pattern,
+            metric_namespace=self.namespace,
+            metric_name=metric_name,
+            metric_value=str(value),
+        )
+
+
+publication.publish()
