@@ -193,12 +193,12 @@ def test_an_option_out_of_range_is_a_usage_error(
     bixarena: Bixarena, votes_csv: Path, *, option: str, value: str, told: str
 ) -> None:
     result = bixarena("rank", votes_csv, option, value)
-    assert result.exit_code == 2
+    assert result.exit_code == 64
     assert told in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_missing_file_is_a_usage_error(bixarena: Bixarena, tmp_path: Path) -> None:
-    assert bixarena("rank", tmp_path / "none.csv").exit_code == 2
+    assert bixarena("rank", tmp_path / "none.csv").exit_code == 64
 
 
 def test_says_which_file_cannot_be_written(

@@ -94,6 +94,8 @@ def _context(principal: str, action: str, resource: str, conditions: dict[str, s
         action=action,
         resource_arn=resource,
         region=get_region(),
+        # AWS's services talk to each other by TLS, whatever this machine's do.
+        secure_transport=True,
         service_context={
             "aws:sourceaccount": get_account_id(),
             **{name.replace("_", ":").lower(): value for name, value in conditions.items()},

@@ -1,0 +1,189 @@
+"""What AWS's words for a run that did not start, or did not end well, mean, and what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Cause", "cause_of_exit", "cause_of_stop", "fix_for_refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why, and what to do.
+
+    Attributes:
+        meaning: What happened, in a clause.
+        fix: What to do about it.
+    """
+
+    meaning: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.meaning}; {self.fix}"
+
+
+# The first pattern that fits wins: the particular come before the general.
+_STOPS: Final = (
+    (
+        r"guardduty-agent.*(403|denied|not authorized)",
+        Cause(
+            "GuardDuty's sidecar could not be pulled, which does not stop the worker",
+            "let the execution role pull it: guardduty_agent_pull=AGENT_REPOSITORY",
+        ),
+    ),
+    (
+        r"CannotPull.*(anonymous token.*401|401 Unauthorized|authentication required)",
+        Cause(
+            "the image is private and the task has no credentials for it",
+            "give registry_credentials a secret with username and password",
+        ),
+    ),
+    (
+        r"CannotPull.*(403|denied)",
+        Cause(
+            "the registry refuses the token: expired, without read:packages, fine-grained, or "
+            "not authorised for the organisation's single sign-on",
+            "put a new classic token into the credentials secret; `bixarena doctor` tries it",
+        ),
+    ),
+    (
+        r"CannotPull.*(dial tcp|i/o timeout|no such host|connection (refused|reset))",
+        Cause(
+            "the registry was out of reach from the task's subnets",
+            "give them a NAT gateway, or public subnets a public address; check the security "
+            "group's egress to port 443",
+        ),
+    ),
+    (
+        r"CannotPull.*(does not match the specified platform|no matching manifest|platform)",
+        Cause(
+            "the image is not built for the task's processor",
+            "build it for both, or set runtime_platform to what it is built for",
+        ),
+    ),
+    (
+        r"CannotPull.*(not found|manifest unknown|does not exist)",
+        Cause(
+            "the registry has no such image or tag",
+            "check the image's name and tag, and push it",
+        ),
+    ),
+    (
+        r"CannotPull.*no space left",
+        Cause("the image does not fit on the task's disk", "raise ephemeral_storage_gib"),
+    ),
+    (
+        r"unable to pull (secrets|registry auth).*(AccessDenied|not authorized)",
+        Cause(
+            "the execution role may not read a secret, or not decrypt it",
+            "grant it secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key",
+        ),
+    ),
+    (
+        (
+            r"(unable to pull (secrets|registry auth)|retrieve secret).*"
+            r"(ResourceNotFound|can't find|AWSCURRENT|not contain json key|Invalid ?Parameter)"
+        ),
+        Cause(
+            "a secret, or a field of it, is not where the task looks for it",
+            "check the secret's complete ARN and its JSON keys; `bixarena doctor` names them",
+        ),
+    ),
+    (
+        r"unable to pull (secrets|registry auth)",
+        Cause(
+            "Secrets Manager was out of reach from the task's subnets",
+            "give them a NAT gateway, a public address, or a VPC endpoint of Secrets Manager",
+        ),
+    ),
+    (
+        r"(failed to validate logger|log group does not exist|CreateLogStream)",
+        Cause(
+            "the log group is gone, or the execution role may not write to it",
+            "deploy the stack again",
+        ),
+    ),
+    (
+        r"(exec format error)",
+        Cause(
+            "the image is not built for the task's processor",
+            "build it for both, or set runtime_platform to what it is built for",
+        ),
+    ),
+    (
+        r"CannotStartContainer|CannotCreateContainer|executable file not found",
+        Cause(
+            "the container could not be started",
+            "check the image's entry point and the command of the task definition",
+        ),
+    ),
+    (
+        r"OutOfMemory",
+        Cause("the worker used more memory than the task has", "raise memory_limit_mib"),
+    ),
+    (
+        r"(Capacity is unavailable|RESOURCE:)",
+        Cause("AWS had no room for the task in these zones", "run it again a little later"),
+    ),
+    (
+        r"Timeout waiting for network interface|ENI|elastic network interface",
+        Cause(
+            "the task got no network interface",
+            "check that its subnets have free addresses; run it again a little later",
+        ),
+    ),
+    (
+        r"Spot|host maintenance|SpotInterruption",
+        Cause("AWS took the machine back", "run it again"),
+    ),
+)
+
+_REFUSALS: Final = (
+    (r"ClusterNotFound", "the cluster is gone; deploy the stack that defines it"),
+    (r"inactive|INACTIVE", "the task definition was deregistered; deploy the stack again"),
+    (r"PassRole|assume the (provided )?role", "the task's roles may be gone; deploy the stack"),
+    (r"[Ss]ubnet|[Ss]ecurity ?[Gg]roup", "the network is not there; check the stack's VPC"),
+    (r"Capacity is unavailable|RESOURCE|CAPACITY|AGENT", "AWS has no room; try again later"),
+    (r"limit|quota|vCPU", "the account's Fargate quota is used up; ask AWS for more"),
+)
+
+_EXITS: Final = {
+    1: Cause("a bug of the worker", "report it with the log's traceback"),
+    2: Cause("a setting is wrong", "the log names the variable and what is allowed"),
+    3: Cause("votes cannot be ranked", "the log names them; mend the rows and run it again"),
+    4: Cause(
+        "PostgreSQL cannot be reached, or refuses",
+        "see the log for which; check the database, its security group and the secret",
+    ),
+    5: Cause("the run took longer than it may", "raise max_runtime, or see what it waited for"),
+    130: Cause("the worker was interrupted", "run it again"),
+    137: Cause(
+        "the worker was killed, most often for want of memory",
+        "raise memory_limit_mib, or find out who stopped it",
+    ),
+    139: Cause("the worker crashed in native code", "report it with the image's version"),
+    143: Cause("the task was stopped from outside", "run it again"),
+}
+
+
+def cause_of_stop(reason: str) -> Cause | None:
+    """Explain the reasons that ECS gives for a task or container that stopped, if known."""
+    return next(
+        (cause for pattern, cause in _STOPS if re.search(pattern, reason, re.DOTALL)), None
+    )
+
+
+def cause_of_exit(code: int) -> Cause | None:
+    """Explain the worker's exit code; None for success and for codes of another image."""
+    return _EXITS.get(code)
+
+
+def fix_for_refusal(reason: str) -> str:
+    """Say what to do about a start that ECS refused, to be put behind the reason."""
+    for pattern, fix in _REFUSALS:
+        if re.search(pattern, reason):
+            return f" ({fix})"
+    return ""

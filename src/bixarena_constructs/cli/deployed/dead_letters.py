@@ -1,0 +1,84 @@
+"""Events whose run could not be started, looked at without taking them from their queue."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from bixarena_constructs.cli.deployed.stack import DeployedTask
+
+__all__ = ["DeadLetter", "DeadLetters", "read_dead_letters"]
+
+_LOOKS: Final = 5
+_LETTERS_A_LOOK: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One event.
+
+    Attributes:
+        scheduled_at: The time that its run would have been for.
+        why: What EventBridge was told when it tried to start it.
+    """
+
+    scheduled_at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """The queue.
+
+    Attributes:
+        count: How many there are, about.
+        letters: Those that were looked at, by scheduled time.
+    """
+
+    count: int
+    letters: tuple[DeadLetter, ...]
+
+
+def read_dead_letters(task: DeployedTask) -> DeadLetters:
+    """Look into the queue; every letter stays there for others to see."""
+    url = task.outputs.get("DeadLetterQueueUrl")
+    if url is None:
+        return DeadLetters(0, ())
+    sqs = task.session.client("sqs")
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    count = int(attributes["ApproximateNumberOfMessages"])
+    letters: dict[str, DeadLetter] = {}
+    # One answer has some of the messages only.
+    for _ in range(_LOOKS if count else 0):
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=_LETTERS_A_LOOK,
+            MessageAttributeNames=["All"],
+            VisibilityTimeout=0,
+        )
+        for message in answer.get("Messages", ()):
+            said = {
+                key: value.get("StringValue", "")
+                for key, value in message.get("MessageAttributes", {}).items()
+            }
+            letters[message["MessageId"]] = DeadLetter(
+                scheduled_at=_time_in(message["Body"]),
+                why=": ".join(filter(None, map(said.get, ("ERROR_CODE", "ERROR_MESSAGE")))),
+            )
+        if len(letters) >= count:
+            break
+    return DeadLetters(
+        max(count, len(letters)),
+        tuple(sorted(letters.values(), key=lambda each: each.scheduled_at)),
+    )
+
+
+def _time_in(body: str) -> str:
+    try:
+        return str(json.loads(body)["time"])
+    except (ValueError, KeyError, TypeError):
+        return "unknown"

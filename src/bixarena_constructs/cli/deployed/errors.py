@@ -1,0 +1,189 @@
+"""What can keep a command from doing its work on AWS, each in one line and with a code."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import typer
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+from bixarena_constructs.cli.exit_codes import (
+    AWS_FAILED,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_STARTED,
+    STILL_RUNNING,
+    USAGE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "AwsFailedError",
+    "CommandError",
+    "NotAllowedError",
+    "NotFoundError",
+    "NotStartedError",
+    "StillRunningError",
+    "UnusableOptionError",
+    "explained",
+    "is_denied",
+    "told_in_one_line",
+]
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_UNKNOWN_CALLER = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_DENIED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+)
+_ACTION = re.compile(r"perform(?::| action) ?([\w-]+:\w+)")
+
+
+class CommandError(Exception):
+    """A command cannot do its work.
+
+    Attributes:
+        exit_code: With what the command line ends.
+    """
+
+    exit_code: int = AWS_FAILED
+
+
+class AwsFailedError(CommandError):
+    """AWS was not reached, or answered with an error."""
+
+
+class NotAllowedError(CommandError):
+    """Credentials are missing or expired, or do not allow an action."""
+
+    exit_code = NOT_ALLOWED
+
+
+class NotFoundError(CommandError):
+    """There is no such stack, task or run."""
+
+    exit_code = NOT_FOUND
+
+
+class NotStartedError(CommandError):
+    """The worker never ran."""
+
+    exit_code = NOT_STARTED
+
+
+class StillRunningError(CommandError):
+    """The run that was watched goes on."""
+
+    exit_code = STILL_RUNNING
+
+
+class UnusableOptionError(CommandError):
+    """An option does not fit the deployed task."""
+
+    exit_code = USAGE
+
+
+_OF_CLIENT: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], str], ...]] = (
+    (
+        (NoCredentialsError, PartialCredentialsError),
+        NotAllowedError,
+        (
+            "no AWS credentials were found; log in with `aws sso login`, or name a profile with "
+            "--profile"
+        ),
+    ),
+    (
+        (TokenRetrievalError, SSOError),
+        NotAllowedError,
+        "the AWS login has expired; log in again with `aws sso login`",
+    ),
+    ((ProfileNotFound,), NotAllowedError, "{}; see `aws configure list-profiles`"),
+    ((NoRegionError,), UnusableOptionError, "no AWS region is set; name one with --region"),
+    (
+        (EndpointConnectionError,),
+        AwsFailedError,
+        "{}; is the region right, and the network up?",
+    ),
+)
+
+
+def is_denied(error: ClientError) -> bool:
+    """Tell whether the caller's policies do not allow the call."""
+    return _code(error) in _DENIED
+
+
+def explained(error: BotoCoreError | ClientError) -> CommandError:
+    """Say in one line what AWS or its client complains of, and what to do."""
+    if isinstance(error, ClientError):
+        return _of_answer(error)
+    sentence = _sentence(error)
+    for kinds, known, message in _OF_CLIENT:
+        if isinstance(error, kinds):
+            return known(message.format(sentence))
+    return AwsFailedError(sentence)
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Turn what went wrong into a line on standard error and the exit code for it.
+
+    Raises:
+        typer.Exit: With that code.
+    """
+    try:
+        yield
+    except (CommandError, BotoCoreError, ClientError) as error:
+        known = error if isinstance(error, CommandError) else explained(error)
+        typer.echo(f"error: {known}", err=True)
+        raise typer.Exit(known.exit_code) from error
+
+
+def _of_answer(error: ClientError) -> CommandError:
+    code = _code(error)
+    if code in _EXPIRED:
+        return NotAllowedError(
+            "the AWS credentials have expired; log in again, for example with `aws sso login`"
+        )
+    if code in _UNKNOWN_CALLER:
+        return NotAllowedError(
+            f"AWS does not know these credentials ({code}); is it the right profile?"
+        )
+    if code in _DENIED:
+        said = error.response.get("Error", {}).get("Message", "")
+        found = _ACTION.search(said)
+        action = found[1] if found else error.operation_name
+        return NotAllowedError(
+            f"the AWS credentials do not allow {action}; ask for it, or take a role that has it "
+            "(grant_run gives what `run` and `logs` need)"
+        )
+    return AwsFailedError(_sentence(error))
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

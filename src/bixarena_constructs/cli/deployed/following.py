@@ -1,0 +1,93 @@
+"""Watches a run until it has stopped: its status and its log as they come."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.cli.deployed.errors import NotFoundError, StillRunningError
+from bixarena_constructs.cli.deployed.log_lines import fields_of
+from bixarena_constructs.cli.deployed.runs import Run, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bixarena_constructs.cli.deployed.stack import DeployedTask
+    from bixarena_constructs.cli.deployed.worker_log import LogStream
+
+__all__ = ["Follower"]
+
+# A start takes seconds here and half a minute on AWS, whose APIs are not to be asked in a hurry.
+_FIRST_PAUSE_SECONDS: Final = 0.2
+_LONGEST_PAUSE_SECONDS: Final = 3.0
+_PAUSE_GROWTH: Final = 1.3
+# CloudWatch may have the last lines a little after ECS has the end.
+_LOG_DELAY_SECONDS: Final = 10.0
+_LAST_EVENTS: Final = frozenset({"run_finished", "run_failed"})
+
+
+@dataclass(kw_only=True)
+class Follower:
+    """Watches one run; may be told to go on after an interruption.
+
+    Attributes:
+        task: What it is a run of.
+        log: Its log.
+        on_status: Told ECS's word for the run's status whenever it changes.
+        on_line: Told each line of the log.
+        deadline: Reading of `time.monotonic` at which to give up; None for never.
+    """
+
+    task: DeployedTask
+    log: LogStream
+    on_status: Callable[[str], None]
+    on_line: Callable[[str], None]
+    deadline: float | None = None
+    _status: str = ""
+    _has_last_event: bool = False
+
+    def follow(self) -> Run:
+        """Return the run once it has stopped and its log was told.
+
+        Raises:
+            StillRunningError: The deadline came first.
+            NotFoundError: ECS does not know the run.
+        """
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            run = self._look()
+            self._tell_lines()
+            if run.has_stopped:
+                self._wait_for_last_lines(run)
+                return run
+            if self.deadline is not None and time.monotonic() > self.deadline:
+                raise StillRunningError(
+                    f"the run {run.id} is still {run.status} and goes on; watch it with "
+                    f"`bixarena logs {self.task.stack} --run {run.id} --follow`"
+                )
+            time.sleep(pause)
+            pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
+
+    def _look(self) -> Run:
+        runs = describe(self.task, [self.log.run_id])
+        if not runs:
+            raise NotFoundError(f"ECS does not know the run {self.log.run_id}, or not any more")
+        if runs[0].status != self._status:
+            self._status = runs[0].status
+            self.on_status(self._status)
+        return runs[0]
+
+    def _tell_lines(self) -> None:
+        for line in self.log.new_lines():
+            self.on_line(line)
+            if fields_of(line).get("event") in _LAST_EVENTS:
+                self._has_last_event = True
+
+    def _wait_for_last_lines(self, run: Run) -> None:
+        if run.exit_code is None:
+            return
+        give_up = time.monotonic() + _LOG_DELAY_SECONDS
+        while not self._has_last_event and time.monotonic() < give_up:
+            time.sleep(_FIRST_PAUSE_SECONDS)
+            self._tell_lines()

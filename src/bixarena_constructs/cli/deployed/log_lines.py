@@ -1,0 +1,76 @@
+"""The worker's JSON lines, for people."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from rich.text import Text
+
+__all__ = ["fields_of", "readable"]
+
+_STYLES: Final = {"error": "bold red", "warning": "yellow"}
+# Told at the head of the line, or of use to machines only.
+_LEFT_OUT: Final = frozenset(
+    {"correlation_id", "entries", "event", "level", "time", "leaderboard"}
+)
+_TIME: Final = slice(11, 19)
+_EMPTY: Final[tuple[object, ...]] = ("", None, [], {})
+
+
+# `Any`: a line of JSON, whose fields differ from event to event.
+def fields_of(line: str) -> dict[str, Any]:
+    """Return the fields of a line of the worker's; none if it is something else, a traceback."""
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) and "event" in fields else {}
+
+
+def readable(line: str) -> Text:
+    """Say a line of the worker's in a line for people; anything else stays as it is."""
+    fields = fields_of(line)
+    if not fields:
+        return Text(line)
+    text = Text()
+    text.append(str(fields.get("time", ""))[_TIME], style="dim")
+    style = _STYLES.get(str(fields.get("level")), "")
+    text.append(f"  {str(fields['event']).replace('_', ' ')}", style=style or "bold")
+    if "leaderboard" in fields:
+        text.append(f" {fields['leaderboard']}", style="cyan")
+    for name, value in fields.items():
+        if name not in _LEFT_OUT and value not in _EMPTY:
+            text.append(f"  {name.replace('_', ' ')} ", style="dim")
+            text.append(_said(name, value), style=style)
+    for entry in fields.get("entries") or ():
+        text.append(f"\n          {_entry(entry)}")
+    return text
+
+
+# `Any`: a board's line in JSON.
+def _entry(entry: dict[str, Any]) -> str:
+    return (
+        f"{entry['rank']:>3}  {entry['model']}  {entry['score']:.1f}"
+        f"  ({entry['lower']:.1f} to {entry['upper']:.1f})  {entry['votes']} votes"
+    )
+
+
+def _said(name: str, value: object) -> str:
+    if name == "moved" and isinstance(value, list):
+        return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_of_list, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _of_list(value: object) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(each) for each in value.values())
+    if isinstance(value, list):
+        return "+".join(map(str, value))
+    return str(value)

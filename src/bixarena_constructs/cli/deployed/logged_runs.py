@@ -1,0 +1,70 @@
+"""Runs as the worker's own log tells of them, for as long as CloudWatch keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bixarena_constructs.cli.deployed.log_lines import fields_of
+from bixarena_constructs.cli.deployed.worker_log import newest_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bixarena_constructs.cli.deployed.stack import DeployedTask
+
+__all__ = ["LoggedRun", "logged_runs", "read_lines"]
+
+_LAST_EVENTS: Final = frozenset({"run_finished", "run_failed"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedRun:
+    """What a run said of itself.
+
+    Attributes:
+        id: Last part of the task's ARN.
+        started_at: When, in UTC and ISO 8601.
+        snapshot: Name of the snapshots that it was to publish.
+        outcome: As in docs/worker.md, ``failed: CAUSE``, or None where there is no last line.
+        exit_code: As it announced it.
+        seconds: How long it took.
+        published: Slugs of the leaderboards whose snapshot is public since.
+    """
+
+    id: str
+    started_at: str | None
+    snapshot: str | None
+    outcome: str | None
+    exit_code: int | None
+    seconds: float | None
+    published: tuple[str, ...]
+
+
+def logged_runs(task: DeployedTask, count: int) -> list[LoggedRun]:
+    """Return the runs that wrote last, the newest first."""
+    return [
+        read_lines(stream.run_id, list(stream.new_lines()))
+        for stream in newest_streams(task, count)
+    ]
+
+
+def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
+    """Sum up the log of a run."""
+    events = [fields for fields in map(fields_of, lines) if fields]
+    first = events[0] if events else {}
+    last: dict[str, Any] = next(
+        (each for each in reversed(events) if each["event"] in _LAST_EVENTS), {}
+    )
+    failed = last.get("event") == "run_failed"
+    return LoggedRun(
+        id=run_id,
+        started_at=first.get("time"),
+        snapshot=first.get("snapshot"),
+        outcome=f"failed: {last.get('cause')}" if failed else last.get("outcome"),
+        exit_code=last.get("exit_code"),
+        seconds=last.get("seconds"),
+        published=tuple(
+            each["leaderboard"] for each in events if each["event"] == "board_published"
+        ),
+    )

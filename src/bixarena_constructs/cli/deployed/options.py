@@ -1,0 +1,60 @@
+"""Options and arguments that every command on a deployed task has."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+__all__ = ["Format", "Profile", "Region", "Stack", "Task", "moment"]
+
+Stack: TypeAlias = Annotated[
+    str, typer.Argument(metavar="STACK", help="Name of the CloudFormation stack.")
+]
+Task: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="The task of the stack, by the id of its construct.",
+        show_default="the only one",
+    ),
+]
+Profile: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--profile", help="AWS profile.", show_default="the AWS settings'"),
+]
+Region: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--region", help="AWS region.", show_default="the AWS settings'"),
+]
+Format: TypeAlias = Annotated[
+    Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")
+]
+
+
+def moment(text: str, *, now: datetime) -> datetime:
+    """Read a scheduled time.
+
+    Args:
+        text: ISO 8601 with an offset, as in ``2026-03-06T10:00:00Z``.
+        now: No run is for a later time.
+
+    Raises:
+        typer.BadParameter: It is no such time.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        read = None
+    if read is None or read.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r} is no time with an offset; write it as in 2026-03-06T10:00:00Z",
+            param_hint="--scheduled-at",
+        )
+    if read > now:
+        raise typer.BadParameter(
+            f"{text!r} has not come yet, and its snapshot would be newer than all until then",
+            param_hint="--scheduled-at",
+        )
+    return read.astimezone(UTC)

@@ -1,0 +1,34 @@
+"""Reads the outputs of a stack: which tasks are in it, and what each of them is called."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["outputs_by_task"]
+
+# The construct's path, its word for outputs, the output's name, and the CDK's hash of it all.
+_OUTPUT = re.compile(r"(?P<task>\w*)Outputs(?P<name>[A-Z][A-Za-z]*?)(?P<hash>[0-9A-F]{8})")
+# The hash of a path that is hidden from logical IDs; ECS patterns name their children so.
+_HIDDEN = "Default"
+
+
+def outputs_by_task(outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Sort a stack's outputs by the task that they tell of.
+
+    Args:
+        outputs: Values by the names that CloudFormation shows.
+
+    Returns:
+        For each task, by the path of its construct without slashes: its outputs by their own
+        names, as in ``{"Snapshot": {"RuleName": "..."}}``. Outputs of anything else are left out.
+    """
+    tasks: dict[str, dict[str, str]] = {}
+    for key, value in outputs.items():
+        found = _OUTPUT.fullmatch(key)
+        if found:
+            tasks.setdefault(found["task"] or _HIDDEN, {})[found["name"]] = value
+    return {task: named for task, named in tasks.items() if "RuleName" in named}

@@ -1,0 +1,120 @@
+"""Finds a deployed task by the outputs of its stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bixarena_constructs.cli.deployed.errors import NotFoundError, UnusableOptionError, explained
+from bixarena_constructs.cli.deployed.outputs import outputs_by_task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DeployedTask", "find_task", "open_session"]
+
+_NEEDED = ("ClusterArn", "ContainerName", "LogGroupName", "RuleName", "TaskDefinitionArn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedTask:
+    """One `ScheduledSnapshotTask` of a stack.
+
+    Attributes:
+        stack: Name of the stack.
+        name: Path of the construct in it, without slashes.
+        outputs: Its outputs by their own names, optional ones too.
+        session: Makes clients of the stack's account and region.
+    """
+
+    stack: str
+    name: str
+    outputs: Mapping[str, str]
+    session: boto3.Session = field(repr=False)
+
+    @property
+    def cluster_arn(self) -> str:
+        """The cluster that its runs are in."""
+        return self.outputs["ClusterArn"]
+
+    @property
+    def container_name(self) -> str:
+        """The container that the worker runs in; others are sidecars."""
+        return self.outputs["ContainerName"]
+
+    @property
+    def family(self) -> str:
+        """Family of its task definitions."""
+        return self.outputs["TaskDefinitionArn"].rpartition("/")[2].rpartition(":")[0]
+
+    @property
+    def log_group_name(self) -> str:
+        """Where the worker logs to."""
+        return self.outputs["LogGroupName"]
+
+    @property
+    def rule_name(self) -> str:
+        """The EventBridge rule that starts it."""
+        return self.outputs["RuleName"]
+
+
+def open_session(*, profile: str | None, region: str | None) -> boto3.Session:
+    """Open a session with the caller's AWS settings.
+
+    Raises:
+        CommandError: There is no such profile.
+    """
+    try:
+        return boto3.Session(profile_name=profile, region_name=region)
+    except BotoCoreError as error:
+        raise explained(error) from error
+
+
+def find_task(session: boto3.Session, stack: str, *, name: str | None) -> DeployedTask:
+    """Find a task in a stack.
+
+    Args:
+        session: Of the stack's account and region.
+        stack: Name of the stack.
+        name: Path of the construct. Default: the only one there is.
+
+    Raises:
+        NotFoundError: There is no such stack, or no task of that name in it.
+        UnusableOptionError: There are several and no name was given.
+    """
+    tasks = outputs_by_task(_outputs_of(session, stack))
+    if not tasks:
+        raise NotFoundError(
+            f"stack {stack} has no outputs of a ScheduledSnapshotTask; was it built with "
+            "outputs=False, or is it another stack?"
+        )
+    there = ", ".join(sorted(tasks))
+    if name is None and len(tasks) > 1:
+        raise UnusableOptionError(f"stack {stack} has several tasks, choose with --task: {there}")
+    chosen = next(iter(tasks)) if name is None else name.replace("/", "")
+    if chosen not in tasks:
+        raise NotFoundError(f"stack {stack} has no task {name}, but {there}")
+    missing = [output for output in _NEEDED if output not in tasks[chosen]]
+    if missing:
+        raise NotFoundError(
+            f"task {chosen} of stack {stack} lacks the outputs {', '.join(missing)}; deploy it "
+            "with this version of bixarena-constructs"
+        )
+    return DeployedTask(stack=stack, name=chosen, outputs=tasks[chosen], session=session)
+
+
+def _outputs_of(session: boto3.Session, stack: str) -> dict[str, str]:
+    try:
+        found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        # CloudFormation has no code of its own for a stack that is not there.
+        if "does not exist" in str(error):
+            raise NotFoundError(
+                f"there is no stack {stack} in {session.region_name}; is it another account or "
+                "--region?"
+            ) from error
+        raise
+    return {each["OutputKey"]: each["OutputValue"] for each in found[0].get("Outputs", [])}

@@ -1,0 +1,47 @@
+"""The worker's lines, for people."""
+
+from __future__ import annotations
+
+import json
+
+from bixarena_constructs.cli.deployed.log_lines import fields_of, readable
+
+EVENT = {
+    "event": "board_published",
+    "level": "info",
+    "time": "2026-03-06T10:00:03.123456Z",
+    "correlation_id": "4f0c",
+    "leaderboard": "overall",
+    "moved": [{"model": "a[red]", "from": 3, "to": 1}],
+    "new": ["b", "c"],
+    "gone": [],
+    "snapshots_retired": 0,
+    "separate_groups": [["a", "b"], ["c"]],
+    "dry_run": False,
+}
+
+
+def test_says_an_event_in_a_line_without_what_machines_need() -> None:
+    assert readable(json.dumps(EVENT)).plain == (
+        "10:00:03  board published overall  moved a[red] 3→1  new b, c  snapshots retired 0"
+        "  separate groups a+b, c  dry run no"
+    )
+
+
+def test_lists_the_lines_of_a_board_that_a_dry_run_computed() -> None:
+    entry = {"rank": 1, "model": "a", "score": 1040.26, "lower": 1000, "upper": 1080, "votes": 7}
+    line = json.dumps({"event": "board_computed", "entries": [entry], "leaderboard": "overall"})
+    head, board = readable(line).plain.splitlines()
+    assert head.endswith("board computed overall")
+    assert board.strip() == "1  a  1040.3  (1000.0 to 1080.0)  7 votes"
+
+
+def test_leaves_a_line_that_is_no_event_as_it_is() -> None:
+    for line in ("Traceback (most recent call last):", '["json"]', '{"no": "event"}', "12"):
+        assert readable(line).plain == line
+        assert fields_of(line) == {}
+
+
+def test_marks_errors() -> None:
+    text = readable(json.dumps({"event": "run_failed", "level": "error", "cause": "database"}))
+    assert any("red" in str(span.style) for span in text.spans)

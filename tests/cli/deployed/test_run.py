@@ -1,0 +1,254 @@
+"""``bixarena run`` as a process, on the deployed example."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bixarena_constructs.demo.boards import published_boards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
+
+STACK = "BixarenaSnapshot"
+QUICK = ("--set", "NUM_BOOTSTRAP=20")
+
+
+def snapshots(arena: Arena) -> set[tuple[str, str]]:
+    with arena.database.owner.connect() as connection:
+        return {(board.slug, board.snapshot) for board in published_boards(connection)}
+
+
+def minutes_ago(count: int) -> str:
+    return f"{datetime.now(UTC) - timedelta(minutes=count):%Y-%m-%dT%H:%M:00Z}"
+
+
+def test_starts_the_deployed_task_as_the_schedule_would(arena: Arena) -> None:
+    ran = arena.bixarena("run", STACK, "--no-follow", *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    by_hand = arena.aws.wait_for_task(arena.task.cluster_arn, ran.stdout.strip())
+    (task_arn,) = arena.aws.fire(arena.task.rule_name, scheduled_at=datetime.now(UTC))
+    by_schedule = arena.aws.wait_for_task(arena.task.cluster_arn, task_arn)
+    for same in ("taskDefinitionArn", "group", "launchType", "clusterArn"):
+        assert by_hand[same] == by_schedule[same]
+    (override,) = by_hand["overrides"]["containerOverrides"]
+    (scheduled,) = by_schedule["overrides"]["containerOverrides"]
+    assert override["name"] == scheduled["name"] == "bixarena-worker"
+    names = {variable["name"] for variable in override["environment"]}
+    assert names == {variable["name"] for variable in scheduled["environment"]} | {"NUM_BOOTSTRAP"}
+
+
+def test_follows_the_log_and_ends_with_zero(arena: Arena) -> None:
+    ran = arena.bixarena("run", STACK, "--leaderboard", "overall", "--dry-run", *QUICK)
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert re.match(r"\d\d:\d\d:\d\d  run started", lines[0])
+    assert "run finished  outcome computed" in lines[-1]
+    assert "board computed overall" in ran.stdout
+    assert "cancer" not in ran.stdout.partition("board ranked")[2]
+    assert re.search(r"^ +1  model-\w  \d+\.\d \(|^ +1  model-\w", ran.stdout, re.MULTILINE)
+    assert "running" in ran.stderr
+    assert "stopped" in ran.stderr
+
+
+def test_runs_again_for_the_time_of_a_dead_letter(arena: Arena) -> None:
+    moment = minutes_ago(1)
+    ran = arena.bixarena("run", STACK, "--scheduled-at", moment, "--leaderboard", "overall")
+    assert ran.returncode == 0, ran.stderr
+    name = f"snapshot_{moment[:10]}_{moment[11:13]}-{moment[14:16]}-00"
+    assert name in ran.stdout
+    again = arena.bixarena("run", STACK, "--scheduled-at", moment, "--leaderboard", "overall")
+    assert "board already published overall" in again.stdout
+
+
+def test_a_dry_run_writes_nothing(arena: Arena) -> None:
+    before = snapshots(arena)
+    ran = arena.bixarena("run", STACK, "--dry-run", *QUICK)
+    assert ran.returncode == 0
+    assert snapshots(arena) == before
+
+
+def test_ends_with_the_workers_exit_code_and_says_what_it_means(arena: Arena) -> None:
+    ran = arena.bixarena("run", STACK, "--set", "NUM_BOOTSTRAP=many")
+    assert ran.returncode == 2
+    assert "the worker ended with exit code 2" in ran.stderr
+    assert "a setting is wrong; the log names the variable" in ran.stderr
+    assert "NUM_BOOTSTRAP" in ran.stdout
+
+
+def test_leaves_a_run_that_takes_longer_than_the_timeout(arena: Arena) -> None:
+    ran = arena.bixarena("run", STACK, "--timeout", "0", "--dry-run")
+    assert ran.returncode == 75
+    assert "goes on; watch it with `bixarena logs BixarenaSnapshot --run" in ran.stderr
+    run_id = re.findall(r"--run (\S+)", ran.stderr)[-1]
+    stopped = arena.aws.wait_for_task(arena.task.cluster_arn, run_id)
+    assert stopped["containers"][0]["exitCode"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "NUM_BOOTSTRAP"), "'NUM_BOOTSTRAP' is not NAME=VALUE"),
+        (("--scheduled-at", "2026-03-06T10:00:00"), "no time with an offset"),
+        (("--scheduled-at", "yesterday"), "no time with an offset"),
+        (("--scheduled-at", "2199-03-06T10:00:00Z"), "has not come yet"),
+        (("--set", "POSTGRES_PASSWORD=x"), "POSTGRES_PASSWORD is a secret of the task"),
+    ],
+)
+def test_refuses_what_cannot_be_run_before_it_starts_anything(
+    arena: Arena, arguments: tuple[str, ...], message: str
+) -> None:
+    ran = arena.bixarena("run", STACK, *arguments)
+    assert ran.returncode == 64
+    assert message in " ".join(ran.stderr.replace("│", " ").split())
+    assert "started" not in ran.stderr
+
+
+def test_explains_a_worker_that_never_ran(arena: Arena) -> None:
+    ecs = arena.aws.session.client("ecs")
+    events = arena.aws.session.client("events")
+    (target,) = events.list_targets_by_rule(Rule=arena.task.rule_name)["Targets"]
+    definition = ecs.describe_task_definition(
+        taskDefinition=target["EcsParameters"]["TaskDefinitionArn"]
+    )["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    other = ecs.register_task_definition(
+        family=definition["family"],
+        networkMode="awsvpc",
+        executionRoleArn=definition["executionRoleArn"],
+        containerDefinitions=[{**container, "image": "ghcr.io/sage-bionetworks/gone:1.0.0"}],
+    )["taskDefinition"]["taskDefinitionArn"]
+    broken = {**target, "EcsParameters": {**target["EcsParameters"], "TaskDefinitionArn": other}}
+    try:
+        events.put_targets(Rule=arena.task.rule_name, Targets=[broken])
+        ran = arena.bixarena("run", STACK)
+    finally:
+        events.put_targets(Rule=arena.task.rule_name, Targets=[target])
+    assert ran.returncode == 69
+    assert "error: the worker never ran: CannotPullContainerError" in ran.stderr
+    assert "the registry has no such image or tag; check the image's name" in ran.stderr
+
+
+def interruptible(*arguments: str) -> list[str]:
+    """The command line, minding SIGINT also where the tests run in the background of a shell."""
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from bixarena_constructs.cli import main; main()"
+    )
+    return [sys.executable, "-c", program, *arguments]
+
+
+class Terminal:
+    """A process that believes a person watches it."""
+
+    def __init__(self, arena: Arena, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            interruptible(*arguments),
+            env={**arena.aws.environment(), "TERM": "xterm", "COLUMNS": "200"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.said = ""
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        give_up = time.monotonic() + 30
+        while text not in self.said:
+            assert time.monotonic() < give_up, self.said
+            try:
+                self.said += os.read(self._ours, 4096).decode(errors="replace")
+            except OSError:  # how a pseudo terminal says that nobody writes to it any more
+                assert text in self.said, self.said
+
+    def end(self) -> int:
+        give_up = time.monotonic() + 30
+        while self._process.poll() is None:
+            assert time.monotonic() < give_up, self.said
+            try:
+                self.said += os.read(self._ours, 4096).decode(errors="replace")
+            except OSError:
+                time.sleep(0.05)
+        return self._process.returncode
+
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def slow_run(arena: Arena) -> Iterator[Terminal]:
+    """A watched run that waits for a lock which the test holds."""
+    with arena.database.owner.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE api.battle IN ACCESS EXCLUSIVE MODE")
+        terminal = Terminal(arena, "run", STACK)
+        try:
+            terminal.wait_for("run started")
+            yield terminal
+        finally:
+            terminal.close()
+
+
+def test_ctrl_c_asks_and_stops_the_run(slow_run: Terminal) -> None:
+    slow_run.interrupt()
+    slow_run.wait_for("Stop the run?")
+    slow_run.type("y\n")
+    assert slow_run.end() == 143
+    assert "stopped by SIGTERM" in slow_run.said
+    assert "the task was stopped from outside" in slow_run.said
+
+
+def test_a_second_ctrl_c_leaves_the_run(arena: Arena, slow_run: Terminal) -> None:
+    slow_run.interrupt()
+    slow_run.wait_for("Stop the run?")
+    slow_run.interrupt()
+    assert slow_run.end() == 75
+    assert "which goes on; watch it with" in slow_run.said
+    run_id = re.findall(r"--run (\S+)", slow_run.said)[-1]
+    ecs = arena.aws.session.client("ecs")
+    (task,) = ecs.describe_tasks(cluster=arena.task.cluster_arn, tasks=[run_id])["tasks"]
+    assert task["lastStatus"] == "RUNNING"
+    ecs.stop_task(cluster=arena.task.cluster_arn, task=run_id)
+
+
+def test_ctrl_c_without_a_terminal_leaves_the_run(arena: Arena) -> None:
+    with arena.database.owner.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE api.battle IN ACCESS EXCLUSIVE MODE")
+        process = subprocess.Popen(
+            interruptible("run", STACK),
+            env=arena.aws.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert "run started" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert "which goes on" in said
+    run_id = re.findall(r"--run (\S+)", said)[-1]
+    stopped = arena.aws.wait_for_task(arena.task.cluster_arn, run_id)
+    assert stopped["containers"][0]["exitCode"] == 0

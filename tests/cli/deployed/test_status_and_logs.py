@@ -1,0 +1,168 @@
+"""``bixarena status`` and ``bixarena logs`` as processes, on the deployed example."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bixarena_constructs.cli.deployed.status import read_status
+
+if TYPE_CHECKING:
+    from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
+
+STACK = "BixarenaSnapshot"
+MOMENT = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=2)
+
+
+@pytest.fixture(scope="module")
+def run_id(arena: Arena) -> str:
+    """A run that the schedule started and that published."""
+    (task_arn,) = arena.aws.fire(arena.task.rule_name, scheduled_at=MOMENT)
+    arena.aws.wait_for_task(arena.task.cluster_arn, task_arn)
+    return task_arn.rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def failed_id(arena: Arena, run_id: str) -> str:
+    """A later run that failed."""
+    assert run_id  # it is the earlier one
+    ran = arena.bixarena("run", STACK, "--no-follow", "--set", "SEED=none")
+    arena.aws.wait_for_task(arena.task.cluster_arn, ran.stdout.strip())
+    return ran.stdout.strip()
+
+
+def test_status_knows_schedule_runs_and_snapshots(
+    arena: Arena, run_id: str, failed_id: str
+) -> None:
+    told = arena.bixarena("status", STACK, "--format", "json")
+    assert told.returncode == 0, told.stderr
+    status = json.loads(told.stdout)
+    assert status["task"] == "Snapshot"
+    assert status["schedule"]["expression"] == "cron(0 10 * * ? *)"
+    assert all(each.endswith("T10:00Z") for each in status["schedule"]["next_runs"])
+    assert [run["id"] for run in status["runs"][:2]] == [failed_id, run_id]
+    failed, published = status["runs"][:2]
+    assert failed["exit_code"] == 2
+    assert failed["outcome"] == "failed with 2"
+    assert "a setting is wrong" in failed["why"]
+    assert published["outcome"] == "published"
+    assert published["scheduled_at"] == f"{MOMENT:%Y-%m-%dT%H:%M:%SZ}"
+    assert published["published"] == len(status["snapshots"])
+    assert status["snapshots"]["overall"] == f"snapshot_{MOMENT:%Y-%m-%d_%H-%M}-00"
+    assert status["dead_letters"] == {"count": 0, "letters": []}
+    assert status["unknown"] == {}
+
+
+def test_status_is_readable(arena: Arena, run_id: str) -> None:
+    told = arena.bixarena("status", STACK).stdout
+    assert "cron(0 10 * * ? *) in UTC, enabled" in told
+    assert run_id in told
+    assert "overall" in told
+    assert "dead letters  0" in told
+
+
+def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
+    ecs = arena.aws.session.client("ecs")
+    events = arena.aws.session.client("events")
+    rule = arena.task.rule_name
+    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+    old = ecs.register_task_definition(
+        family="old", containerDefinitions=[{"name": "worker", "image": "old"}]
+    )["taskDefinition"]["taskDefinitionArn"]
+    ecs.deregister_task_definition(taskDefinition=old)
+    parameters = {**target["EcsParameters"], "TaskDefinitionArn": old}
+    try:
+        events.put_targets(Rule=rule, Targets=[{**target, "EcsParameters": parameters}])
+        assert arena.aws.fire(rule, scheduled_at=MOMENT) == []
+        told = arena.bixarena("status", STACK).stdout
+        refused = arena.bixarena("run", STACK)
+    finally:
+        events.put_targets(Rule=rule, Targets=[target])
+    moment = f"{MOMENT:%Y-%m-%dT%H:%M:%SZ}"
+    assert "dead letters  1" in told
+    # The events role may start the deployed task only.
+    assert f"{moment}  NO_PERMISSIONS: " in told
+    assert f"bixarena run {STACK} --scheduled-at {moment}" in " ".join(told.split())
+    assert refused.returncode == 69
+    assert "the task definition was deregistered; deploy the stack again" in refused.stderr
+    assert read_status(arena.task).dead_letters.count == 1
+    sqs = arena.aws.session.client("sqs")
+    sqs.purge_queue(QueueUrl=arena.task.outputs["DeadLetterQueueUrl"])
+
+
+@pytest.mark.usefixtures("run_id")
+def test_status_of_a_rate_counts_from_the_last_scheduled_run(arena: Arena) -> None:
+    events = arena.aws.session.client("events")
+    rule = arena.task.rule_name
+    try:
+        events.put_rule(Name=rule, ScheduleExpression="rate(6 hours)", State="ENABLED")
+        schedule = read_status(arena.task, now=MOMENT + timedelta(hours=7)).schedule
+        events.put_rule(Name=rule, ScheduleExpression="rate(6 hours)", State="DISABLED")
+        disabled = read_status(arena.task).schedule
+    finally:
+        events.put_rule(Name=rule, ScheduleExpression="cron(0 10 * * ? *)", State="ENABLED")
+    assert schedule.next_runs[0] == f"{MOMENT + timedelta(hours=12):%Y-%m-%dT%H:%MZ}"
+    assert schedule.note == "counted from the last run of the schedule"
+    assert disabled.next_runs == ()
+    assert "nothing runs by itself" in disabled.note
+
+
+def test_status_says_what_it_could_not_learn(arena: Arena) -> None:
+    broken = arena.bixarena(
+        "status", STACK, AWS_MAX_ATTEMPTS="1", AWS_ENDPOINT_URL_SQS="http://127.0.0.1:9"
+    )
+    assert broken.returncode == 0
+    assert "not known: dead letters: Could not connect to the endpoint URL" in broken.stdout
+
+
+def test_logs_shows_the_run_that_wrote_last(arena: Arena, failed_id: str) -> None:
+    for arguments in ((), ("--last",), ("--run", failed_id)):
+        told = arena.bixarena("logs", STACK, *arguments)
+        assert told.returncode == 0, told.stderr
+        assert "run failed  snapshots published 0  faults SEED" in told.stdout
+
+
+def test_logs_shows_one_run_raw(arena: Arena, run_id: str) -> None:
+    told = arena.bixarena("logs", STACK, "--run", run_id, "--raw", "--follow")
+    events = [json.loads(line) for line in told.stdout.splitlines()]
+    assert events[0]["event"] == "run_started"
+    assert events[-1]["event"] == "run_finished"
+    assert len({event["correlation_id"] for event in events}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("logs", "Nope"), 66, "there is no stack Nope in us-east-1"),
+        (("status", "Nope"), 66, "there is no stack Nope"),
+        (("run", "Nope"), 66, "there is no stack Nope"),
+        (("logs", STACK, "--run", "f00"), 66, "no run f00 has logged to"),
+        (("logs", STACK, "--task", "Other"), 66, "has no task Other, but Snapshot"),
+        (("logs", STACK, "--last", "--run", "f00"), 64, "choose one of --last and --run"),
+        (("logs", "CDKToolkit"), 66, "has no outputs of a ScheduledSnapshotTask"),
+        (("status", STACK, "--profile", "none"), 77, "profile (none) could not be found"),
+    ],
+)
+def test_says_in_one_line_what_is_not_there(
+    arena: Arena, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    told = arena.bixarena(*arguments)
+    assert told.returncode == code
+    assert message in " ".join(told.stderr.replace("│", " ").split())
+    assert "Traceback" not in told.stderr
+
+
+def test_says_that_credentials_are_missing(arena: Arena) -> None:
+    told = arena.bixarena(
+        "status",
+        STACK,
+        AWS_ACCESS_KEY_ID="",
+        AWS_SECRET_ACCESS_KEY="",
+        AWS_CONFIG_FILE="/dev/null",
+        AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+    )
+    assert told.returncode == 77
+    assert told.stderr.startswith("error: no AWS credentials were found")
