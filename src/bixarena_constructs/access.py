@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 __all__ = [
     "PassRoleCheck",
     "execute_command_statement",
-    "grant_to_role",
     "operator_statements",
     "run_statements",
-    "write_log_statement",
+    "warn_of_an_immutable_role",
 ]
 
 # Warning by the prop that the immutable role was given to.
 _IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
+_BESIDES: Final = {
+    "execution_role": "read the task's secrets, write its log and pull its image",
+    "task_role": "all that the program is to do",
+}
 
 
 def run_statements(
@@ -106,42 +109,27 @@ def execute_command_statement() -> iam.PolicyStatement:
     )
 
 
-def grant_to_role(
-    scope: Construct, prop: str, role: iam.IRole, statements: Iterable[iam.PolicyStatement]
+def warn_of_an_immutable_role(
+    scope: Construct, prop: str, role: iam.IRole, needed: Iterable[iam.PolicyStatement]
 ) -> None:
-    """Let a role of the task do something, or warn that its owner must.
+    """Warn if a role that was granted something takes no policy, so that its owner must.
 
-    A role that was imported as immutable, or from another account, takes no policy; the CDK
-    drops what it is granted without a word.
+    A role that was imported as immutable, or from another account, claims that a statement was
+    added, and drops it.
 
     Args:
         scope: The construct that the warning is attached to.
         prop: Name of the prop that such a role is given to.
         role: The role.
-        statements: What it is allowed.
+        needed: What it was granted last.
     """
-    wanted = tuple(statements)
-    for statement in wanted:
-        # What it returns is of no use: such a role claims that the statement was added.
-        role.add_to_principal_policy(statement)
-    if not Resource.is_owned_resource(role) and not _policies_of(role):
-        actions = sorted({action for statement in wanted for action in statement.actions})
-        Annotations.of(scope).add_warning_v2(
-            f"bixarena-constructs:{_IMMUTABLE[prop]}",
-            f"{prop} is imported and takes no policy from here, so nothing that the task needs "
-            f"is granted; let it do {', '.join(actions)}, and all else that it is to do",
-        )
-
-
-def write_log_statement(log_group: logs.ILogGroup) -> iam.PolicyStatement:
-    """Return what the ECS agent needs to write the worker's log, as the CDK's own driver does.
-
-    Args:
-        log_group: Log group of the worker.
-    """
-    return iam.PolicyStatement(
-        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-        resources=[log_group.log_group_arn],
+    if Resource.is_owned_resource(role) or _policies_of(role):
+        return
+    actions = sorted({action for statement in needed for action in statement.actions})
+    Annotations.of(scope).add_warning_v2(
+        f"bixarena-constructs:{_IMMUTABLE[prop]}",
+        f"{prop} is imported and takes no policy from here, so nothing that the task needs is "
+        f"granted; let it do {', '.join(actions) or 'that'} itself, and {_BESIDES[prop]}",
     )
 
 
@@ -163,31 +151,28 @@ class PassRoleCheck:
 
     def validate(self) -> list[str]:
         """Return one sentence for each role that cannot be passed."""
-        stack = Stack.of(self._task_definition)
-        passed = _passed_by_events_role(self._task_definition)
+        scope = self._task_definition
+        policies = self._policies_of_events_role()
+        # Before they are resolved, statements are as they were added: neither merged nor joined.
+        passed = {
+            resource
+            for policy in policies
+            for statement in policy.document.to_json()["Statement"]
+            if "iam:PassRole" in _as_list(statement["Action"])
+            for resource in _as_list(statement["Resource"])
+        }
         return [
-            f"the schedule may not pass the role {arn} to the task: it came after the task was "
-            "made the target of the rule"
-            for arn in map(stack.resolve, _role_arns(self._task_definition))
-            if passed is not None and arn not in passed
+            f"the schedule may not pass the role {Stack.of(scope).resolve(arn)} to the task: it "
+            "came after the task was made the target of the rule"
+            for arn in _role_arns(scope)
+            if policies and arn not in passed
         ]
 
-
-def _passed_by_events_role(task_definition: ecs.FargateTaskDefinition) -> list[object] | None:
-    # EcsTask keeps its role as this child of the task definition. Its policies are below it: one,
-    # or more where the CDK splits a large one; none where roles are made outside of the app
-    # (Role.customize_roles).
-    role = task_definition.node.find_child("EventsRole")
-    documents = [Stack.of(one).resolve(one.document) for one in _policies_of(role)]
-    if not documents:
-        return None
-    return [
-        resource
-        for document in documents
-        for statement in document["Statement"]
-        if "iam:PassRole" in _as_list(statement["Action"])
-        for resource in _as_list(statement["Resource"])
-    ]
+    def _policies_of_events_role(self) -> list[iam.Policy | iam.ManagedPolicy]:
+        # EcsTask keeps its role as this child of the task definition. Its policies are below it:
+        # one, or more where the CDK splits a large one; none where roles are made outside of the
+        # app (Role.customize_roles).
+        return _policies_of(self._task_definition.node.find_child("EventsRole"))
 
 
 def _policies_of(role: IConstruct) -> list[iam.Policy | iam.ManagedPolicy]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -77,17 +78,17 @@ class EventDelivery:
         Args:
             rule: The rule.
         """
-        resource = rule_resource(rule)
-        resource.add_property_override(
-            f"{_TARGET}.DeadLetterConfig.Arn", self.dead_letter_queue.queue_arn
-        )
-        resource.add_property_override(
-            f"{_TARGET}.RetryPolicy.MaximumEventAgeInSeconds", self.max_event_age.to_seconds()
-        )
+        retries: dict[str, object] = {"MaximumEventAgeInSeconds": self.max_event_age.to_seconds()}
         if self.retry_attempts is not None:
-            resource.add_property_override(
-                f"{_TARGET}.RetryPolicy.MaximumRetryAttempts", self.retry_attempts
-            )
+            retries["MaximumRetryAttempts"] = self.retry_attempts
+        # One override for both: the CDK merges it into the target.
+        rule_resource(rule).add_property_override(
+            _TARGET,
+            {
+                "DeadLetterConfig": {"Arn": self.dead_letter_queue.queue_arn},
+                "RetryPolicy": retries,
+            },
+        )
         _let_send(rule, self.dead_letter_queue)
         _let_encrypt(rule, self.dead_letter_queue)
 
@@ -139,18 +140,20 @@ def tell_the_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
         "containerOverrides": [
             {
                 "name": container_name,
-                "environment": [{"name": SCHEDULED_AT, "value": events.EventField.time}],
+                "environment": [{"name": SCHEDULED_AT, "value": "<time>"}],
             }
         ]
     }
-    properties = events.RuleTargetInput.from_object(overrides).bind(rule)
     resource = rule_resource(rule)
     resource.add_property_deletion_override(f"{_TARGET}.Input")
     resource.add_property_override(
         f"{_TARGET}.InputTransformer",
         {
-            "InputPathsMap": properties.input_paths_map,
-            "InputTemplate": properties.input_template,
+            "InputPathsMap": {"time": "$.time"},
+            # EventBridge puts the quotes round what it fills in.
+            "InputTemplate": json.dumps(overrides, separators=(",", ":")).replace(
+                '"<time>"', "<time>"
+            ),
         },
     )
 

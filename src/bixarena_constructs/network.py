@@ -56,23 +56,20 @@ class TaskNetwork:
         selection = subnet_selection or ec2.SubnetSelection(
             subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
         )
-        subnets = _select(vpc, selection)
+        selected = vpc.select_subnets(
+            availability_zones=selection.availability_zones,
+            one_per_az=selection.one_per_az,
+            subnet_filters=selection.subnet_filters,
+            subnet_group_name=selection.subnet_group_name,
+            subnets=selection.subnets,
+            subnet_type=selection.subnet_type,
+        )
         public_by_type = selection.subnet_type is ec2.SubnetType.PUBLIC
         has_address = public_by_type if assign_public_ip is None else assign_public_ip
-        _require_a_way_out(vpc, subnets, has_address=has_address)
-        _warn_of_a_single_zone(scope, subnets)
-        return cls(selection, [subnet.subnet_id for subnet in subnets], has_address)
-
-
-def _select(vpc: ec2.IVpc, selection: ec2.SubnetSelection) -> list[ec2.ISubnet]:
-    return vpc.select_subnets(
-        availability_zones=selection.availability_zones,
-        one_per_az=selection.one_per_az,
-        subnet_filters=selection.subnet_filters,
-        subnet_group_name=selection.subnet_group_name,
-        subnets=selection.subnets,
-        subnet_type=selection.subnet_type,
-    ).subnets
+        if has_address or selection.subnet_type is not ec2.SubnetType.PRIVATE_WITH_EGRESS:
+            _require_a_way_out(vpc, selected.subnets, has_address=has_address)
+        _warn_of_a_single_zone(scope, selected.availability_zones)
+        return cls(selection, selected.subnet_ids, has_address)
 
 
 def _require_a_way_out(
@@ -106,8 +103,8 @@ def _paths_among(subnets: Iterable[ec2.ISubnet], paths: set[str]) -> list[str]:
     return sorted(subnet.node.path for subnet in subnets if subnet.node.path in paths)
 
 
-def _warn_of_a_single_zone(scope: Construct, subnets: Iterable[ec2.ISubnet]) -> None:
-    zones = {subnet.availability_zone for subnet in subnets}
+def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str]) -> None:
+    zones = set(availability_zones)
     if len(zones) == 1 and not Token.is_unresolved(next(iter(zones))):
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:singleAvailabilityZone",

@@ -21,9 +21,8 @@ from constructs import Construct
 from bixarena_constructs.access import (
     PassRoleCheck,
     execute_command_statement,
-    grant_to_role,
     operator_statements,
-    write_log_statement,
+    warn_of_an_immutable_role,
 )
 from bixarena_constructs.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.delivery import (
@@ -213,8 +212,9 @@ class ScheduledSnapshotTask(Construct):
             ValueError: A prop has a value that would fail when deployed or run.
         """
         super().__init__(scope, construct_id)
+        self._cluster = cluster
         _check_platform(platform_version)
-        _check_environment(environment or {})
+        _check_environment(self, environment or {})
         container = WorkerContainer(
             image=image,
             registry_credentials=registry_credentials,
@@ -247,21 +247,18 @@ class ScheduledSnapshotTask(Construct):
         self._log_group, self._task_definition = self._define_worker(
             container, log, task_definition
         )
-        self._container = _default_container(self._task_definition)
-        grant_to_role(
-            self,
-            "execution_role",
-            # Before the target is bound: only a role that exists by then may be passed.
-            self._task_definition.obtain_execution_role(),
+        worker = _default_container(self._task_definition)
+        self._container_name = worker.container_name
+        self._grant_to_agent(
             [
-                write_log_statement(self._log_group),
                 *agent_pull_statements(self, guardduty_agent_pull),
                 *container.decrypt_statements(self),
             ],
+            is_own_role=execution_role is None and task_definition is None,
         )
         longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
         require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
-        self._container.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
+        worker.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
         run_schedule = RunSchedule(schedule)
         run_schedule.warn_of_overlap(self, max_runtime=longest_run)
         network = TaskNetwork.of(
@@ -290,6 +287,7 @@ class ScheduledSnapshotTask(Construct):
             tags=[targets.Tag(key=key, value=value) for key, value in (task_tags or {}).items()]
             or None,
         )
+        self._rule = self._scheduled_task.event_rule
         self._connections = ec2.Connections(
             security_groups=self._scheduled_task.task.security_groups
         )
@@ -317,8 +315,10 @@ class ScheduledSnapshotTask(Construct):
             ],
             assign_public_ip=network.assign_public_ip,
         )
-        for check in (PassRoleCheck, CompleteArnCheck):
-            self.node.add_validation(check(self._task_definition))
+        self.node.add_validation(PassRoleCheck(self._task_definition))
+        if not isinstance(image, str):
+            # Its secrets, or its credentials, were given to it before and have not been seen here.
+            self.node.add_validation(CompleteArnCheck(self._task_definition))
         self._monitoring: TaskMonitoring | None = None
         if monitoring is not None:
             watched = WatchedTask(
@@ -345,7 +345,7 @@ class ScheduledSnapshotTask(Construct):
     @property
     def cluster(self) -> ecs.ICluster:
         """The cluster that the task runs in."""
-        return self._scheduled_task.cluster
+        return self._cluster
 
     @property
     def connections(self) -> ec2.Connections:
@@ -355,7 +355,7 @@ class ScheduledSnapshotTask(Construct):
     @property
     def container_name(self) -> str:
         """Name of the worker's container; sidecars come and go, so select it by name."""
-        return self._container.container_name
+        return self._container_name
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
@@ -365,7 +365,7 @@ class ScheduledSnapshotTask(Construct):
     @property
     def event_rule(self) -> events.Rule:
         """The rule that starts the task. Do not add a target: that is a second run."""
-        return self._scheduled_task.event_rule
+        return self._rule
 
     @property
     def grant_principal(self) -> iam.IPrincipal:
@@ -478,6 +478,16 @@ class ScheduledSnapshotTask(Construct):
         log_group = log.define(self)
         return log_group, container.define(self, logging=log.driver(log_group))
 
+    def _grant_to_agent(
+        self, statements: Sequence[iam.PolicyStatement], *, is_own_role: bool
+    ) -> None:
+        # Before the target is bound: only a role that exists by then may be passed.
+        role = self._task_definition.obtain_execution_role()
+        for statement in statements:
+            self._task_definition.add_to_execution_role_policy(statement)
+        if not is_own_role:
+            warn_of_an_immutable_role(self, "execution_role", role, statements)
+
     def _set_ecs_parameters(
         self,
         *,
@@ -486,6 +496,8 @@ class ScheduledSnapshotTask(Construct):
         enable_execute_command: bool,
     ) -> None:
         # What EventBridge takes and the pattern has no prop for.
+        if not (assign_public_ip or enable_ecs_managed_tags or enable_execute_command):
+            return
         rule = rule_resource(self.event_rule)
         if assign_public_ip:
             rule.add_property_override(_PUBLIC_IP, "ENABLED")
@@ -493,9 +505,10 @@ class ScheduledSnapshotTask(Construct):
             rule.add_property_override(f"{_ECS_PARAMETERS}.EnableECSManagedTags", value=True)
         if enable_execute_command:
             rule.add_property_override(f"{_ECS_PARAMETERS}.EnableExecuteCommand", value=True)
-            grant_to_role(
-                self, "task_role", self._task_definition.task_role, [execute_command_statement()]
-            )
+            statement = execute_command_statement()
+            self._task_definition.add_to_task_role_policy(statement)
+            role = self._task_definition.task_role
+            warn_of_an_immutable_role(self, "task_role", role, [statement])
 
     def _rule_metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
         return cloudwatch.Metric(
@@ -529,7 +542,7 @@ def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
         )
 
 
-def _check_environment(environment: Mapping[str, str]) -> None:
+def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None:
     if MAX_RUNTIME_SECONDS in environment:
         raise ValueError(f"environment sets {MAX_RUNTIME_SECONDS}; set max_runtime instead")
     if SCHEDULED_AT in environment:
@@ -537,6 +550,12 @@ def _check_environment(environment: Mapping[str, str]) -> None:
             f"environment sets {SCHEDULED_AT}, which each run gets from the schedule's event; "
             "leave it out"
         )
+    for name, value in environment.items():
+        if "{{resolve:" in str(Stack.of(scope).resolve(value)):
+            raise ValueError(
+                f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
+                "into the task definition; use secrets"
+            )
 
 
 def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:

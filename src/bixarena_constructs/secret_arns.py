@@ -74,8 +74,8 @@ def is_incomplete(resolved_arn: object) -> bool:
 class CompleteArnCheck:
     """Fails the synthesis if a container takes a secret from an incomplete ARN.
 
-    It sees the secrets that no prop shows: those of a task definition that was brought, of an
-    image that came with its credentials, and of containers that were added later.
+    It sees the secrets that no prop shows: those of a task definition that was brought, and of an
+    image that came with its credentials.
     """
 
     def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:

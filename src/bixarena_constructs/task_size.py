@@ -45,20 +45,25 @@ def require_fargate_size(
     Raises:
         ValueError: It has not, and would say so only when the stack is deployed.
     """
-    if ephemeral_storage_gib is not None and not Token.is_unresolved(ephemeral_storage_gib):
+    if ephemeral_storage_gib is not None and not _is_token(ephemeral_storage_gib):
         _require_storage(ephemeral_storage_gib)
-    if Token.is_unresolved(cpu):
+    if _is_token(cpu):
         return
     if cpu not in FARGATE_MEMORY_MIB:
         allowed = ", ".join(map(str, FARGATE_MEMORY_MIB))
         raise ValueError(f"cpu is {cpu}, allowed on Fargate is one of {allowed}")
-    if Token.is_unresolved(memory_limit_mib):
+    if _is_token(memory_limit_mib):
         return
     memory = FARGATE_MEMORY_MIB[cpu]
     if memory_limit_mib not in memory:
         raise ValueError(
             f"memory_limit_mib is {memory_limit_mib}, allowed with cpu {cpu} is {_told(memory)}"
         )
+
+
+def _is_token(number: float) -> bool:
+    # A number's token is a float in Python; not to ask jsii of an int saves a millisecond a task.
+    return not isinstance(number, int) and Token.is_unresolved(number)
 
 
 def _told(memory: range | tuple[int, ...]) -> str:

@@ -95,6 +95,7 @@ class WorkerContainer:
         if self.stop_timeout is not None:
             require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
         task_definition = self._define_task(scope)
+        has_readonly_root = self.has_readonly_root
         container = task_definition.add_container(
             CONTAINER_NAME,
             image=container_image(scope, self.image, credentials=self.registry_credentials),
@@ -105,10 +106,10 @@ class WorkerContainer:
                 scope, self.secrets or {}, environment=self.environment or {}
             ),
             user=self.user,
-            readonly_root_filesystem=self.has_readonly_root or None,
+            readonly_root_filesystem=has_readonly_root or None,
             stop_timeout=self.stop_timeout,
         )
-        if self.has_readonly_root:
+        if has_readonly_root:
             _add_writable_scratch(task_definition, container)
         return task_definition
 

