@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from constructs import IConstruct
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "construct.md").read_text()
 # Path below the construct, id of the finding, reason.
-TOLD = re.findall(r"^\| `(.+?)` \| `(AwsSolutions-.+?)` \| (.+?) \|$", PAGE, re.MULTILINE)
+ROW = re.compile(r"^\| `(.+?)` \| `(AwsSolutions-.+?)` \| (.+?) \|$", re.MULTILINE)
+TOLD = ROW.findall((ROOT / "docs" / "construct.md").read_text())
+# The complete example is monitored.
+TOLD_OF_MONITORING = ROW.findall((ROOT / "docs" / "monitoring.md").read_text())
 
 # As cdk-nag writes the cluster in the id of a finding.
 CLUSTERS = {"complete": "<ClusterEB0386A7>", "minimal": "bixarena"}
@@ -34,7 +36,7 @@ def findings_to_acknowledge(example: str) -> list[tuple[str, str, str]]:
     """Return path, id and reason of what the page tells, and of the example's own database."""
     told = [
         (f"Snapshot/{path}", finding.replace("CLUSTER", CLUSTERS[example]), reason)
-        for path, finding, reason in TOLD
+        for path, finding, reason in TOLD + (TOLD_OF_MONITORING if example == "complete" else [])
     ]
     return told + (OF_THE_DATABASE if example == "complete" else [])
 
