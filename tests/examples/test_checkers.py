@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 # Path below the construct, id of the finding, reason.
 ROW = re.compile(r"^\| `(.+?)` \| `(AwsSolutions-.+?)` \| (.+?) \|$", re.MULTILINE)
-TOLD = ROW.findall((ROOT / "docs" / "construct.md").read_text())
-# The complete example is monitored.
-TOLD_OF_MONITORING = ROW.findall((ROOT / "docs" / "monitoring.md").read_text())
+TOLD = [
+    row
+    for page in ("construct.md", "monitoring.md")
+    for row in ROW.findall((ROOT / "docs" / page).read_text())
+]
 
 # As cdk-nag writes the cluster in the id of a finding.
 CLUSTERS = {"complete": "<ClusterEB0386A7>", "minimal": "bixarena"}
@@ -36,7 +38,7 @@ def findings_to_acknowledge(example: str) -> list[tuple[str, str, str]]:
     """Return path, id and reason of what the page tells, and of the example's own database."""
     told = [
         (f"Snapshot/{path}", finding.replace("CLUSTER", CLUSTERS[example]), reason)
-        for path, finding, reason in TOLD + (TOLD_OF_MONITORING if example == "complete" else [])
+        for path, finding, reason in TOLD
     ]
     return told + (OF_THE_DATABASE if example == "complete" else [])
 
