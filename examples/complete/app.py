@@ -12,7 +12,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from bixarena_constructs import ScheduledSnapshotTask, postgres_secrets
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postgres_secrets
 
 
 class SnapshotStack(Stack):
@@ -40,6 +40,8 @@ class SnapshotStack(Stack):
             cluster=cluster,
             image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
             secrets=postgres_secrets(credentials),
+            # Subscribe somebody to task.monitoring.topic, or nobody hears of a failure.
+            monitoring=SnapshotMonitoring(dashboard=True),
         )
         database.connections.allow_default_port_from(task, "leaderboard snapshot task")
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from bixarena_constructs import ScheduledSnapshotTask, postgres_secrets
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postgres_secrets
 
 
 class SnapshotStack(Stack):
@@ -44,6 +44,8 @@ class SnapshotStack(Stack):
             image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
             secrets=postgres_secrets(credentials),
             security_groups=[security_group],
+            # Subscribe somebody to the topic of the output AlertTopicArn.
+            monitoring=SnapshotMonitoring(),
         )
 
     def _context(self, name: str) -> str:

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from constructs import IConstruct
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "construct.md").read_text()
 # Path below the construct, id of the finding, reason.
-TOLD = re.findall(r"^\| `(.+?)` \| `(AwsSolutions-.+?)` \| (.+?) \|$", PAGE, re.MULTILINE)
+ROW = re.compile(r"^\| `(.+?)` \| `(AwsSolutions-.+?)` \| (.+?) \|$", re.MULTILINE)
+TOLD = [
+    row
+    for page in ("construct.md", "monitoring.md")
+    for row in ROW.findall((ROOT / "docs" / page).read_text())
+]
 
 # As cdk-nag writes the cluster in the id of a finding.
 CLUSTERS = {"complete": "<ClusterEB0386A7>", "minimal": "bixarena"}

@@ -11,9 +11,10 @@ import pytest
 from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postgres_secrets
 from bixarena_constructs.demo.local_aws import LocalAws
 
 if TYPE_CHECKING:
@@ -68,20 +69,21 @@ class Monitored:
         return value
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def define() -> Define:
-    """Defines a task with monitoring; takes any prop of it."""
+    """Defines a task with monitoring; takes any prop of it, and a secret's ARN for PostgreSQL."""
 
     def monitored(
         *,
         vpc_id: str = "vpc-0123456789abcdef0",
         subnet_id: str = "subnet-0123456789abcdef0",
-        stack_name: str = "Arena",
+        cluster_name: str = "arena",
+        database_secret_arn: str | None = None,
         monitoring: SnapshotMonitoring | None = None,
         **props: Any,
     ) -> Monitored:
         environment = Environment(account="000000000000", region="us-east-1")
-        stack = Stack(App(), stack_name, env=environment)
+        stack = Stack(App(), "Arena", env=environment)
         vpc = ec2.Vpc.from_vpc_attributes(
             stack,
             "Vpc",
@@ -90,8 +92,13 @@ def define() -> Define:
             private_subnet_ids=[subnet_id],
         )
         cluster = ecs.Cluster.from_cluster_attributes(
-            stack, "Cluster", cluster_name="arena", vpc=vpc
+            stack, "Cluster", cluster_name=cluster_name, vpc=vpc
         )
+        if database_secret_arn is not None:
+            credentials = secretsmanager.Secret.from_secret_complete_arn(
+                stack, "Credentials", database_secret_arn
+            )
+            props["secrets"] = postgres_secrets(credentials)
         task = ScheduledSnapshotTask(
             stack,
             "Snapshot",

@@ -314,9 +314,7 @@ class TestRetry:
         settings = SnapshotMonitoring(
             retry_after=Duration.seconds(seconds), missed_run_alarm=False
         )
-        with pytest.raises(
-            ValueError, match=r"retry_after is .*, allowed is 1 minute to 24 hours"
-        ):
+        with pytest.raises(ValueError, match=r"retry_after is .*, allowed is 60 to 86400 seconds"):
             define(monitoring=settings)
 
 

@@ -13,9 +13,9 @@ from constructs import Construct
 
 from bixarena_constructs.access import run_statements
 from bixarena_constructs.delivery import SCHEDULED_AT
+from bixarena_constructs.durations import require_seconds_within
 from bixarena_constructs.failure import stopped_task_pattern
 from bixarena_constructs.monitoring.causes import failure_causes
-from bixarena_constructs.monitoring.window import seconds_of
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -37,7 +37,7 @@ _FIRST_TIME: Final = (
     "{% $states.input.detail.overrides.containerOverrides.environment"
     f"[name = '{SCHEDULED_AT}'].value %}}"
 )
-_LONGEST_SECONDS: Final = 24 * 3600
+_DELAY_SECONDS: Final = range(60, 24 * 3600 + 1)
 
 
 class RunRetry(Construct):
@@ -72,14 +72,10 @@ class RunRetry(Construct):
             delay: How long to wait.
 
         Raises:
-            ValueError: The delay is not within a minute and a day, or a token.
+            ValueError: The delay is not within a minute and a day.
         """
         super().__init__(scope, construct_id)
-        seconds = seconds_of("retry_after", delay)
-        if not 60 <= seconds <= _LONGEST_SECONDS:  # noqa: PLR2004 - named in the message
-            raise ValueError(
-                f"retry_after is {delay.to_human_string()}, allowed is 1 minute to 24 hours"
-            )
+        require_seconds_within("retry_after", delay, _DELAY_SECONDS)
         self.state_machine = self._define_machine(task, delay=delay)
         for cause in failure_causes(
             settings.signals.exit_codes, container_name=task.container_name

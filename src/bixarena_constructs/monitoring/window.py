@@ -66,7 +66,7 @@ def seconds_of(name: str, duration: Duration) -> float:
     """
     if duration.is_unresolved():
         raise ValueError(f"{name} is a token, monitoring needs its value at synthesis")
-    return float(duration.to_seconds())
+    return float(duration.to_seconds(integral=False))
 
 
 def _longest_gap(task: WatchedTask, settings: SnapshotMonitoring) -> timedelta:

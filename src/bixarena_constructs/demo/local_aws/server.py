@@ -9,7 +9,14 @@ from hypercorn.config import Config
 from ministack.app import app
 from ministack.services import eventbridge, scheduler
 
-from bixarena_constructs.demo.local_aws import cloudformation, events, permissions, tasks
+from bixarena_constructs.demo.local_aws import (
+    alarms,
+    cloudformation,
+    events,
+    permissions,
+    step_functions,
+    tasks,
+)
 from bixarena_constructs.demo.local_aws.patching import replace
 
 if TYPE_CHECKING:
@@ -22,10 +29,12 @@ async def serve(runtime: Runtime, *, file_descriptor: int) -> None:
     Raises:
         PatchError: Ministack lacks something that a patch replaces.
     """
+    alarms.apply()
     cloudformation.apply()
     tasks.apply(runtime)
     events.apply()
     permissions.apply()
+    step_functions.apply()
     _stop_the_clock()
     config = Config()
     config.bind = [f"fd://{file_descriptor}"]
