@@ -38,6 +38,7 @@ MODULES = (
     "task_size",
     "durations",
     "testing",
+    "monitoring",
     "monitoring.settings",
     "monitoring.signals",
     "monitoring.task_monitoring",

@@ -13,8 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
     from bixarena_constructs.guardduty import GuardDutyAgentPull
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.monitoring.signals import ExitCode, WorkerSignals
+    from bixarena_constructs.monitoring import ExitCode, SnapshotMonitoring, WorkerSignals
     from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
     from bixarena_constructs.worker_image import WorkerImage
 
@@ -30,13 +29,13 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "ExitCode": "bixarena_constructs.monitoring.signals",
+    "ExitCode": "bixarena_constructs.monitoring",
     "GuardDutyAgentPull": "bixarena_constructs.guardduty",
     "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.container_secrets",
-    "SnapshotMonitoring": "bixarena_constructs.monitoring.settings",
+    "SnapshotMonitoring": "bixarena_constructs.monitoring",
     "WorkerImage": "bixarena_constructs.worker_image",
-    "WorkerSignals": "bixarena_constructs.monitoring.signals",
+    "WorkerSignals": "bixarena_constructs.monitoring",
     "postgres_secrets": "bixarena_constructs.container_secrets",
 }
 

@@ -4,3 +4,12 @@ Each module defines one part of it; ``task_monitoring`` puts them together for a
 """
 
 from __future__ import annotations
+
+import publication
+
+from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.monitoring.signals import ExitCode, WorkerSignals
+
+__all__ = ["ExitCode", "SnapshotMonitoring", "WorkerSignals"]
+
+publication.publish()
