@@ -6,18 +6,35 @@ import pkgutil
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bixarena_constructs
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
 # Programs; and the worker, which is copied without the library that publishes.
 PROGRAMS = {"cli", "demo", "worker"}
-MODULES = sorted(
-    one.name
-    for one in pkgutil.iter_modules(bixarena_constructs.__path__)
-    if one.name not in PROGRAMS
-)
+
+
+def names_of(package: ModuleType) -> Iterator[str]:
+    """Yield the names of the public modules: of a package that exports nothing, those below."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        name = found.name.removeprefix("bixarena_constructs.")
+        if name in PROGRAMS:
+            continue
+        module = import_module(found.name)
+        if hasattr(module, "__all__"):
+            yield name
+        else:
+            assert found.ispkg
+            yield from names_of(module)
+
+
+MODULES = sorted(names_of(bixarena_constructs))
 API = (Path(__file__).parents[1] / "API.md").read_text()
 
 
@@ -34,6 +51,6 @@ def test_is_on_the_api_page(name: str) -> None:
     assert f"## `bixarena_constructs.{name}`\n" in API
 
 
-@pytest.mark.parametrize("name", re.findall(r"## `bixarena_constructs\.(\w+)`\n", API))
+@pytest.mark.parametrize("name", re.findall(r"## `bixarena_constructs\.([\w.]+)`\n", API))
 def test_is_there_where_the_api_page_names_it(name: str) -> None:
     assert name in MODULES
