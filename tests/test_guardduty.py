@@ -7,10 +7,10 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
 from bixarena_constructs.guardduty import (
-    AGENT_ACCOUNTS,
     GuardDutyAgentPull,
     agent_pull_statements,
 )
+from bixarena_constructs.guardduty_accounts import AGENT_ACCOUNTS
 
 LAYER_ACTIONS = [
     "ecr:BatchCheckLayerAvailability",

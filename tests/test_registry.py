@@ -10,7 +10,8 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match
 
-from bixarena_constructs.registry import ImageReference, container_image, is_reference_worker
+from bixarena_constructs.image_reference import ImageReference
+from bixarena_constructs.registry import container_image, is_reference_worker
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret

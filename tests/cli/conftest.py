@@ -1,16 +1,35 @@
-"""Vote files, and a command line that runs in the test's process."""
+"""Vote files, a command line that runs in the test's process, and a deployed example.
+
+The minimal example is deployed once with the CDK command line; `bixarena` is a process there.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from bixarena_constructs.cli.app import app
+from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task
+from bixarena_constructs.demo.cdk import Cdk
+from bixarena_constructs.demo.local_aws import LocalAws
+from bixarena_constructs.demo.neighbours import define_neighbours
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_constructs.demo.postgres import PostgresServer
+
+MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
+STACK = "BixarenaSnapshot"
+WORKER_IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker"
 
 
 class Bixarena(Protocol):
@@ -42,3 +61,60 @@ def votes_csv(tmp_path: Path) -> Path:
     lines += ["alpha,newcomer,tie,1", "gamma,gamma,tie,1"]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arena:
+    """A deployed example and what it stands on."""
+
+    aws: LocalAws
+    cdk: Cdk
+    database: BixArenaDatabase
+
+    @property
+    def task(self) -> DeployedTask:
+        return find_task(self.aws.session, STACK, name=None)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("bixarena")), *arguments]
+
+    def bixarena(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a process that sees this AWS only."""
+        return subprocess.run(
+            self.command(*arguments),
+            env={**self.aws.environment(), "COLUMNS": "100", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+@contextmanager
+def _deployed(database: BixArenaDatabase) -> Iterator[Arena]:
+    worker = [sys.executable, "-m", "bixarena_constructs.worker"]
+    with LocalAws.start(images={WORKER_IMAGE: worker}) as aws:
+        cdk = Cdk(
+            MINIMAL,
+            environment=aws.environment(),
+            context=define_neighbours(aws, database.worker),
+            work_folder=aws.folder / "cdk",
+        )
+        cdk.bootstrap(account=aws.account, region=aws.region)
+        yield Arena(aws=aws, cdk=cdk, database=database)
+
+
+@pytest.fixture(scope="session")
+def arena(postgres: PostgresServer, _filled_template: BixArenaDatabase) -> Iterator[Arena]:
+    """The deployed example that tests share: they leave it as they found it."""
+    with _deployed(_filled_template.copy(postgres, "deployed")) as arena:
+        arena.cdk.deploy()
+        yield arena
+
+
+@pytest.fixture(scope="module")
+def fresh_arena(postgres: PostgresServer, _filled_template: BixArenaDatabase) -> Iterator[Arena]:
+    """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
+    with _deployed(_filled_template.copy(postgres, "fresh")) as arena:
+        yield arena

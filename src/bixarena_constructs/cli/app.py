@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
+from bixarena_constructs.cli.doctor import doctor
 from bixarena_constructs.cli.exit_codes import USAGE
 from bixarena_constructs.cli.logs import logs
 from bixarena_constructs.cli.rank import rank
@@ -64,5 +65,5 @@ def bixarena() -> None:
     """Rank models by votes, and look after BixArena's leaderboard snapshots."""
 
 
-for command in (rank, run, status, logs):
+for command in (rank, run, status, logs, doctor):
     app.command()(command)

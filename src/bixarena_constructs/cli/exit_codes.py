@@ -16,6 +16,7 @@ __all__ = [
     "NOT_ALLOWED",
     "NOT_FOUND",
     "NOT_STARTED",
+    "PROBLEMS_FOUND",
     "STILL_RUNNING",
     "USAGE",
 ]
@@ -43,3 +44,6 @@ STILL_RUNNING: Final = 75
 
 NOT_ALLOWED: Final = 77
 """Credentials are missing or expired, or do not allow an action (``EX_NOPERM``)."""
+
+PROBLEMS_FOUND: Final = 78
+"""``doctor`` found what would break the next run (``EX_CONFIG``)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cli.deployed.outputs import outputs_by_task
 from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
 from bixarena_constructs.demo.boards import published_boards
 from bixarena_constructs.demo.cdk import Cdk
@@ -113,11 +113,8 @@ def _deploy(
     cdk.bootstrap(account=aws.account, region=aws.region)
     tell(f"synthesising and deploying {app_folder}")
     ((stack_name, stack_outputs),) = cdk.deploy().items()
-    # The names begin with the construct's path and end with a hash of it.
-    return stack_name, {
-        re.sub(r"^.*Outputs|[0-9A-F]{8}$", "", name): value
-        for name, value in stack_outputs.items()
-    }
+    (outputs,) = outputs_by_task(stack_outputs).values()
+    return stack_name, outputs
 
 
 def _template_of(aws: LocalAws, stack_name: str) -> str:

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
     from bixarena_constructs.demo.local_aws import LocalAws
     from bixarena_constructs.demo.postgres import ConnectionInfo
 
@@ -31,6 +33,7 @@ def define_neighbours(aws: LocalAws, database: ConnectionInfo) -> dict[str, str]
         ]["SubnetId"]
         for number, zone in enumerate(zones)
     ]
+    _route_out(ec2, vpc_id, subnet_ids[0])
     group = ec2.create_security_group(
         VpcId=vpc_id, GroupName="snapshot", Description="what the database lets in"
     )
@@ -43,6 +46,18 @@ def define_neighbours(aws: LocalAws, database: ConnectionInfo) -> dict[str, str]
         "security_group_id": group["GroupId"],
         "database_secret_arn": _define_secret(aws, database),
     }
+
+
+def _route_out(ec2: EC2Client, vpc_id: str, subnet_id: str) -> None:
+    """Give the subnets, which follow the VPC's main table, a way to the registry."""
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=subnet_id, AllocationId=address)["NatGateway"]
+    tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])
+    ec2.create_route(
+        RouteTableId=tables["RouteTables"][0]["RouteTableId"],
+        DestinationCidrBlock="0.0.0.0/0",
+        NatGatewayId=nat["NatGatewayId"],
+    )
 
 
 def _define_secret(aws: LocalAws, database: ConnectionInfo) -> str:

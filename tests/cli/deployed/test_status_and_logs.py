@@ -22,7 +22,7 @@ def run_id(arena: Arena) -> str:
     """A run that the schedule started and that published."""
     (task_arn,) = arena.aws.fire(arena.task.rule_name, scheduled_at=MOMENT)
     arena.aws.wait_for_task(arena.task.cluster_arn, task_arn)
-    return task_arn.rpartition("/")[2]
+    return str(task_arn.rpartition("/")[2])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def failed_id(arena: Arena, run_id: str) -> str:
     assert run_id  # it is the earlier one
     ran = arena.bixarena("run", STACK, "--no-follow", "--set", "SEED=none")
     arena.aws.wait_for_task(arena.task.cluster_arn, ran.stdout.strip())
-    return ran.stdout.strip()
+    return str(ran.stdout.strip())
 
 
 def test_status_knows_schedule_runs_and_snapshots(
@@ -88,7 +88,9 @@ def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
     assert f"bixarena run {STACK} --scheduled-at {moment}" in " ".join(told.split())
     assert refused.returncode == 69
     assert "the task definition was deregistered; deploy the stack again" in refused.stderr
-    assert read_status(arena.task).dead_letters.count == 1
+    left = read_status(arena.task).dead_letters
+    assert left is not None
+    assert left.count == 1
     sqs = arena.aws.session.client("sqs")
     sqs.purge_queue(QueueUrl=arena.task.outputs["DeadLetterQueueUrl"])
 
@@ -104,9 +106,12 @@ def test_status_of_a_rate_counts_from_the_last_scheduled_run(arena: Arena) -> No
         disabled = read_status(arena.task).schedule
     finally:
         events.put_rule(Name=rule, ScheduleExpression="cron(0 10 * * ? *)", State="ENABLED")
+    assert schedule is not None
     assert schedule.next_runs[0] == f"{MOMENT + timedelta(hours=12):%Y-%m-%dT%H:%MZ}"
     assert schedule.note == "counted from the last run of the schedule"
+    assert disabled is not None
     assert disabled.next_runs == ()
+    assert disabled.note is not None
     assert "nothing runs by itself" in disabled.note
 
 

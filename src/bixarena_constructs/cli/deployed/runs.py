@@ -106,9 +106,9 @@ def run_of(task: TaskTypeDef, container_name: str) -> Run:
         container_name: The container that the worker runs in.
     """
     # By its name: GuardDuty's sidecar may be the first of the list.
-    worker: ContainerTypeDef = next(
-        (each for each in task.get("containers", ()) if each.get("name") == container_name), {}
-    )
+    nothing: ContainerTypeDef = {}
+    named = (each for each in task.get("containers", ()) if each.get("name") == container_name)
+    worker = next(named, nothing)
     overrides = [
         variable
         for container in task.get("overrides", {}).get("containerOverrides", ())

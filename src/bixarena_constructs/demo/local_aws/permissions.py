@@ -8,22 +8,67 @@ Here a caller may do anything, and the services only what they were granted.
 
 from __future__ import annotations
 
-from typing import Any
+from contextvars import ContextVar
+from itertools import count
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudwatch, kms, sns, sqs
+from ministack.services import cloudwatch, iam, kms, sns, sqs
 
 from bixarena_constructs.demo.local_aws.answers import RefusedError
 from bixarena_constructs.demo.local_aws.patching import replace
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_simulated: ContextVar[Mapping[str, str]] = ContextVar("simulated", default=MappingProxyType({}))
 _ALARM_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 
 
 def apply() -> None:
     """Patch what SNS and alarms may do in this process."""
+    replace(iam._IAM_HANDLERS, "SimulatePrincipalPolicy", _simulate_principal_policy)
+    replace(vars(iam_evaluator), "evaluate", _evaluate)
     replace(vars(sqs), "queue_policy_allows", lambda _original: _queue_policy_allows)
     replace(vars(cloudwatch), "_dispatch_alarm_actions", _dispatch_alarm_actions)
+
+
+def _simulate_principal_policy(original: Any) -> Any:
+    """Let the simulator hear of the values that its caller gives for condition keys.
+
+    AWS's does. Ministack's drops them, and so denies what a condition allows.
+    """
+
+    def handler(parameters: Any) -> Any:
+        token = _simulated.set(_context_entries(parameters))
+        try:
+            return original(parameters)
+        finally:
+            _simulated.reset(token)
+
+    return handler
+
+
+def _context_entries(parameters: Any) -> dict[str, str]:
+    entries = {}
+    for number in count(1):
+        prefix = f"ContextEntries.member.{number}"
+        name = iam._p(parameters, f"{prefix}.ContextKeyName")
+        if not name:
+            break
+        value = iam._p(parameters, f"{prefix}.ContextKeyValues.member.1")
+        entries[name.lower()] = value
+    return entries
+
+
+def _evaluate(original: Any) -> Any:
+    def evaluate(context: Any, *policies: Any) -> Any:
+        context.service_context.update(_simulated.get())
+        return original(context, *policies)
+
+    return evaluate
 
 
 def require_role(role_arn: str, action: str, resource: str, **conditions: str) -> None:
