@@ -298,6 +298,9 @@ class TestRetry:
         assert run["End"] is True
         assert run["Resource"] == "arn:aws:states:::aws-sdk:ecs:runTask"
         assert run["Arguments"]["StartedBy"] == "bixarena-retry"
+        # The failed task's id: an event that arrives twice starts one task.
+        token = run["Arguments"]["ClientToken"]
+        assert token == "{% $split($states.input.detail.taskArn, '/')[-1] %}"
 
     def test_may_run_this_task_in_this_cluster_and_pass_its_roles(self, retried: Any) -> None:
         policy = retried.one("AWS::IAM::Policy", below="RetryStateMachineRole")
