@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "construct.md").read_text()
 SOURCE = "".join(
-    path.read_text() for path in sorted((ROOT / "src" / "bixarena_constructs").glob("*.py"))
+    path.read_text()
+    for folder in (".", "monitoring")
+    for path in sorted((ROOT / "src" / "bixarena_constructs" / folder).glob("*.py"))
 )
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 ID = r"bixarena-constructs:\w+"
