@@ -81,7 +81,7 @@ $(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 
 # The construct's tests, and the snapshot of an example: the same template as on the newest.
 test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	$(RUN) .venv-lowest/bin/python -m pytest tests/test_*.py tests/testing \
+	$(RUN) .venv-lowest/bin/python -m pytest tests/test_*.py tests/testing tests/monitoring \
 		--deselect tests/test_construct_page.py::test_has_python_that_runs
 	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
 
