@@ -29,6 +29,7 @@ class Story:
 
     diff: str
     exit_codes: list[int]
+    alerts: list[int]
     status: dict[str, Any]
     log: str
     doctor: subprocess.CompletedProcess[str]
@@ -47,9 +48,12 @@ def story(
     before = inventory(arena)
     arena.cdk.deploy()
     diff = arena.cdk.diff()
+    inbox = subscribed_queue(arena)
     exit_codes = [fired(arena, FIRST)]
+    alerts = [messages_in(arena, inbox)]
     postgres.drop_database(arena.database.owner.dbname)
     exit_codes.append(fired(arena, SECOND))
+    alerts.append(messages_in(arena, inbox))
     status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
     log = arena.bixarena("logs", STACK, "--last").stdout
     doctor = arena.bixarena("doctor", STACK)
@@ -61,9 +65,11 @@ def story(
         newest = max(board.snapshot for board in published_boards(connection))
     arena.cdk.destroy()
     after = inventory(arena)
+    after["queues"].discard(inbox)
     return Story(
         diff=diff,
         exit_codes=exit_codes,
+        alerts=alerts,
         status=status,
         log=log,
         doctor=doctor,
@@ -84,6 +90,32 @@ def fired(arena: Arena, scheduled_at: datetime) -> int:
         each["exitCode"] for each in stopped["containers"] if each["name"] == task.container_name
     )
     return int(code)
+
+
+def subscribed_queue(arena: Arena) -> str:
+    """Make a queue that hears of every alert, and return its URL."""
+    sqs, sns = (arena.aws.session.client(name) for name in ("sqs", "sns"))
+    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    topic = arena.task.outputs["AlertTopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn["QueueArn"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    return str(url)
+
+
+def messages_in(arena: Arena, url: str) -> int:
+    name = "ApproximateNumberOfMessages"
+    sqs = arena.aws.session.client("sqs")
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
+    return int(attributes[name])
 
 
 def inventory(arena: Arena) -> dict[str, set[str]]:
@@ -114,6 +146,10 @@ def test_a_run_succeeds_and_the_next_fails_without_its_database(story: Story) ->
     assert story.exit_codes == [0, 4]
 
 
+def test_the_failure_is_told_once_and_the_success_never(story: Story) -> None:
+    assert story.alerts == [0, 1]
+
+
 def test_status_tells_both_runs_apart(story: Story) -> None:
     second, first = story.status["runs"]
     assert first["outcome"] == "published"
@@ -121,6 +157,9 @@ def test_status_tells_both_runs_apart(story: Story) -> None:
     assert "PostgreSQL cannot be reached, or refuses" in second["why"]
     moments = [each["scheduled_at"] for each in (first, second)]
     assert moments == [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (FIRST, SECOND)]
+    assert story.status["alarms"]
+    assert "GONE" not in story.status["alarms"].values()
+    assert story.status["unknown"] == {}
     assert set(story.status["snapshots"].values()) == {f"snapshot_{FIRST:%Y-%m-%d_%H-%M-%S}"}
 
 

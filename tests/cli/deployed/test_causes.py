@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
+from bixarena_constructs import ScheduledSnapshotTask
 from bixarena_constructs.cli.deployed.causes import (
     cause_of_exit,
     cause_of_stop,
@@ -64,6 +71,7 @@ SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth:
             SECRETS + "RequestError: send request failed caused by: dial tcp: i/o timeout",
             "Secrets Manager was out of reach",
         ),
+        (PULL + "copy: httpReadSeeker: toomanyrequests: slow down", "overloaded"),
         ("OutOfMemoryError: Container killed due to memory usage", "more memory"),
         ("Capacity is unavailable at this time. Please try again later", "no room"),
         (
@@ -85,6 +93,24 @@ def test_says_what_a_reason_means(reason: str, meaning: str) -> None:
     assert cause is not None
     assert meaning in cause.meaning
     assert cause.fix
+
+
+def test_names_props_that_the_construct_has() -> None:
+    words = re.compile(r"\b[a-z]+_[a-z_]+\b")
+    folder = Path(str(files("bixarena_constructs.cli")))
+    fixes = [folder / "deployed" / "causes.py", *(folder / "checks").glob("*.py")]
+    named = {
+        word
+        for path in fixes
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if " " in node.value and "\n" not in node.value  # sentences, no docstrings
+        for word in words.findall(node.value)
+    }
+    props = set(inspect.signature(ScheduledSnapshotTask.__init__).parameters)
+    methods = {"allow_from", "grant_run"}
+    assert named - methods <= props
+    assert {"memory_limit_mib", "cpu_architecture", "secret_keys"} <= named
 
 
 @pytest.mark.parametrize("reason", ["", "Essential container in task exited", "stopped by hand"])

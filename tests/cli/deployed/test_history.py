@@ -36,7 +36,7 @@ STOPPED = event(
 
 def test_takes_the_last_state_of_a_task_whatever_comes_first_or_twice() -> None:
     running = event(3, lastStatus="RUNNING", containers=[])
-    (run,) = runs_of_events([STOPPED, running, STOPPED], "worker")
+    (run,) = runs_of_events([STOPPED, STOPPED, running], "worker")
     assert run.id == "f00"
     assert run.outcome == "failed with 4"
     assert run.scheduled_at == "2026-03-06T10:00:00Z"

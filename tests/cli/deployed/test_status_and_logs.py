@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bixarena_constructs.cli.deployed.history import kept_runs
 from bixarena_constructs.cli.deployed.status import read_status
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def test_status_knows_schedule_runs_and_snapshots(
     assert status["snapshots"]["overall"] == f"snapshot_{MOMENT:%Y-%m-%d_%H-%M}-00"
     assert status["dead_letters"] == {"count": 0, "letters": []}
     assert status["unknown"] == {}
+
+
+def test_the_history_keeps_what_ecs_forgets(arena: Arena, run_id: str, failed_id: str) -> None:
+    kept = {run.id: run for run in kept_runs(arena.task)}
+    assert kept[run_id].outcome == "succeeded"
+    assert kept[run_id].by_schedule
+    assert kept[failed_id].outcome == "failed with 2"
+    assert not kept[failed_id].by_schedule
 
 
 def test_status_is_readable(arena: Arena, run_id: str) -> None:

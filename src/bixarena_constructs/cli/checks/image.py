@@ -110,5 +110,5 @@ def _architecture(subject: Subject, found: FoundImage) -> Finding:
     return problem(
         "architecture",
         f"the task runs on {wanted}, the image is built for {', '.join(sorted(found.platforms))}",
-        fix="build it for both, or set runtime_platform to what it is built for",
+        fix="build it for both, or set cpu_architecture to what it is built for",
     )

@@ -91,7 +91,7 @@ def _secret_permissions(subject: Subject, role_arn: str) -> Iterator[Permission]
                     "kms:ViaService": f"secretsmanager.{subject.session.region_name}.amazonaws.com"
                 },
                 purpose=f"decrypt the secret {arn.rpartition(':')[2]}",
-                fix="name the key to the construct with encryption_keys, so that it is granted",
+                fix="name the key to the construct with secret_keys, so that it is granted",
             )
 
 

@@ -61,7 +61,7 @@ _STOPS: Final = (
         r"CannotPull.*(does not match the specified platform|no matching manifest|platform)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both, or set runtime_platform to what it is built for",
+            "build it for both, or set cpu_architecture to what it is built for",
         ),
     ),
     (
@@ -70,6 +70,10 @@ _STOPS: Final = (
             "the registry has no such image or tag",
             "check the image's name and tag, and push it",
         ),
+    ),
+    (
+        r"CannotPull.*(toomanyrequests|429|50[0-9] )",
+        Cause("the registry was overloaded", "run it again a little later"),
     ),
     (
         r"CannotPull.*no space left",
@@ -110,7 +114,7 @@ _STOPS: Final = (
         r"(exec format error)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both, or set runtime_platform to what it is built for",
+            "build it for both, or set cpu_architecture to what it is built for",
         ),
     ),
     (
