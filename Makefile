@@ -9,13 +9,14 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench checkov demo demo-psql help lint lock setup soak test test-lowest
+.PHONY: api bench checkov demo demo-psql help lint lock setup soak test test-browser test-lowest
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
 	@echo "make demo-psql  open the database that the demo left"
 	@echo "make test   run every test"
+	@echo "make test-browser  look at a report in a Chromium that is on PATH"
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make bench  measure; see benchmarks/README.md"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
@@ -52,6 +53,10 @@ demo-psql: setup
 
 test: setup
 	$(RUN) $(PY) -m pytest -n 2 --dist loadfile
+
+# A browser is not among what PyPI or npm bring: this one test needs a `chromium` on PATH.
+test-browser: setup
+	$(RUN) $(PY) -m pytest -m browser
 
 SEED ?= $(shell date +%s)
 soak: setup

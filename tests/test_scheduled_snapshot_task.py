@@ -660,6 +660,13 @@ class TestGrantRun:
             "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
         }
 
+    def test_finds_the_task_by_its_stack_and_its_rule(
+        self, granted: dict[str, dict[str, Any]]
+    ) -> None:
+        assert granted["cloudformation:DescribeStacks"]["Resource"] == {"Ref": "AWS::StackId"}
+        assert "ScheduledEventRule" in str(granted["events:DescribeRule"]["Resource"])
+        assert "ecs:DescribeTaskDefinition" in granted
+
     def test_reads_the_workers_log_only(self, granted: dict[str, dict[str, Any]]) -> None:
         read = granted["logs:DescribeLogStreams"]
         assert "logs:FilterLogEvents" in read["Action"]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aws_cdk import aws_ecs as ecs
+    from aws_cdk import aws_events as events
     from aws_cdk import aws_logs as logs
     from constructs import Construct, IConstruct
 
@@ -61,17 +62,29 @@ def operator_statements(
     cluster: ecs.ICluster,
     task_definition: ecs.FargateTaskDefinition,
     log_group: logs.ILogGroup,
+    rule: events.IRule,
 ) -> tuple[iam.PolicyStatement, ...]:
     """Return what an operator needs to run the task, watch it, stop it and read its log.
+
+    With it ``bixarena run`` and ``bixarena logs`` find the task by its stack's outputs.
 
     Args:
         cluster: Cluster that the task runs in; tasks of other clusters stay out of reach.
         task_definition: The task definition, with its roles.
         log_group: Log group of the worker.
+        rule: The rule whose target tells how the schedule starts the task.
     """
     run_task, pass_roles = run_statements(cluster=cluster, task_definition=task_definition)
     return (
         run_task,
+        iam.PolicyStatement(
+            actions=["cloudformation:DescribeStacks"], resources=[Stack.of(rule).stack_id]
+        ),
+        iam.PolicyStatement(
+            actions=["events:DescribeRule", "events:ListTargetsByRule"], resources=[rule.rule_arn]
+        ),
+        # It takes no resource: IAM allows it on "*" only.
+        iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
         iam.PolicyStatement(
             actions=["ecs:DescribeTasks", "ecs:StopTask", "ecs:TagResource"],
             resources=[_tasks_of(cluster)],

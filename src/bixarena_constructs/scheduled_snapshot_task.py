@@ -406,7 +406,10 @@ class ScheduledSnapshotTask(Construct):
             grantee: Who; it is also what a person needs who operates the task.
         """
         statements = operator_statements(
-            cluster=self.cluster, task_definition=self._task_definition, log_group=self._log_group
+            cluster=self.cluster,
+            task_definition=self._task_definition,
+            log_group=self._log_group,
+            rule=self.event_rule,
         )
         grants = (
             iam.Grant.add_to_principal(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Bixarena
 
-CHROMIUM = shutil.which("chromium")
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 URL_ATTRIBUTES = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
 
@@ -151,7 +149,7 @@ def browse(page: Path, folder: Path) -> list[str]:
     screenshot = folder / "page.png"
     done = subprocess.run(
         [
-            CHROMIUM or "",
+            "chromium",
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
@@ -178,7 +176,7 @@ def browse(page: Path, folder: Path) -> list[str]:
     return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on PATH")
+@pytest.mark.browser
 def test_a_browser_shows_it_without_a_complaint_or_a_request(report: Path, tmp_path: Path) -> None:
     assert browse(report, tmp_path) == []
     # And the browser would have complained:
