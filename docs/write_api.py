@@ -23,6 +23,7 @@ MODULES = (
     "schedule",
     "cron",
     "delivery",
+    "delivery_metrics",
     "network",
     "registry",
     "image_reference",

@@ -33,6 +33,7 @@ from bixarena_constructs.delivery import (
     rule_resource,
     tell_the_scheduled_time,
 )
+from bixarena_constructs.delivery_metrics import dead_letter_metric, rule_metric
 from bixarena_constructs.durations import require_seconds_within, seconds_as_text
 from bixarena_constructs.failure import failure_pattern
 from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_statements
@@ -428,9 +429,7 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=period, statistic="Maximum"
-        )
+        return dead_letter_metric(self._dead_letter_queue, period=period)
 
     def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule failed to start; there is no data without one.
@@ -438,7 +437,7 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return self._rule_metric("FailedInvocations", period)
+        return rule_metric(self.event_rule, "FailedInvocations", period=period)
 
     def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule asked ECS to start.
@@ -446,7 +445,7 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return self._rule_metric("Invocations", period)
+        return rule_metric(self.event_rule, "Invocations", period=period)
 
     def on_failure(
         self, construct_id: str, *, target: events.IRuleTarget | None = None
@@ -512,15 +511,6 @@ class ScheduledSnapshotTask(Construct):
             self._task_definition.add_to_task_role_policy(statement)
             role = self._task_definition.task_role
             warn_of_an_immutable_role(self, "task_role", role, [statement])
-
-    def _rule_metric(self, name: str, period: Duration | None) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Events",
-            metric_name=name,
-            dimensions_map={"RuleName": self.event_rule.rule_name},
-            statistic="Sum",
-            period=period,
-        )
 
     def _output_values(self) -> dict[str, str]:
         return {

@@ -9,6 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from bixarena_constructs.delivery_metrics import rule_metric
 from bixarena_constructs.monitoring.run_metrics import OUTCOMES
 
 if TYPE_CHECKING:
@@ -101,23 +102,12 @@ class TaskDashboard(Construct):
 
 def _runs(task: WatchedTask, metrics: RunMetrics) -> cloudwatch.GraphWidget:
     day = Duration.days(1)
-    total = cloudwatch.Stats.SUM
-
-    def of_rule(name: str, label: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace="AWS/Events",
-            metric_name=name,
-            dimensions_map={"RuleName": task.event_rule.rule_name},
-            statistic=total,
-            period=day,
-            label=label,
-        )
-
+    rule, total = task.event_rule, cloudwatch.Stats.SUM
     return cloudwatch.GraphWidget(
         title="Runs a day",
         left=[
-            of_rule("Invocations", "asked for by the schedule"),
-            of_rule("FailedInvocations", "could not be started"),
+            rule_metric(rule, "Invocations", period=day, label="asked for by the schedule"),
+            rule_metric(rule, "FailedInvocations", period=day, label="could not be started"),
             metrics.metric(OUTCOMES, statistic=total, period=day).with_(label="good ends"),
         ],
         width=_HALF_WIDTH,

@@ -9,6 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from bixarena_constructs.delivery_metrics import dead_letter_metric, rule_metric
 from bixarena_constructs.monitoring.alarms import AlarmTrait, define_alarm
 
 if TYPE_CHECKING:
@@ -41,19 +42,18 @@ class DeliveryAlarms(Construct):
             topic: Who is told.
         """
         super().__init__(scope, construct_id)
+        period = Duration.minutes(5)
         metrics = {
             "FailedInvocations": (
-                _rule_metric(task, "FailedInvocations"),
+                rule_metric(task.event_rule, "FailedInvocations", period=period),
                 "the schedule could not start a run.",
             ),
             "DeadLetters": (
-                task.dead_letter_queue.metric_approximate_number_of_messages_visible(
-                    period=Duration.minutes(5), statistic=cloudwatch.Stats.MAXIMUM
-                ),
+                dead_letter_metric(task.dead_letter_queue, period=period),
                 "EventBridge gave up on starting a run, the event is in the dead-letter queue.",
             ),
             "LostDeadLetters": (
-                _rule_metric(task, "InvocationsFailedToBeSentToDlq"),
+                rule_metric(task.event_rule, "InvocationsFailedToBeSentToDlq", period=period),
                 "EventBridge gave up on starting a run, and the dead-letter queue refused it.",
             ),
         }
@@ -71,16 +71,6 @@ class DeliveryAlarms(Construct):
             )
             for name, (metric, what) in metrics.items()
         )
-
-
-def _rule_metric(task: WatchedTask, name: str) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace="AWS/Events",
-        metric_name=name,
-        dimensions_map={"RuleName": task.event_rule.rule_name},
-        statistic=cloudwatch.Stats.SUM,
-        period=Duration.minutes(5),
-    )
 
 
 publication.publish()
