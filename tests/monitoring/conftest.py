@@ -112,9 +112,9 @@ def define() -> Define:
     return monitored
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
-    """One local AWS for the folder; the worker's image is the worker of this checkout."""
+    """One local AWS for a module; the worker's image is the worker of this checkout."""
     worker = [sys.executable, "-m", "bixarena_constructs.worker"]
     with LocalAws.start(images={_WORKER: worker}) as running:
         yield running

@@ -11,20 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import Duration
-from psycopg import sql
 
 from bixarena_constructs import SnapshotMonitoring
-from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
 from bixarena_constructs.demo.neighbours import define_neighbours
-from bixarena_constructs.demo.votes import simulate
 from bixarena_constructs.monitoring.message import TROUBLESHOOTING
 from bixarena_constructs.monitoring.retry import STARTED_BY_RETRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.demo.local_aws import LocalAws
-    from bixarena_constructs.demo.postgres import PostgresServer
 
 MORNING = datetime(2026, 3, 6, 10, tzinfo=UTC)
 
@@ -55,8 +52,16 @@ class Arena:
                 sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return found
 
-    def wait_only(self, *, seconds: int) -> None:
-        """Shorten the wait of the deployed state machine, whose shortest is a minute."""
+    @contextmanager
+    def retrying(self, *, after_seconds: int) -> Iterator[None]:
+        """Retry sooner than in an hour, or than the minute that is the shortest to ask for."""
+        self.wait_before_retry(seconds=after_seconds)
+        try:
+            yield
+        finally:
+            self.wait_before_retry(seconds=3600)
+
+    def wait_before_retry(self, *, seconds: int) -> None:
         client = self.aws.session.client("stepfunctions")
         (machine,) = client.list_state_machines()["stateMachines"]
         arn = machine["stateMachineArn"]
@@ -87,13 +92,13 @@ class Arena:
 
 
 @pytest.fixture(scope="module")
-def database(postgres: PostgresServer) -> BixArenaDatabase:
-    votes = simulate(seed=2026, models=6, battles=500)
-    return BixArenaDatabase.create(postgres, "alerts", simulation=votes)
+def database(filled_bixarena: Any) -> Iterator[BixArenaDatabase]:
+    with filled_bixarena() as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
-def arena(aws: LocalAws, database: BixArenaDatabase, define: Any) -> Iterator[Arena]:
+def arena(aws: LocalAws, database: BixArenaDatabase, define: Any) -> Arena:
     found = define_neighbours(aws, database.worker)
     outputs = _deploy(aws, define, found)
     sqs, sns = aws.session.client("sqs"), aws.session.client("sns")
@@ -112,9 +117,8 @@ def arena(aws: LocalAws, database: BixArenaDatabase, define: Any) -> Iterator[Ar
     sns.subscribe(TopicArn=outputs["AlertTopicArn"], Protocol="sqs", Endpoint=queue_arn)
     deployed = Arena(aws, outputs, queue_url)
     # Only the test of it wants a retry.
-    deployed.wait_only(seconds=3600)
-    yield deployed
-    aws.session.client("cloudformation").delete_stack(StackName="Arena")
+    deployed.wait_before_retry(seconds=3600)
+    return deployed
 
 
 def _deploy(aws: LocalAws, define: Any, found: dict[str, str]) -> dict[str, str]:
@@ -144,25 +148,13 @@ def _exit_codes(task: dict[str, Any]) -> list[int | None]:
     return [container.get("exitCode") for container in task["containers"]]
 
 
-@contextmanager
-def _gone(database: BixArenaDatabase, postgres: PostgresServer) -> Iterator[None]:
-    """Take the database away, and bring it back."""
-    there, elsewhere = sql.Identifier(database.owner.dbname), sql.Identifier("elsewhere")
-    rename = sql.SQL("alter database {} rename to {}")
-    with postgres.superuser.connect() as connection:
-        connection.autocommit = True
-        connection.execute(rename.format(there, elsewhere))
-        yield
-        connection.execute(rename.format(elsewhere, there))
-
-
 def test_tells_a_failure_once_and_a_success_never(
-    arena: Arena, database: BixArenaDatabase, postgres: PostgresServer
+    arena: Arena, database: BixArenaDatabase, without: Any
 ) -> None:
     assert _exit_codes(arena.run()) == [0]
     assert arena.alerts() == []
 
-    with _gone(database, postgres):
+    with without(database):
         task = arena.run()
     assert _exit_codes(task) == [4]
     (alert,) = arena.alerts()
@@ -176,14 +168,14 @@ def test_tells_a_failure_once_and_a_success_never(
 
 
 def test_runs_a_failed_run_again_once_for_the_same_time(
-    arena: Arena, database: BixArenaDatabase, postgres: PostgresServer
+    arena: Arena, database: BixArenaDatabase, without: Any
 ) -> None:
-    arena.wait_only(seconds=2)
     before = arena.second_attempts()
-    with _gone(database, postgres):
-        first = arena.run()
-    assert _exit_codes(first) == [4]
-    (task_arn,) = arena.wait_for_more(before)
+    with arena.retrying(after_seconds=2):
+        with without(database):
+            first = arena.run()
+        assert _exit_codes(first) == [4]
+        (task_arn,) = arena.wait_for_more(before)
     again = arena.aws.wait_for_task(arena.outputs["ClusterArn"], task_arn, timeout_seconds=120)
     assert _exit_codes(dict(again)) == [0]
     # Its one override tells it the scheduled time of the first attempt.

@@ -71,7 +71,8 @@ def _sessions_and_locks(database: BixArenaDatabase) -> tuple[int, int]:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM pg_stat_activity"
             " WHERE application_name = 'bixarena-worker' AND datname = current_database()),"
-            " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+            " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database()))"
         ).fetchone()
     return (-1, -1) if row is None else (row[0], row[1])
 

@@ -145,8 +145,10 @@ class _Soak:
             for _ in range(100):
                 left = connection.execute(
                     "SELECT (SELECT count(*) FROM pg_stat_activity"
-                    " WHERE application_name = 'bixarena-worker'),"
-                    " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"
+                    " WHERE application_name = 'bixarena-worker'"
+                    " AND datname = current_database()),"
+                    " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+                    " (SELECT oid FROM pg_database WHERE datname = current_database()))"
                 ).fetchone()
                 if left == (0, 0):
                     return

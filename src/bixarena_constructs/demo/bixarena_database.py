@@ -50,14 +50,20 @@ class BixArenaDatabase:
             server: Where.
             name: Of the new database.
             simulation: Its rows. Default: none.
-            worker_password: Of the worker's role, in all databases of the server. Default: a new
-                random one.
+            worker_password: Of the worker's role, which all databases of the server share. The
+                first one sets it, each later one has to pass the same.
+                Default: a random one, for the first database.
+
+        Raises:
+            ValueError: The server has the role already, and no password was passed.
         """
+        with server.superuser.connect() as connection:
+            password = _set_up_role(connection, worker_password)
         owner = server.create_database(name)
-        password = worker_password or secrets.token_urlsafe(24)
         with owner.connect() as connection:
             connection.execute(files(__package__).joinpath("schema.sql").read_bytes())
-            _set_up_worker(connection, password)
+            grants = files("bixarena_constructs.worker").joinpath("sql", "grants.sql")
+            connection.execute(grants.read_bytes())
             if simulation is not None:
                 fill(connection, simulation)
         worker = server.info(name, user=WORKER_ROLE, password=password)
@@ -70,11 +76,18 @@ class BixArenaDatabase:
         return BixArenaDatabase(owner=owner, worker=worker)
 
 
-def _set_up_worker(connection: psycopg.Connection, password: str) -> None:
-    role = sql.Identifier(WORKER_ROLE)
+def _set_up_role(connection: psycopg.Connection, password: str | None) -> str:
+    """Create the worker's role unless the server has it, and return its password."""
     found = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [WORKER_ROLE])
     if found.fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(password)))
-    grants = files("bixarena_constructs.worker").joinpath("sql", "grants.sql")
-    connection.execute(grants.read_bytes())
+        chosen = password or secrets.token_urlsafe(24)
+        statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(WORKER_ROLE), sql.Literal(chosen)))
+        return chosen
+    if password is None:
+        # A new one would shut the worker out of every other database of the server.
+        raise ValueError(
+            f"worker_password is missing; the server has the role {WORKER_ROLE} already, pass "
+            "the password that it was created with"
+        )
+    return password
