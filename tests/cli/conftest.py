@@ -1,16 +1,16 @@
 """Vote files, a command line that runs in the test's process, and a deployed example.
 
-The minimal example is deployed once with the CDK command line; `bixarena` is a process there.
+The minimal example is deployed with the CDK command line, once for each module that asks for it;
+`bixarena` is a process there.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.postgres import PostgresServer
 
 MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
 STACK = "BixarenaSnapshot"
@@ -91,10 +90,11 @@ class Arena:
         )
 
 
-@contextmanager
-def _deployed(database: BixArenaDatabase) -> Iterator[Arena]:
+@pytest.fixture(scope="module")
+def fresh_arena(filled_bixarena: Any) -> Iterator[Arena]:
+    """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
     worker = [sys.executable, "-m", "bixarena_constructs.worker"]
-    with LocalAws.start(images={WORKER_IMAGE: worker}) as aws:
+    with filled_bixarena() as database, LocalAws.start(images={WORKER_IMAGE: worker}) as aws:
         cdk = Cdk(
             MINIMAL,
             environment=aws.environment(),
@@ -105,16 +105,8 @@ def _deployed(database: BixArenaDatabase) -> Iterator[Arena]:
         yield Arena(aws=aws, cdk=cdk, database=database)
 
 
-@pytest.fixture(scope="session")
-def arena(postgres: PostgresServer, _filled_template: BixArenaDatabase) -> Iterator[Arena]:
-    """The deployed example that tests share: they leave it as they found it."""
-    with _deployed(_filled_template.copy(postgres, "deployed")) as arena:
-        arena.cdk.deploy()
-        yield arena
-
-
 @pytest.fixture(scope="module")
-def fresh_arena(postgres: PostgresServer, _filled_template: BixArenaDatabase) -> Iterator[Arena]:
-    """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
-    with _deployed(_filled_template.copy(postgres, "fresh")) as arena:
-        yield arena
+def arena(fresh_arena: Arena) -> Arena:
+    """The same with the example deployed; each test leaves it as it found it."""
+    fresh_arena.cdk.deploy()
+    return fresh_arena

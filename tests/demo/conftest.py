@@ -1,4 +1,4 @@
-"""One local AWS for every test of this folder."""
+"""A local AWS for each module of tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     images = {"ghcr.io/example/worker": ["python", "-c", "print('the image speaks')"]}
     with LocalAws.start(images=images) as running:

@@ -14,12 +14,10 @@ from bixarena_constructs.demo.boards import published_boards
 if TYPE_CHECKING:
     import subprocess
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.postgres import PostgresServer
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
 
 STACK = "BixarenaSnapshot"
-FIRST = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=2)
+FIRST = datetime(2026, 3, 5, 10, tzinfo=UTC)
 SECOND = FIRST + timedelta(days=1)
 
 
@@ -35,15 +33,14 @@ class Story:
     doctor: subprocess.CompletedProcess[str]
     failed_run: subprocess.CompletedProcess[str]
     mended_run: subprocess.CompletedProcess[str]
+    database: str
     newest: str
     left_over: dict[str, set[str]]
     after_the_end: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def story(
-    fresh_arena: Arena, postgres: PostgresServer, _filled_template: BixArenaDatabase
-) -> Story:
+def story(fresh_arena: Arena, without: Any) -> Story:
     arena = fresh_arena
     before = inventory(arena)
     arena.cdk.deploy()
@@ -51,15 +48,14 @@ def story(
     inbox = subscribed_queue(arena)
     exit_codes = [fired(arena, FIRST)]
     alerts = [messages_in(arena, inbox)]
-    postgres.drop_database(arena.database.owner.dbname)
-    exit_codes.append(fired(arena, SECOND))
-    alerts.append(messages_in(arena, inbox))
-    status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
-    log = arena.bixarena("logs", STACK, "--last").stdout
-    doctor = arena.bixarena("doctor", STACK)
     again = ("run", STACK, "--scheduled-at", f"{SECOND:%Y-%m-%dT%H:%M:%SZ}")
-    failed_run = arena.bixarena(*again)
-    _filled_template.copy(postgres, arena.database.owner.dbname)
+    with without(arena.database):
+        exit_codes.append(fired(arena, SECOND))
+        alerts.append(messages_in(arena, inbox))
+        status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
+        log = arena.bixarena("logs", STACK, "--last").stdout
+        doctor = arena.bixarena("doctor", STACK)
+        failed_run = arena.bixarena(*again)
     mended_run = arena.bixarena(*again)
     with arena.database.owner.connect() as connection:
         newest = max(board.snapshot for board in published_boards(connection))
@@ -75,6 +71,7 @@ def story(
         doctor=doctor,
         failed_run=failed_run,
         mended_run=mended_run,
+        database=arena.database.owner.dbname,
         newest=newest,
         left_over={kind: names - before[kind] for kind, names in after.items()},
         after_the_end=arena.bixarena("status", STACK),
@@ -165,7 +162,7 @@ def test_status_tells_both_runs_apart(story: Story) -> None:
 
 def test_logs_says_what_the_database_answered(story: Story) -> None:
     assert "run failed" in story.log
-    assert 'database "fresh" does not exist' in story.log
+    assert f'database "{story.database}" does not exist' in story.log
 
 
 def test_doctor_finds_the_deployment_itself_sound(story: Story) -> None:

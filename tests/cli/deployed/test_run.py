@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,23 +174,34 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def wait_for(self, text: str) -> None:
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         while text not in self.said:
+            assert self._listen(give_up), self.said
+
+    def wait_for_question(self) -> None:
+        """Wait until it sleeps over its question; a signal on the way there is seen with a key."""
+        self.wait_for("[y/N]: ")
+        give_up = time.monotonic() + 60
+        while Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2][0] != "S":
             assert time.monotonic() < give_up, self.said
-            try:
-                self.said += os.read(self._ours, 4096).decode(errors="replace")
-            except OSError:  # how a pseudo terminal says that nobody writes to it any more
-                assert text in self.said, self.said
+            time.sleep(0.01)
 
     def end(self) -> int:
-        give_up = time.monotonic() + 30
-        while self._process.poll() is None:
-            assert time.monotonic() < give_up, self.said
-            try:
-                self.said += os.read(self._ours, 4096).decode(errors="replace")
-            except OSError:
-                time.sleep(0.05)
-        return self._process.returncode
+        give_up = time.monotonic() + 60
+        while self._listen(give_up):
+            pass
+        return self._process.wait(60)
+
+    def _listen(self, give_up: float) -> bool:
+        """Hear what it says next; false once nobody writes to the terminal any more."""
+        heard, _, _ = select.select([self._ours], [], [], max(0.0, give_up - time.monotonic()))
+        assert heard, self.said
+        try:
+            said = os.read(self._ours, 4096)
+        except OSError:  # how a pseudo terminal says so
+            return False
+        self.said += said.decode(errors="replace")
+        return bool(said)
 
     def close(self) -> None:
         if self._process.poll() is None:
@@ -213,6 +226,7 @@ def slow_run(arena: Arena) -> Iterator[Terminal]:
 def test_ctrl_c_asks_and_stops_the_run(slow_run: Terminal) -> None:
     slow_run.interrupt()
     slow_run.wait_for("Stop the run?")
+    slow_run.wait_for_question()
     slow_run.type("y\n")
     assert slow_run.end() == 143
     assert "stopped by SIGTERM" in slow_run.said
@@ -222,6 +236,7 @@ def test_ctrl_c_asks_and_stops_the_run(slow_run: Terminal) -> None:
 def test_a_second_ctrl_c_leaves_the_run(arena: Arena, slow_run: Terminal) -> None:
     slow_run.interrupt()
     slow_run.wait_for("Stop the run?")
+    slow_run.wait_for_question()
     slow_run.interrupt()
     assert slow_run.end() == 75
     assert "which goes on; watch it with" in slow_run.said

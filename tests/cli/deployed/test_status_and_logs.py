@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
 
 STACK = "BixarenaSnapshot"
-MOMENT = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=2)
+MOMENT = datetime(2026, 3, 6, 10, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
