@@ -42,9 +42,13 @@ class RunSchedule:
             schedule: The user's choice. Default: every day at 10:00 UTC.
 
         Raises:
+            TypeError: It is of another class, which may carry a time zone.
             ValueError: EventBridge would refuse the expression, or it happens only once.
         """
-        self.expression = (schedule or _daily_at_ten()).expression_string
+        if schedule is None:
+            schedule = _daily_at_ten()
+        _require_schedule(schedule)
+        self.expression = schedule.expression_string
         if Token.is_unresolved(self.expression):
             self.shortest_gap = self.longest_gap = None
             return
@@ -72,6 +76,29 @@ class RunSchedule:
                 f"run may take {max_runtime.to_human_string()}: runs would wait for each other; "
                 "choose a longer interval or a shorter max_runtime",
             )
+
+
+def _require_schedule(schedule: object) -> None:
+    # By class, not by attribute: other classes of the CDK have an `expression_string` too, which
+    # leaves out their time zone or is not in EventBridge's form.
+    if isinstance(schedule, appscaling.Schedule | events.Schedule):
+        return
+    raise TypeError(
+        f"schedule is {_described(schedule)}; it must be an aws_applicationautoscaling.Schedule "
+        "or an aws_events.Schedule, whose times are in UTC; for a time zone, define the task as "
+        "SnapshotTask(...) and give its schedule_target() to an aws_scheduler.Schedule"
+    )
+
+
+def _described(value: object) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    # Python sees a proxy of the CDK's class, as in aws-cdk-lib.aws_scheduler.ScheduleExpression.
+    jsii_name = str(getattr(value, "__jsii_type__", type(value).__qualname__))
+    zone = getattr(value, "time_zone", None)
+    return f"of class {jsii_name.removeprefix('aws-cdk-lib.')}" + (
+        "" if zone is None else f" in the time zone {zone.timezone_name}"
+    )
 
 
 def _daily_at_ten() -> appscaling.Schedule:

@@ -210,6 +210,7 @@ class ScheduledSnapshotTask(Construct):
                 Default: - the outputs are not exported.
 
         Raises:
+            TypeError: The schedule is of a class that may carry a time zone.
             ValueError: A prop has a value that would fail when deployed or run.
         """
         super().__init__(scope, construct_id)
