@@ -18,6 +18,42 @@ if TYPE_CHECKING:
 
 SUM = "0123456789abcdef" * 4
 WORKER = "sage-bionetworks/bixarena-worker"
+VERSIONS = (
+    "1.4.0",
+    "v1.4.0",
+    "1.4",
+    "1.4.0rc1",
+    "1.4.0.post1",
+    "1.4.0.dev3",
+    "0.1.0.dev0",
+    "1.4.0-rc.1",
+    "1.4.0-alpine3.20",
+    "v1.4.0-12-gabc1234",
+    "2026.7.1",
+)
+MOVING = (
+    "1",
+    "1.4-latest",
+    "1.4.x",
+    "1234567",
+    "1a2b3c4",
+    "2026-07-01",
+    "3.13-slim",
+    "dev",
+    "edge",
+    "feature-1.4.0",
+    "latest",
+    "main",
+    "main-1.4.0",
+    "nightly",
+    "pr-12",
+    "prod",
+    "sha-abc",
+    "stable",
+    "stage",
+    "v1",
+    "version-1.4.0",
+)
 
 
 def warnings_of(stack: Stack) -> list[str]:
@@ -138,9 +174,8 @@ def test_takes_credentials_whose_arn_is_a_token(stack: Stack) -> None:
     ("image", "warning"),
     [
         (f"ghcr.io/{WORKER}", "mutableImageTag"),
-        (f"ghcr.io/{WORKER}:edge", "mutableImageTag"),
-        (f"ghcr.io/{WORKER}:latest", "mutableImageTag"),
-        (f"ghcr.io/{WORKER}:1.4.0", "imageWithoutDigest"),
+        *((f"ghcr.io/{WORKER}:{tag}", "mutableImageTag") for tag in MOVING),
+        *((f"ghcr.io/{WORKER}:{tag}", "imageWithoutDigest") for tag in VERSIONS),
     ],
 )
 def test_warns_of_an_image_that_may_change_under_its_name(
@@ -168,10 +203,10 @@ def test_does_not_warn_of_credentials_for_ghcr(stack: Stack, secret: ISecret) ->
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        (f"ghcr.io/{WORKER}:1.4.0", True),
+        *((f"ghcr.io/{WORKER}:{tag}", True) for tag in VERSIONS),
         (f"ghcr.io/{WORKER}@sha256:{SUM}", True),
         (f"ghcr.io/{WORKER}:edge@sha256:{SUM}", True),
-        (f"ghcr.io/{WORKER}:edge", False),
+        *((f"ghcr.io/{WORKER}:{tag}", False) for tag in MOVING),
         (f"ghcr.io/{WORKER}", False),
         (f"docker.io/{WORKER}:1", False),
         ("ghcr.io/sage-bionetworks/bixarena-api:1", False),

@@ -18,7 +18,12 @@ _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME_LIMIT = 255
-_MUTABLE_TAGS = frozenset({None, "edge", "latest"})
+# As a Python package or a semantic version is written, of two numbers at least: `1` follows every
+# release of 1, and digits alone may be the start of a commit's hash.
+_VERSION = re.compile(
+    r"v?[0-9]+(\.[0-9]+)+((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
+    r"|v?[0-9]+\.[0-9]+\.[0-9]+-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*"
+)
 
 _DOCKER_HUB = "docker.io"
 
@@ -65,8 +70,8 @@ class ImageReference:
 
     @property
     def moves(self) -> bool:
-        """Whether what it names changes as a matter of course: ``latest``, ``edge`` or no tag."""
-        return self.digest is None and self.tag in _MUTABLE_TAGS
+        """Whether what it names changes as a matter of course: no digest, and no version."""
+        return self.digest is None and not _VERSION.fullmatch(self.tag or "")
 
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
