@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import IsolationLevel
 
+from bixarena_constructs.worker.connection import Connection
 from bixarena_constructs.worker.errors import (
     DatabaseError,
     DatabaseRefusedError,
@@ -29,31 +31,31 @@ _CONNECT_SECONDS = 10
 _IDLE_SECONDS = 60
 _TCP_USER_TIMEOUT_MS = 30_000
 
-# SQLSTATE classes and codes that pass by themselves, see PostgreSQL's appendix A: connection
-# exceptions; serialization failure, deadlock; too many connections; the server is shutting down,
-# crashed or starting; a lock or a statement that took too long or was cancelled.
-_PASSING = ("08", "40001", "40P01", "53300", "57P01", "57P02", "57P03", "55P03", "57014", "25P03")
-_TIMEOUTS = ("55P03", "57014", "25P03")
-# A refused connection has no SQLSTATE, only libpq's text. What the server itself says starts with
-# FATAL and lasts (wrong password, no such database), but for these.
-_PASSING_FATAL = (
-    "starting up",
-    "shutting down",
-    "recovery mode",
-    "not yet accepting connections",
-    "not accepting connections",
-    "too many clients",
-    "too many connections",
-    "connection slots are reserved",
-    "terminating connection",
+# The server's own limits on how long a statement, a lock or an idle transaction may take.
+_TIMEOUTS = ("55P03", "57014", "25P03", "25P04")
+# SQLSTATE classes and codes, see PostgreSQL's appendix A, after which the same attempt would fail
+# again: what is asked for is not supported (0A) or not granted (0L, 0P, 28, 42501); the data or a
+# constraint forbids it (21, 22, 23, 27, 44), or a function of the database's own does (2F, 38, 39,
+# P0); no such database, schema, table or column (3D, 3F, 42); the disk is full, or a temporary
+# file would be larger than allowed; the statement exceeds a limit (54); a table is corrupt.
+_LASTING = (
+    *("0A", "0L", "0P", "21", "22", "23", "27", "28", "2F", "38", "39", "3D", "3F", "42", "44"),
+    *("53100", "53400", "54", "P0", "XX001", "XX002"),
 )
-# What our side of the connection says when the server is not whom it should be.
-_LASTING_LOCAL = (
-    "certificate",
-    "server does not support SSL",
-    "SSL error",
-    "invalid sslmode",
-    "weak sslmode",
+# Without a SQLSTATE it is libpq or OpenSSL that speaks, both in English: the server is not whom it
+# should be, or the two have no kind of TLS or of login in common. All have a blank where a host's
+# name cannot have one.
+_LASTING_TEXT = re.compile(
+    " certificate| private key file|protocol version|wrong version number|unsupported protocol"
+    r"|server does not support SSL| sslmode|invalid \w+ value|channel binding"
+    "|authentication method "
+)
+# The driver's errors that are about what it was given, not about the server.
+_MISUSES = (
+    psycopg.InterfaceError,
+    psycopg.ProgrammingError,
+    psycopg.DataError,
+    psycopg.NotSupportedError,
 )
 
 
@@ -106,7 +108,7 @@ class Database:
         settings = self._settings
         # libpq reads less than 2 seconds as 2.
         patience = max(2, min(_CONNECT_SECONDS, int(self._deadline.seconds_left)))
-        return psycopg.connect(
+        return Connection.connect(
             host=self.host,
             port=settings.port,
             dbname=settings.dbname,
@@ -146,15 +148,13 @@ class Database:
 
 
 def passes_by_itself(error: psycopg.Error) -> bool:
-    """Tell whether the same attempt may succeed a little later."""
+    """Tell whether the same attempt may succeed a little later: all may that is not known to last.
+
+    The server's words do not count, as they depend on its language and on what stands before it.
+    """
     if error.sqlstate is not None:
-        return error.sqlstate.startswith(_PASSING)
-    if not isinstance(error, psycopg.OperationalError):
-        return False
-    text = str(error)
-    if "FATAL:" in text:
-        return any(phrase in text for phrase in _PASSING_FATAL)
-    return not any(phrase in text for phrase in _LASTING_LOCAL)
+        return not error.sqlstate.startswith(_LASTING)
+    return not isinstance(error, _MISUSES) and _LASTING_TEXT.search(str(error)) is None
 
 
 def _text(error: psycopg.Error) -> str:
