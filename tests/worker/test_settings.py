@@ -150,6 +150,19 @@ def test_refuses_a_prior_that_the_ranking_would_refuse(value: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "value", ["0999-12-31T23:59:59Z", "1000-01-01T00:59:59+01:00", "0001-01-01T00:00:00Z"]
+)
+def test_refuses_a_year_of_fewer_than_four_digits(value: str) -> None:
+    (fault,) = _faults(SCHEDULED_AT=value)
+    assert fault.startswith(f"SCHEDULED_AT is {value!r}, expected a time from the year 1000 to ")
+
+
+def test_takes_the_first_year_of_four_digits() -> None:
+    settings = Settings.from_environment({**_DATABASE, "SCHEDULED_AT": "1000-01-01T00:00:00Z"})
+    assert settings.scheduled_at == datetime(1000, 1, 1, tzinfo=UTC)
+
+
 def test_keeps_the_blanks_of_a_password() -> None:
     blanks = " a b "
     assert _database(POSTGRES_PASSWORD=blanks).password == blanks

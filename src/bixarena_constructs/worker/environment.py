@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["EnvironmentReader"]
+__all__ = ["MOST_AHEAD", "EnvironmentReader"]
+
+MOST_AHEAD: Final = timedelta(minutes=5)
+"""How far ahead of a clock a time may lie, as clocks differ; later is the future."""
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+# The names of snapshots have years of four digits, by which they are compared as text.
+_EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -74,8 +80,8 @@ class EnvironmentReader:
         expected = f"{'0 or ' if or_zero else ''}a number from {low:g} to {high:g}"
         return self._read(name, default, parse=parse, expected=expected)
 
-    def moment(self, name: str) -> datetime | None:
-        """Read a time with its offset, and turn it to UTC."""
+    def moment(self, name: str, *, now: datetime) -> datetime | None:
+        """Read a time with its offset, not of the future, and turn it to UTC."""
 
         def parse(text: str) -> datetime:
             moment = datetime.fromisoformat(text)
@@ -84,7 +90,13 @@ class EnvironmentReader:
             return moment.astimezone(UTC)
 
         expected = "a time with its offset, such as 2026-03-06T10:00:00Z"
-        return self._read(name, None, parse=parse, expected=expected)
+        moment = self._read(name, None, parse=parse, expected=expected)
+        latest = now.astimezone(UTC) + MOST_AHEAD
+        if moment is None or _EARLIEST <= moment <= latest:
+            return moment
+        bounds = f"from the year 1000 to {latest:%Y-%m-%dT%H:%M:%SZ}"
+        self.reject(name, repr(self.text(name)), f"a time {bounds}")
+        return None
 
     def reject(self, name: str, value: str, expected: str) -> None:
         """Note a fault; ``value`` must be fit for a log."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 __all__ = [
     "BoardsFailedError",
@@ -14,6 +16,7 @@ __all__ = [
     "DatabaseRefusedError",
     "DatabaseUnavailableError",
     "DeadlineError",
+    "FutureRunError",
     "InterruptedRunError",
     "MissingGrantsError",
     "NoLeaderboardError",
@@ -70,6 +73,25 @@ class NoLeaderboardError(SettingsError):
         there = ", ".join(self.existing) or "no row"
         asked = "unset" if slug is None else repr(slug)
         super().__init__([f"LEADERBOARD_SLUG is {asked}, api.leaderboard has {there}"])
+
+
+class FutureRunError(SettingsError):
+    """The time that a run is for has not come, by the database's clock.
+
+    Attributes:
+        moment: That time.
+        latest: The latest that it may be.
+    """
+
+    def __init__(self, moment: datetime, latest: datetime) -> None:
+        self.moment = moment
+        self.latest = latest
+        fault = (
+            f"the run's time is {_in_utc(moment)}, by the database's clock it must be"
+            f" {_in_utc(latest)} or earlier; correct SCHEDULED_AT or, if that is unset, the clock"
+            " of the worker's host"
+        )
+        super().__init__([fault])
 
 
 class VotesError(WorkerError):
@@ -179,3 +201,7 @@ class BoardsFailedError(WorkerError):
         self.cause = first.cause
         self.exit_code = first.exit_code
         super().__init__(f"failed for {', '.join(self.failures)}; first: {first}")
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

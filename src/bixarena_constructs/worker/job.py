@@ -18,7 +18,7 @@ from bixarena_constructs.worker.errors import (
     WorkerError,
 )
 from bixarena_constructs.worker.ranking import RankingOptions, TooFewModelsError, rank
-from bixarena_constructs.worker.records import Retention, Snapshot, entries_of
+from bixarena_constructs.worker.records import Retention, Snapshot, Status, entries_of
 from bixarena_constructs.worker.report import (
     RunReport,
     board_fields,
@@ -73,7 +73,7 @@ def run(
     log.info("run_started", snapshot=report.identifier, dry_run=settings.dry_run)
     deadline = deadline or Deadline(settings.max_runtime_seconds)
     try:
-        _Run(settings, report=report, deadline=deadline, log=log).do()
+        _Run(settings, moment=moment, report=report, deadline=deadline, log=log).do()
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error("run_failed", seconds=_since(started), **report.fields(), **known.fields())
@@ -95,11 +95,13 @@ class _Run:
         self,
         settings: Settings,
         *,
+        moment: datetime,
         report: RunReport,
         deadline: Deadline,
         log: FilteringBoundLogger,
     ) -> None:
         self._settings = settings
+        self._moment = moment
         self._report = report
         self._deadline = deadline
         self._log = log
@@ -109,7 +111,7 @@ class _Run:
         self._store = Store(primary, reader)
 
     def do(self) -> None:
-        self._retried("check_grants", lambda: self._store.check(self._needs()))
+        self._retried("check_grants", lambda: self._store.check(self._needs(), self._moment))
         boards = self._boards()
         if boards:
             votes = self._votes(boards)
@@ -226,6 +228,8 @@ class _Run:
             seconds=_since(started),
             **change_fields(done, snapshot, votes),
         )
+        if done.status is Status.PUBLISHED and done.shown_instead is not None:
+            log.warning("board_not_shown", shown_instead=done.shown_instead)
 
     def _retried(self, what: str, step: Callable[[], _T]) -> _T:
         return retried(step, deadline=self._deadline, log=self._log, what=what)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bixarena_constructs.worker.errors import MissingGrantsError
+from bixarena_constructs.worker.environment import MOST_AHEAD
+from bixarena_constructs.worker.errors import FutureRunError, MissingGrantsError
 from bixarena_constructs.worker.queries import query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     import psycopg
 
-__all__ = ["DELETING", "HIDING", "PUBLISHING", "READING", "Need", "check"]
+__all__ = ["DELETING", "HIDING", "PUBLISHING", "READING", "Need", "check", "check_time"]
 
 Need: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Table of schema ``api``, privilege, columns; without columns, on the table as a whole."""
@@ -92,6 +94,20 @@ def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
     ).fetchall()
     if rows:
         raise MissingGrantsError(connection.info.user, map(_phrase, rows))
+
+
+def check_time(connection: psycopg.Connection, moment: datetime) -> None:
+    """Look whether a time has come, by the clock that dates the snapshots.
+
+    The worker's own clock may be wrong, and the run's time may be taken from it.
+
+    Raises:
+        FutureRunError: It is more than `MOST_AHEAD` ahead.
+    """
+    ((now,),) = connection.execute(query("clock")).fetchall()
+    latest = now + MOST_AHEAD
+    if moment > latest:
+        raise FutureRunError(moment, latest)
 
 
 def _phrase(row: tuple[str, str, str, str]) -> str:

@@ -146,12 +146,15 @@ class Publication:
         former_ranks: Model key to rank on the board that was public before; None where this
             attempt only found what another one had written.
         retired: How many older snapshots were made private or deleted.
+        shown_instead: Identifier of the public snapshot that the site shows all the same, as it
+            is dated in the future; None in the usual case that there is none.
     """
 
     status: Status
     newest_public: str | None = None
     former_ranks: Mapping[str, int] | None = None
     retired: int = 0
+    shown_instead: str | None = None
 
 
 def entries_of(ranking: Ranking) -> tuple[Entry, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from psycopg import ProgrammingError
@@ -13,7 +14,6 @@ from bixarena_constructs.worker.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 __all__ = ["DatabaseSettings", "Settings"]
 
@@ -96,14 +96,21 @@ class Settings:
     log_format: str = "json"
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(
+        cls, environment: Mapping[str, str], *, now: datetime | None = None
+    ) -> Settings:
         """Read the variables; an empty one counts as unset, unknown ones are not looked at.
+
+        Args:
+            environment: The variables.
+            now: ``SCHEDULED_AT`` must not be later by more than `MOST_AHEAD`.
+                Default: - the clock.
 
         Raises:
             SettingsError: With every fault, not only the first.
         """
         read = EnvironmentReader(environment)
-        scheduled_at = read.moment("SCHEDULED_AT")
+        scheduled_at = read.moment("SCHEDULED_AT", now=now or datetime.now(UTC))
         settings = cls(
             database=_database(environment, read),
             leaderboard_slug=read.text("LEADERBOARD_SLUG"),

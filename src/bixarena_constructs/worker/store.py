@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psycopg.rows import kwargs_row
 
+from bixarena_constructs.worker.environment import MOST_AHEAD
 from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.preflight import check
+from bixarena_constructs.worker.preflight import check, check_time
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     import psycopg
@@ -43,14 +45,21 @@ class Store:
         self._primary = primary
         self._reader = reader
 
-    def check(self, needs: Sequence[Need]) -> None:
+    def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
         """Look whether the tables, columns and privileges are there.
+
+        Args:
+            needs: What is needed.
+            moment: A time that must have come, by the database's clock.
 
         Raises:
             MissingGrantsError: With all that is missing.
+            FutureRunError: The time has not come.
         """
         with self._primary.reading() as connection:
             check(connection, needs)
+            if moment is not None:
+                check_time(connection, moment)
 
     def boards(self, identifier: str) -> tuple[Board, ...]:
         """List the leaderboards, and which of them have a snapshot of this name."""
@@ -75,7 +84,8 @@ class Store:
         """Write a snapshot and make it public, all in one transaction or nothing.
 
         A snapshot of the same time is left as it is. One that is older than the newest public
-        snapshot is stored private: the site would take it for the newest.
+        snapshot is stored private: the site would take it for the newest. Snapshots of the future
+        are left out of account.
 
         Args:
             snapshot: What to write.
@@ -89,12 +99,13 @@ class Store:
             is_late = so_far.newest_public > snapshot.identifier
             former = _public_ranks(connection, snapshot.board)
             _insert(connection, snapshot, visibility="private" if is_late else "public")
-            retired = _retire(connection, snapshot.board, retention)
+            retired = _retire(connection, snapshot, retention)
         return Publication(
             status=Status.STORED_PRIVATE if is_late else Status.PUBLISHED,
             newest_public=so_far.newest_public or None,
             former_ranks=former,
             retired=retired,
+            shown_instead=so_far.shown_instead,
         )
 
     def unpublish(self, identifier: str, slug: str | None) -> tuple[str, ...]:
@@ -114,15 +125,21 @@ class _SnapshotsSoFar:
         existing_id: The snapshot of the time that is to be published, if there is one.
         existing_visibility: Whether it is public.
         newest_public: Identifier of the newest public snapshot, or an empty text.
+        shown_instead: Identifier of a public snapshot that is dated in the future.
     """
 
     existing_id: UUID | None
     existing_visibility: str | None
     newest_public: str
+    shown_instead: str | None
 
     @classmethod
     def read(cls, connection: psycopg.Connection, snapshot: Snapshot) -> _SnapshotsSoFar:
-        wanted = {"leaderboard_id": snapshot.board.id, "identifier": snapshot.identifier}
+        wanted = {
+            "leaderboard_id": snapshot.board.id,
+            "identifier": snapshot.identifier,
+            "ahead": MOST_AHEAD,
+        }
         with connection.cursor(row_factory=kwargs_row(cls)) as cursor:
             # An aggregate without GROUP BY: one row, also where there is no snapshot.
             (so_far,) = cursor.execute(query("snapshots_so_far"), wanted).fetchall()
@@ -133,7 +150,10 @@ class _SnapshotsSoFar:
             return Publication(status=Status.ALREADY_PUBLISHED)
         # Our own first attempt: the connection was lost just when it was committed.
         is_public = self.existing_visibility == "public"
-        return Publication(status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE)
+        return Publication(
+            status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE,
+            shown_instead=self.shown_instead,
+        )
 
 
 def _counted(
@@ -164,7 +184,8 @@ def _counted(
 
 
 def _public_ranks(connection: psycopg.Connection, board: Board) -> dict[str, int]:
-    rows = connection.execute(query("public_ranks"), {"leaderboard_id": board.id})
+    wanted = {"leaderboard_id": board.id, "ahead": MOST_AHEAD}
+    rows = connection.execute(query("public_ranks"), wanted)
     return dict(rows.fetchall())
 
 
@@ -194,9 +215,16 @@ def _insert(connection: psycopg.Connection, snapshot: Snapshot, *, visibility: s
     )
 
 
-def _retire(connection: psycopg.Connection, board: Board, retention: Retention | None) -> int:
+def _retire(
+    connection: psycopg.Connection, snapshot: Snapshot, retention: Retention | None
+) -> int:
     if retention is None:
         return 0
     statement = query("retire_delete" if retention.delete else "retire_private")
-    wanted = {"leaderboard_id": board.id, "keep": retention.keep}
+    wanted = {
+        "leaderboard_id": snapshot.board.id,
+        "snapshot_id": snapshot.id,
+        "keep": retention.keep,
+        "ahead": MOST_AHEAD,
+    }
     return connection.execute(statement, wanted).rowcount
