@@ -171,7 +171,7 @@ def test_refuses_to_fire_what_is_no_scheduled_rule(
     _add_rule(template, _ALL_STATES, {"Fn::GetAtt": ["DeadLetters", "Arn"]})
     template["Outputs"]["States"] = {"Value": {"Ref": "States"}}
     states = deploy(template).outputs["States"]
-    with pytest.raises(LocalAwsError, match=f"'{states}' did not fire: .*one scheduled rule"):
+    with pytest.raises(LocalAwsError, match=f"{states} did not fire: .*one scheduled rule"):
         aws.fire(states, scheduled_at=_SCHEDULED_AT)
     with pytest.raises(ClientError, match="Rule nothing does not exist"):
         aws.fire("nothing", scheduled_at=_SCHEDULED_AT)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region, json_response, new_uuid
-from ministack.services import eventbridge
+from ministack.services import eventbridge, scheduler
 
 from bixarena_constructs.demo.local_aws.answers import RefusedError
 from bixarena_constructs.demo.local_aws.patching import replace
 from bixarena_constructs.demo.local_aws.targets import (
     give_up,
     require_delivery,
-    run_task,
+    run_task_of_rule,
+    run_task_of_schedule,
     service_of,
     write_log_event,
 )
@@ -39,7 +40,7 @@ def _invoke_target(original: Any) -> Any:
         try:
             match service_of(target):
                 case "ecs":
-                    run_task(target, rule, view)
+                    run_task_of_rule(target, rule, view)
                 case "logs":
                     write_log_event(target, rule, view)
                 case _:
@@ -52,17 +53,17 @@ def _invoke_target(original: Any) -> Any:
 
 
 def _put_events(original: Any) -> Any:
-    """Take an event of the source ``aws.events`` for the tick of one rule's schedule.
+    """Take an event of AWS's own schedulers for the tick of one rule or schedule.
 
-    AWS refuses that source, as ministack does: only the scheduler may use it. Here it is how a
-    caller fires a rule, see ``LocalAws.fire``.
+    AWS refuses these sources, as ministack does. Here they are how a caller fires a rule or a
+    schedule, see ``LocalAws.fire`` and ``LocalAws.fire_schedule``.
     """
 
     def handler(data: _Record, allow_aws_source: bool = False) -> Any:  # noqa: FBT001, FBT002
         entries = data.get("Entries", [])
-        if all(entry.get("Source") != "aws.events" for entry in entries):
+        if all(entry.get("Source") not in _TICKS for entry in entries):
             return original(data, allow_aws_source)
-        results = [_fire(entry) for entry in entries]
+        results = [_TICKS.get(entry.get("Source"), _fire)(entry) for entry in entries]
         failed = sum("ErrorCode" in result for result in results)
         return json_response({"FailedEntryCount": failed, "Entries": results})
 
@@ -95,3 +96,22 @@ def _fire(entry: _Record) -> dict[str, str]:
         for target in eventbridge._targets.get(eventbridge._rule_key(rule["Name"], "default"), []):
             eventbridge._invoke_target(target, event, rule, view)
     return {"EventId": event["EventId"]}
+
+
+def _fire_schedule(entry: _Record) -> dict[str, str]:
+    """Start the task of a schedule, or count its refusal; a disabled schedule does nothing."""
+    found = [one for one in scheduler._schedules.values() if [one["Arn"]] == entry["Resources"]]
+    if not found:
+        return {
+            "ErrorCode": "InvalidArgument",
+            "ErrorMessage": f"there is no schedule {entry.get('Resources')}",
+        }
+    if found[0]["State"] == "ENABLED":
+        try:
+            run_task_of_schedule(found[0], scheduled_at=entry["Detail"])
+        except RefusedError as error:
+            return {"ErrorCode": error.code, "ErrorMessage": str(error)}
+    return {"EventId": new_uuid()}
+
+
+_TICKS = {"aws.events": _fire, "aws.scheduler": _fire_schedule}

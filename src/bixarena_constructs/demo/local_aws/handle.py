@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
@@ -139,35 +140,52 @@ class LocalAws:
         events = self.session.client("events")
         rule = events.describe_rule(Name=rule_name)
         before = self._tasks_of(rule_name)
-        response = events.put_events(
-            Entries=[
-                {
-                    "Source": "aws.events",
-                    "DetailType": "Scheduled Event",
-                    "Resources": [rule["Arn"]],
-                    "Detail": "{}",
-                    "Time": scheduled_at,
-                }
-            ]
-        )
-        entry = response["Entries"][0]
-        if "ErrorCode" in entry:
-            raise LocalAwsError(
-                f"rule {rule_name!r} did not fire: {entry['ErrorCode']}: {entry['ErrorMessage']}"
-            )
+        self._put_tick(rule["Arn"], Source="aws.events", Detail="{}", Time=scheduled_at)
         return sorted(self._tasks_of(rule_name) - before)
+
+    def fire_schedule(self, name: str, *, scheduled_at: datetime) -> list[str]:
+        """Start the task of a schedule of EventBridge Scheduler as if its time had come.
+
+        Args:
+            name: A schedule of the default group.
+            scheduled_at: What the schedule's input gets as the scheduled time, with a time zone.
+
+        Returns:
+            ARNs of the ECS tasks that started; none for a disabled schedule.
+
+        Raises:
+            LocalAwsError: The task was refused.
+            botocore.exceptions.ClientError: There is no such schedule.
+        """
+        schedule = self.session.client("scheduler").get_schedule(Name=name)
+        cluster = schedule["Target"]["Arn"]
+        before = self._tasks_in(cluster)
+        self._put_tick(
+            schedule["Arn"],
+            Source="aws.scheduler",
+            Detail=f"{scheduled_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        )
+        return sorted(self._tasks_in(cluster) - before)
+
+    def _put_tick(self, arn: str, **event: Any) -> None:  # fields of an entry of PutEvents
+        entry: Any = {"DetailType": "Scheduled Event", "Resources": [arn], **event}
+        response = self.session.client("events").put_events(Entries=[entry])["Entries"][0]
+        if "ErrorCode" in response:
+            raise LocalAwsError(
+                f"{arn} did not fire: {response['ErrorCode']}: {response['ErrorMessage']}"
+            )
 
     def _tasks_of(self, rule_name: str) -> set[str]:
         targets = self.session.client("events").list_targets_by_rule(Rule=rule_name)["Targets"]
-        ecs = self.session.client("ecs")
+        clusters = {target["Arn"] for target in targets if "EcsParameters" in target}
+        return set().union(*map(self._tasks_in, clusters))
+
+    def _tasks_in(self, cluster: str) -> set[str]:
+        list_tasks = self.session.client("ecs").get_paginator("list_tasks")
         return {
             task_arn
-            for target in targets
-            if "EcsParameters" in target
             for status in ("RUNNING", "STOPPED")
-            for page in ecs.get_paginator("list_tasks").paginate(
-                cluster=target["Arn"], desiredStatus=status
-            )
+            for page in list_tasks.paginate(cluster=cluster, desiredStatus=status)
             for task_arn in page["taskArns"]
         }
 

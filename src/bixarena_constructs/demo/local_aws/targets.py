@@ -39,7 +39,7 @@ _PASSED_ON = (
     "platformVersion",
     "propagateTags",
 )
-_STARTED_BY_LENGTH = 36  # EventBridge cuts the name of the rule so that it fits
+_STARTED_BY_LENGTH = 36  # longer names are cut
 
 # `Any` below: records and views of ministack, which has no types.
 _Record = dict[str, Any]
@@ -64,8 +64,33 @@ def require_delivery(target: _Record, rule: _Record) -> None:
         require_publish(_PRINCIPAL, target["Arn"], **source)
 
 
-def run_task(target: _Record, rule: _Record, view: Any) -> None:
-    """Call RunTask with the target's parameters, and the input as the overrides of the task.
+def run_task_of_rule(target: _Record, rule: _Record, view: Any) -> None:
+    """Start the task of a rule's target, with the target's input as its overrides.
+
+    Raises:
+        RefusedError: The role may not, ECS would not, or the input is not JSON.
+    """
+    _run_task(target, _input(target, rule, view), started_by=f"events-rule/{rule['Name']}")
+
+
+def run_task_of_schedule(schedule: _Record, *, scheduled_at: str) -> None:
+    """Start the task of a schedule, with the schedule's input as its overrides.
+
+    Args:
+        schedule: The schedule.
+        scheduled_at: What stands for the context attribute of the scheduled time.
+
+    Raises:
+        RefusedError: The role may not, ECS would not, or the input is not JSON.
+    """
+    target = schedule["Target"]
+    text = target.get("Input", "{}").replace("<aws.scheduler.scheduled-time>", scheduled_at)
+    # By this name ECS knows EventBridge Scheduler.
+    _run_task(target, text, started_by=f"chronos-schedule/{schedule['Name']}")
+
+
+def _run_task(target: _Record, text: str, *, started_by: str) -> None:
+    """Call RunTask with the target's parameters and overrides.
 
     Raises:
         RefusedError: The role may not, ECS would not, or the input is not JSON.
@@ -75,9 +100,9 @@ def run_task(target: _Record, rule: _Record, view: Any) -> None:
         **{name: parameters[name] for name in _PASSED_ON if name in parameters},
         "cluster": target["Arn"],
         "count": parameters.get("taskCount", 1),
-        "overrides": _overrides(_input(target, rule, view)),
-        "startedBy": f"events-rule/{rule['Name']}"[:_STARTED_BY_LENGTH],
-        "tags": parameters.get("tagList", []),
+        "overrides": _overrides(text),
+        "startedBy": started_by[:_STARTED_BY_LENGTH],
+        "tags": parameters.get("tagList") or parameters.get("tags", []),
         "taskDefinition": parameters["taskDefinitionArn"],
     }
     _require_run(target.get("RoleArn", ""), request["cluster"], request["taskDefinition"])
