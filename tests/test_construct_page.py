@@ -54,7 +54,8 @@ def test_tells_every_choice_for_guardduty() -> None:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_has_python_that_runs(block: str, stack: Stack, cluster: ICluster) -> None:
     task = ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster, image="ghcr.io/a/worker:1")
-    exec(compile(block, "construct.md", "exec"), {"task": task})  # noqa: S102 - the page's own
+    names = {"task": task, "stack": stack, "cluster": cluster}
+    exec(compile(block, "construct.md", "exec"), names)  # noqa: S102 - the page's own
 
 
 def test_acknowledges_a_warning_as_it_says(stack: Stack, cluster: ICluster) -> None:

@@ -19,7 +19,7 @@ from bixarena_constructs.delivery import (
     EventDelivery,
     default_event_age,
     define_dead_letter_queue,
-    tell_the_scheduled_time,
+    pass_scheduled_time,
 )
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def test_lets_tokens_through(stack: Stack) -> None:
 def test_hands_the_scheduled_time_to_the_named_container_alone(
     stack: Stack, rule: events.Rule
 ) -> None:
-    tell_the_scheduled_time(rule, container_name="worker")
+    pass_scheduled_time(rule, container_name="worker")
     target = target_of(stack)
     assert "Input" not in target
     transformer = target["InputTransformer"]

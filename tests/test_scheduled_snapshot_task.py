@@ -445,7 +445,7 @@ class TestContainer:
             ({"environment": {"MAX_RUNTIME_SECONDS": "1"}}, "set max_runtime instead"),
             (
                 {"platform_version": ecs.FargatePlatformVersion.VERSION1_3},
-                "platform_version is VERSION1_3, allowed is 1.4.0 and later",
+                "platform_version is VERSION1_3; it must be 1.4.0 or later",
             ),
         ],
     )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
     from bixarena_constructs.guardduty import GuardDutyAgentPull
     from bixarena_constructs.monitoring import ExitCode, SnapshotMonitoring, WorkerSignals
+    from bixarena_constructs.monitoring.task_monitoring import TaskMonitoring
     from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
+    from bixarena_constructs.snapshot_task import SnapshotTask
     from bixarena_constructs.worker_image import WorkerImage
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "ScheduledSnapshotTask",
     "SecretSource",
     "SnapshotMonitoring",
+    "SnapshotTask",
+    "TaskMonitoring",
     "WorkerImage",
     "WorkerSignals",
     "postgres_secrets",
@@ -34,6 +38,8 @@ _HOME_OF = {
     "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.container_secrets",
     "SnapshotMonitoring": "bixarena_constructs.monitoring",
+    "SnapshotTask": "bixarena_constructs.snapshot_task",
+    "TaskMonitoring": "bixarena_constructs.monitoring.task_monitoring",
     "WorkerImage": "bixarena_constructs.worker_image",
     "WorkerSignals": "bixarena_constructs.monitoring",
     "postgres_secrets": "bixarena_constructs.container_secrets",

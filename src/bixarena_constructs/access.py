@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import jsii
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PassRoleCheck",
     "execute_command_statement",
+    "grant_all",
     "operator_statements",
+    "rule_statement",
     "run_statements",
     "warn_of_an_immutable_role",
 ]
@@ -35,19 +38,19 @@ _BESIDES: Final = {
 
 
 def run_statements(
-    *, cluster: ecs.ICluster, task_definition: ecs.FargateTaskDefinition
+    *, cluster_arn: str, task_definition: ecs.FargateTaskDefinition
 ) -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
     """Return what it takes to start the task: to run it, and to pass its roles on.
 
     Args:
-        cluster: Cluster that the task runs in.
+        cluster_arn: Cluster that the task runs in.
         task_definition: The task definition, with its roles.
     """
     return (
         iam.PolicyStatement(
             actions=["ecs:RunTask"],
             resources=[task_definition.task_definition_arn],
-            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+            conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
         ),
         iam.PolicyStatement(
             actions=["iam:PassRole"],
@@ -62,7 +65,6 @@ def operator_statements(
     cluster: ecs.ICluster,
     task_definition: ecs.FargateTaskDefinition,
     log_group: logs.ILogGroup,
-    rule: events.IRule,
 ) -> tuple[iam.PolicyStatement, ...]:
     """Return what an operator needs to run the task, watch it, stop it and read its log.
 
@@ -72,16 +74,15 @@ def operator_statements(
         cluster: Cluster that the task runs in; tasks of other clusters stay out of reach.
         task_definition: The task definition, with its roles.
         log_group: Log group of the worker.
-        rule: The rule whose target tells how the schedule starts the task.
     """
-    run_task, pass_roles = run_statements(cluster=cluster, task_definition=task_definition)
+    run_task, pass_roles = run_statements(
+        cluster_arn=cluster.cluster_arn, task_definition=task_definition
+    )
     return (
         run_task,
         iam.PolicyStatement(
-            actions=["cloudformation:DescribeStacks"], resources=[Stack.of(rule).stack_id]
-        ),
-        iam.PolicyStatement(
-            actions=["events:DescribeRule", "events:ListTargetsByRule"], resources=[rule.rule_arn]
+            actions=["cloudformation:DescribeStacks"],
+            resources=[Stack.of(task_definition).stack_id],
         ),
         # It takes no resource: IAM allows it on "*" only.
         iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
@@ -106,6 +107,36 @@ def operator_statements(
             resources=[log_group.log_group_arn, f"{log_group.log_group_arn}:*"],
         ),
     )
+
+
+def rule_statement(rule: events.IRule) -> iam.PolicyStatement:
+    """Return what it takes to read how a rule starts the task.
+
+    Args:
+        rule: The rule.
+    """
+    return iam.PolicyStatement(
+        actions=["events:DescribeRule", "events:ListTargetsByRule"], resources=[rule.rule_arn]
+    )
+
+
+def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]) -> iam.Grant:
+    """Grant statements to somebody.
+
+    Args:
+        grantee: Who.
+        statements: What they may do.
+    """
+    grants = (
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=statement.actions,
+            resource_arns=statement.resources,
+            conditions=statement.conditions,
+        )
+        for statement in statements
+    )
+    return reduce(iam.Grant.combine, grants)
 
 
 def execute_command_statement() -> iam.PolicyStatement:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import publication
 from aws_cdk import Fn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["TaskLaunch", "log_tail_command"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLaunch:
-    """All that ``aws ecs run-task`` must be told to start the task as the schedule does.
+    """How the task is started, for everything that calls RunTask.
 
     Attributes:
         region: Region of the cluster.
@@ -25,8 +25,14 @@ class TaskLaunch:
         task_definition_arn: The task definition, with its revision.
         container_name: The container whose settings the command lets its user override.
         subnet_ids: Subnets to choose from; may be one token that stands for a list.
-        security_group_ids: Security groups of the task's network interface.
+        security_group_ids: Security groups of the task's network interface; none for the VPC's
+            default group.
         assign_public_ip: Whether that interface gets a public address.
+        platform_version: Fargate platform version, as in ``1.4.0``; None for ECS's own choice.
+        tags: Tags of the run's task.
+        propagate_tags: ``TASK_DEFINITION`` where the run's task takes further tags from it.
+        enable_ecs_managed_tags: Whether ECS tags the run's task with its cluster.
+        enable_execute_command: Whether ECS Exec may open a shell in it.
     """
 
     region: str
@@ -36,6 +42,11 @@ class TaskLaunch:
     subnet_ids: Sequence[str]
     security_group_ids: Sequence[str]
     assign_public_ip: bool
+    platform_version: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    propagate_tags: str | None = None
+    enable_ecs_managed_tags: bool = False
+    enable_execute_command: bool = False
 
     @property
     def command(self) -> str:
@@ -46,16 +57,72 @@ class TaskLaunch:
     @property
     def plain_command(self) -> str:
         """The same without overrides and so without double quotes, fit for a JSON text."""
-        network = (
-            f"subnets=[{Fn.join(',', self.subnet_ids)}],"
-            f"securityGroups=[{Fn.join(',', self.security_group_ids)}],"
-            f"assignPublicIp={'ENABLED' if self.assign_public_ip else 'DISABLED'}"
-        )
+        network = f"subnets=[{Fn.join(',', self.subnet_ids)}],"
+        if self.security_group_ids:
+            network += f"securityGroups=[{Fn.join(',', self.security_group_ids)}],"
+        network += f"assignPublicIp={self._public_ip}"
         return (
             f"aws ecs run-task --region {self.region} --cluster {self.cluster_arn}"
             f" --task-definition {self.task_definition_arn} --launch-type FARGATE"
             f" --network-configuration 'awsvpcConfiguration={{{network}}}'"
+            f"{self._options}"
         )
+
+    @property
+    def tags_runs(self) -> bool:
+        """Whether who starts the task must be allowed to tag it."""
+        return bool(self.tags) or self._propagates_tags or self.enable_ecs_managed_tags
+
+    # `Any`: the request of an AWS call.
+    def run_task_arguments(self) -> dict[str, Any]:
+        """Return the arguments of RunTask, spelled as a state machine's SDK integration does."""
+        network: dict[str, Any] = {"Subnets": list(self.subnet_ids)}
+        if self.security_group_ids:
+            network["SecurityGroups"] = list(self.security_group_ids)
+        arguments: dict[str, Any] = {
+            "Cluster": self.cluster_arn,
+            "TaskDefinition": self.task_definition_arn,
+            "LaunchType": "FARGATE",
+            "NetworkConfiguration": {
+                "AwsvpcConfiguration": {**network, "AssignPublicIp": self._public_ip}
+            },
+        }
+        if self.platform_version is not None:
+            arguments["PlatformVersion"] = self.platform_version
+        if self.tags:
+            arguments["Tags"] = [{"Key": key, "Value": value} for key, value in self.tags.items()]
+        if self._propagates_tags:
+            arguments["PropagateTags"] = "TASK_DEFINITION"
+        if self.enable_ecs_managed_tags:
+            # The name in ECS's API is enableECSManagedTags.
+            arguments["EnableECSManagedTags"] = True
+        if self.enable_execute_command:
+            arguments["EnableExecuteCommand"] = True
+        return arguments
+
+    @property
+    def _public_ip(self) -> str:
+        return "ENABLED" if self.assign_public_ip else "DISABLED"
+
+    @property
+    def _propagates_tags(self) -> bool:
+        return self.propagate_tags == "TASK_DEFINITION"
+
+    @property
+    def _options(self) -> str:
+        options = ""
+        if self.platform_version is not None:
+            options += f" --platform-version {self.platform_version}"
+        if self._propagates_tags:
+            options += " --propagate-tags TASK_DEFINITION"
+        if self.enable_ecs_managed_tags:
+            options += " --enable-ecs-managed-tags"
+        if self.enable_execute_command:
+            options += " --enable-execute-command"
+        if self.tags:
+            pairs = (f"'key={key},value={value}'" for key, value in self.tags.items())
+            options += f" --tags {' '.join(pairs)}"
+        return options
 
 
 def log_tail_command(*, region: str, log_group_name: str) -> str:

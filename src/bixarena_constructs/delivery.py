@@ -24,8 +24,8 @@ __all__ = [
     "EventDelivery",
     "default_event_age",
     "define_dead_letter_queue",
+    "pass_scheduled_time",
     "rule_resource",
-    "tell_the_scheduled_time",
 ]
 
 SCHEDULED_AT: Final = "SCHEDULED_AT"
@@ -126,7 +126,7 @@ def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
     )
 
 
-def tell_the_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
+def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
     """Hand the event's scheduled time to a container as its variable `SCHEDULED_AT`.
 
     The time in the event is that of the schedule, the same for a delivery that comes twice or

@@ -1,39 +1,87 @@
-"""What AWS counts of the schedule's events, whether a run came of them or not."""
+"""What AWS counts of the events that start runs, whether a run came of them or not."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import publication
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import Duration
-    from aws_cdk import aws_events as events
     from aws_cdk import aws_sqs as sqs
 
-__all__ = ["dead_letter_metric", "rule_metric"]
+__all__ = ["DeliveryMetrics", "dead_letter_metric"]
 
 
-def rule_metric(
-    rule: events.IRule, name: str, *, period: Duration | None, label: str | None = None
-) -> cloudwatch.Metric:
-    """Return what EventBridge counts of a rule.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryMetrics:
+    """What a service counts of the events that it sends to ECS.
 
-    Args:
-        rule: The rule.
-        name: Metric of the namespace ``AWS/Events``.
-        period: Length of a data point; None for the CDK's own 5 minutes.
-        label: What a graph calls it; None for the metric's name.
+    Attributes:
+        namespace: Namespace of the service's metrics.
+        dimensions: What tells these events from others.
+        starts_name: Metric of all starts.
+        failed_starts_name: Metric of starts that ECS refused.
+        lost_dead_letters_name: Metric of events that did not even reach the dead-letter queue.
     """
-    return cloudwatch.Metric(
-        namespace="AWS/Events",
-        metric_name=name,
-        dimensions_map={"RuleName": rule.rule_name},
-        statistic=cloudwatch.Stats.SUM,
-        period=period,
-        label=label,
-    )
+
+    namespace: str
+    dimensions: Mapping[str, str]
+    starts_name: str
+    failed_starts_name: str
+    lost_dead_letters_name: str
+
+    @classmethod
+    def of_rule(cls, rule_name: str) -> DeliveryMetrics:
+        """Return what EventBridge counts of a rule."""
+        return cls(
+            namespace="AWS/Events",
+            dimensions={"RuleName": rule_name},
+            starts_name="Invocations",
+            failed_starts_name="FailedInvocations",
+            lost_dead_letters_name="InvocationsFailedToBeSentToDlq",
+        )
+
+    @classmethod
+    def of_schedule_group(cls, group_name: str) -> DeliveryMetrics:
+        """Return what EventBridge Scheduler counts of a group; it counts no single schedule."""
+        return cls(
+            namespace="AWS/Scheduler",
+            dimensions={"ScheduleGroup": group_name},
+            starts_name="InvocationAttemptCount",
+            failed_starts_name="TargetErrorCount",
+            lost_dead_letters_name="InvocationsFailedToBeSentToDeadLetterCount",
+        )
+
+    def starts(self, *, period: Duration | None, label: str | None = None) -> cloudwatch.Metric:
+        """Return how many runs were asked for."""
+        return self._metric(self.starts_name, period=period, label=label)
+
+    def failed_starts(
+        self, *, period: Duration | None, label: str | None = None
+    ) -> cloudwatch.Metric:
+        """Return how many runs ECS refused to start; there is no data without one."""
+        return self._metric(self.failed_starts_name, period=period, label=label)
+
+    def lost_dead_letters(self, *, period: Duration | None) -> cloudwatch.Metric:
+        """Return how many events were dropped because the dead-letter queue refused them."""
+        return self._metric(self.lost_dead_letters_name, period=period, label=None)
+
+    def _metric(
+        self, name: str, *, period: Duration | None, label: str | None
+    ) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=self.namespace,
+            metric_name=name,
+            dimensions_map=dict(self.dimensions),
+            statistic=cloudwatch.Stats.SUM,
+            period=period,
+            label=label,
+        )
 
 
 def dead_letter_metric(queue: sqs.IQueue, *, period: Duration | None) -> cloudwatch.Metric:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import publication
 from aws_cdk import CfnOutput
@@ -11,7 +11,12 @@ from constructs import Construct
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs"]
+    from constructs import IConstruct
+
+__all__ = ["OUTPUTS_ID", "OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
+
+OUTPUTS_ID: Final = "Outputs"
+"""Id of a task's outputs below it; the command line finds the task by it."""
 
 OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "TaskDefinitionArn": "Task definition with its revision",
@@ -44,20 +49,42 @@ class TaskOutputs(Construct):
         """Define the outputs.
 
         Args:
-            scope: The construct that the outputs tell of.
+            scope: The construct that the outputs describe.
             construct_id: Id below that scope.
             values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
             export_prefix: What the export names begin with, the id follows; None exports nothing.
         """
         super().__init__(scope, construct_id)
+        self._export_prefix = export_prefix
+        self.add(values)
+
+    def add(self, values: Mapping[str, str]) -> None:
+        """Define further outputs.
+
+        Args:
+            values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
+        """
         for output_id, value in values.items():
+            prefix = self._export_prefix
             CfnOutput(
                 self,
                 output_id,
                 value=value,
                 description=OUTPUT_DESCRIPTIONS[output_id],
-                export_name=None if export_prefix is None else f"{export_prefix}{output_id}",
+                export_name=None if prefix is None else f"{prefix}{output_id}",
             )
+
+
+def add_outputs(scope: IConstruct, values: Mapping[str, str]) -> None:
+    """Add outputs to those of a task, if it has any.
+
+    Args:
+        scope: The task.
+        values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
+    """
+    outputs = scope.node.try_find_child(OUTPUTS_ID)
+    if isinstance(outputs, TaskOutputs):
+        outputs.add(values)
 
 
 publication.publish()

@@ -1,13 +1,11 @@
-"""The construct: a worker's container, started on a schedule as a Fargate task."""
+"""When it runs: the task on a schedule, started by ``ScheduledFargateTask``."""
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
-import jsii
 import publication
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -16,35 +14,21 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from constructs import Construct
 
-from bixarena_constructs.access import (
-    PassRoleCheck,
-    execute_command_statement,
-    operator_statements,
-    warn_of_an_immutable_role,
-)
-from bixarena_constructs.commands import TaskLaunch, log_tail_command
+from bixarena_constructs.access import PassRoleCheck, grant_all, rule_statement
 from bixarena_constructs.delivery import (
-    SCHEDULED_AT,
     EventDelivery,
     default_event_age,
-    define_dead_letter_queue,
+    pass_scheduled_time,
     rule_resource,
-    tell_the_scheduled_time,
 )
-from bixarena_constructs.delivery_metrics import dead_letter_metric, rule_metric
-from bixarena_constructs.durations import require_seconds_within, seconds_as_text
-from bixarena_constructs.failure import failure_pattern
-from bixarena_constructs.guardduty import GuardDutyAgentPull, agent_pull_statements
+from bixarena_constructs.delivery_metrics import DeliveryMetrics, dead_letter_metric
+from bixarena_constructs.guardduty import GuardDutyAgentPull
 from bixarena_constructs.monitoring.task_monitoring import TaskMonitoring
-from bixarena_constructs.monitoring.watched_task import WatchedTask
-from bixarena_constructs.network import TaskNetwork
-from bixarena_constructs.outputs import TaskOutputs
+from bixarena_constructs.monitoring.trigger import RunTrigger
+from bixarena_constructs.outputs import add_outputs
 from bixarena_constructs.schedule import RunSchedule
-from bixarena_constructs.secret_arns import CompleteArnCheck
-from bixarena_constructs.worker_container import WorkerContainer
-from bixarena_constructs.worker_log import WorkerLog
+from bixarena_constructs.snapshot_task import SnapshotTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,44 +36,26 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
     from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
 
     from bixarena_constructs.container_secrets import SecretSource
     from bixarena_constructs.monitoring.settings import SnapshotMonitoring
     from bixarena_constructs.schedule import Schedule
 
-__all__ = ["MAX_RUNTIME_SECONDS", "ScheduledSnapshotTask"]
-
-_DEFAULT_RUNTIME_MINUTES: Final = 15
-# What the worker takes; a task that runs longer than a day meets the next one.
-_RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
-MAX_RUNTIME_SECONDS: Final = "MAX_RUNTIME_SECONDS"
-"""Environment variable that tells the container how long a run may take."""
+__all__ = ["ScheduledSnapshotTask"]
 
 _ECS_PARAMETERS: Final = "Targets.0.EcsParameters"
 _PUBLIC_IP: Final = f"{_ECS_PARAMETERS}.NetworkConfiguration.AwsVpcConfiguration.AssignPublicIp"
-# GuardDuty's sidecar and JSON fields of secrets need 1.4.0.
-_OLD_PLATFORMS: Final = (
-    ecs.FargatePlatformVersion.VERSION1_0,
-    ecs.FargatePlatformVersion.VERSION1_1,
-    ecs.FargatePlatformVersion.VERSION1_2,
-    ecs.FargatePlatformVersion.VERSION1_3,
-)
 
 
-@jsii.implements(ec2.IConnectable, iam.IGrantable)
-class ScheduledSnapshotTask(Construct):
-    """Runs a worker's container as a Fargate task on a schedule, and tells how to operate it.
+class ScheduledSnapshotTask(SnapshotTask):
+    """Runs a worker's container as a Fargate task on a schedule in UTC.
 
-    It wraps ``aws_ecs_patterns.ScheduledFargateTask``. Resources that it defines: a task
-    definition with its execution and task roles, a log group, a rule with the role that starts
-    the task, a security group, and a dead-letter queue with its policy.
-
-    Permissions of the program go to the task role: the construct is an ``IGrantable``
-    (``bucket.grant_read(task)``). The network is opened through it as an ``IConnectable``
-    (``database.connections.allow_default_port_from(task)``).
+    It puts a `SnapshotTask` on ``aws_ecs_patterns.ScheduledFargateTask``. Resources that it adds:
+    a rule with the role that starts the task, and a dead-letter queue with its policy.
     """
 
-    def __init__(  # noqa: PLR0913 - one keyword for each prop, as the CDK's own constructs
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
@@ -145,15 +111,15 @@ class ScheduledSnapshotTask(Construct):
             image: Reference of the worker's image, such as
                 ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
                 other ``ecs.ContainerImage``.
-                Default: - none: there is a ``task_definition``.
-            task_definition: A task definition to run instead of one that is made here; its
-                default container is the worker. The props of the container are not for it, and
-                ``log_group`` names where it logs. Default: - one for ``image``.
+                Default: - none: ``task_definition`` names the image.
+            task_definition: A task definition to run instead of a new one; its default container
+                is the worker. Props of the container cannot be combined with it, and
+                ``log_group`` names where it logs. Default: - a new one for ``image``.
             registry_credentials: Secret with the JSON fields ``username`` and ``password`` for a
                 private image that is named by a reference. Default: - the image is public.
             schedule: When to run, in UTC. Default: every day at 10:00 UTC.
             enabled: Whether the schedule starts runs. Default: True.
-            max_runtime: How long a run may take; the container is told as
+            max_runtime: How long a run may take; the container gets it as
                 ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
             command: Words that replace the image's own command. Default: - the image's own.
             environment: Plain environment variables of the container. Default: - none.
@@ -199,12 +165,12 @@ class ScheduledSnapshotTask(Construct):
                 Default: bixarena-worker.
             log_retention: How long a new log group keeps the worker's log.
                 Default: three months.
-            log_removal_policy: What becomes of a new log group when the stack is deleted.
+            log_removal_policy: What happens to a new log group when the stack is deleted.
                 Default: RemovalPolicy.RETAIN.
             guardduty_agent_pull: From where the execution role may pull GuardDuty's sidecar.
                 Default: GuardDutyAgentPull.AGENT_REPOSITORY.
-            monitoring: How to tell that a run failed, could not start, hung, or never happened.
-                Default: - nobody is told.
+            monitoring: What reports that a run failed, could not start, hung, or never happened.
+                Default: - nothing.
             outputs: Whether to define CloudFormation outputs. Default: True.
             export_prefix: What the outputs' export names begin with.
                 Default: - the outputs are not exported.
@@ -213,13 +179,14 @@ class ScheduledSnapshotTask(Construct):
             TypeError: The schedule is of a class that may carry a time zone.
             ValueError: A prop has a value that would fail when deployed or run.
         """
-        super().__init__(scope, construct_id)
-        self._cluster = cluster
-        _check_platform(platform_version)
-        _check_environment(self, environment or {})
-        container = WorkerContainer(
+        super().__init__(
+            scope,
+            construct_id,
+            cluster=cluster,
             image=image,
+            task_definition=task_definition,
             registry_credentials=registry_credentials,
+            max_runtime=max_runtime,
             command=command,
             environment=environment,
             secrets=secrets,
@@ -234,195 +201,65 @@ class ScheduledSnapshotTask(Construct):
             user=user,
             readonly_root_filesystem=readonly_root_filesystem,
             stop_timeout=stop_timeout,
-        )
-        if enable_execute_command and container.has_readonly_root:
-            raise ValueError(
-                "enable_execute_command does not work on a read-only root; "
-                "set readonly_root_filesystem=False with it"
-            )
-        log = WorkerLog(
+            enable_execute_command=enable_execute_command,
+            subnet_selection=subnet_selection,
+            assign_public_ip=assign_public_ip,
+            security_groups=security_groups,
+            platform_version=platform_version,
+            task_tags=task_tags,
+            propagate_tags=propagate_tags,
+            enable_ecs_managed_tags=enable_ecs_managed_tags,
             log_group=log_group,
             log_stream_prefix=log_stream_prefix,
             log_retention=log_retention,
             log_removal_policy=log_removal_policy,
+            guardduty_agent_pull=guardduty_agent_pull,
+            outputs=outputs,
+            export_prefix=export_prefix,
         )
-        self._log_group, self._task_definition = self._define_worker(
-            container, log, task_definition
-        )
-        worker = _default_container(self._task_definition)
-        self._container_name = worker.container_name
-        self._grant_to_agent(
-            [
-                *agent_pull_statements(self, guardduty_agent_pull),
-                *container.decrypt_statements(self),
-            ],
-            is_own_role=execution_role is None and task_definition is None,
-        )
-        longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
-        require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
-        worker.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
-        run_schedule = RunSchedule(schedule)
-        run_schedule.warn_of_overlap(self, max_runtime=longest_run)
-        network = TaskNetwork.of(
-            self,
-            cluster.vpc,
-            subnet_selection=subnet_selection,
-            assign_public_ip=assign_public_ip,
-        )
-        self._scheduled_task = ecs_patterns.ScheduledFargateTask(
-            self,
-            # These two ids, this and the task definition's, keep a bare pattern's logical ids.
-            "Default",
-            cluster=cluster,
-            schedule=run_schedule.for_pattern(),
-            enabled=enabled,
-            rule_name=rule_name,
-            scheduled_fargate_task_definition_options=(
-                ecs_patterns.ScheduledFargateTaskDefinitionOptions(
-                    task_definition=self._task_definition
-                )
-            ),
-            subnet_selection=network.selection,
-            security_groups=list(security_groups) if security_groups else None,
-            platform_version=platform_version,
-            propagate_tags=propagate_tags,
-            tags=[targets.Tag(key=key, value=value) for key, value in (task_tags or {}).items()]
-            or None,
-        )
-        self._rule = self._scheduled_task.event_rule
-        self._connections = ec2.Connections(
-            security_groups=self._scheduled_task.task.security_groups
-        )
-        self._dead_letter_queue = dead_letter_queue or define_dead_letter_queue(self)
-        delivery = EventDelivery(
-            max_event_age=max_event_age or default_event_age(run_schedule.shortest_gap),
+        self._schedule = RunSchedule(schedule)
+        self._schedule.warn_of_overlap(self, max_runtime=self.max_runtime)
+        self._event_rule = self._define_rule(enabled=enabled, rule_name=rule_name)
+        self._delivery = self._define_delivery(
+            max_event_age=max_event_age,
             retry_attempts=retry_attempts,
-            dead_letter_queue=self._dead_letter_queue,
+            dead_letter_queue=dead_letter_queue,
         )
-        delivery.bind(self.event_rule)
-        tell_the_scheduled_time(self.event_rule, container_name=self.container_name)
-        self._set_ecs_parameters(
-            assign_public_ip=network.assign_public_ip,
-            enable_ecs_managed_tags=enable_ecs_managed_tags,
-            enable_execute_command=enable_execute_command,
+        pass_scheduled_time(self._event_rule, container_name=self.container_name)
+        self._set_ecs_parameters()
+        self.node.add_validation(PassRoleCheck(self.task_definition))
+        add_outputs(
+            self,
+            {
+                "RuleName": self._event_rule.rule_name,
+                "DeadLetterQueueUrl": self.dead_letter_queue.queue_url,
+            },
         )
-        self._launch = TaskLaunch(
-            region=Stack.of(self).region,
-            cluster_arn=cluster.cluster_arn,
-            task_definition_arn=self._task_definition.task_definition_arn,
-            container_name=self.container_name,
-            subnet_ids=network.subnet_ids,
-            security_group_ids=[
-                group.security_group_id for group in self._connections.security_groups
-            ],
-            assign_public_ip=network.assign_public_ip,
-        )
-        self.node.add_validation(PassRoleCheck(self._task_definition))
-        if not isinstance(image, str):
-            # Its secrets, or its credentials, were given to it before and have not been seen here.
-            self.node.add_validation(CompleteArnCheck(self._task_definition))
-        self._monitoring: TaskMonitoring | None = None
-        if monitoring is not None:
-            watched = WatchedTask(
-                name=self.node.path,
-                cluster=cluster,
-                task_definition=self._task_definition,
-                container_name=self.container_name,
-                schedule=run_schedule,
-                enabled=enabled,
-                max_event_age=delivery.max_event_age,
-                max_runtime=longest_run,
-                event_rule=self.event_rule,
-                dead_letter_queue=self._dead_letter_queue,
-                log_group=self._log_group,
-                log_tail_command=self.log_tail_command,
-                launch=self._launch,
-            )
-            self._monitoring = TaskMonitoring(
-                self, "Monitoring", task=watched, settings=monitoring
-            )
-        if outputs:
-            TaskOutputs(self, "Outputs", values=self._output_values(), export_prefix=export_prefix)
-
-    @property
-    def cluster(self) -> ecs.ICluster:
-        """The cluster that the task runs in."""
-        return self._cluster
-
-    @property
-    def connections(self) -> ec2.Connections:
-        """The network connections of the task."""
-        return self._connections
-
-    @property
-    def container_name(self) -> str:
-        """Name of the worker's container; sidecars come and go, so select it by name."""
-        return self._container_name
+        self._monitoring = self._define_monitoring(monitoring, enabled=enabled)
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
         """Where the events go whose run could not be started."""
-        return self._dead_letter_queue
+        return self._delivery.dead_letter_queue
 
     @property
     def event_rule(self) -> events.Rule:
         """The rule that starts the task. Do not add a target: that is a second run."""
-        return self._rule
-
-    @property
-    def grant_principal(self) -> iam.IPrincipal:
-        """The task role: what the program in the container is allowed to do."""
-        return self._task_definition.task_role.grant_principal
-
-    @property
-    def log_group(self) -> logs.ILogGroup:
-        """The log group of the worker."""
-        return self._log_group
-
-    @property
-    def log_tail_command(self) -> str:
-        """The command line that follows the worker's log."""
-        return log_tail_command(
-            region=Stack.of(self).region, log_group_name=self._log_group.log_group_name
-        )
+        return self._event_rule
 
     @property
     def monitoring(self) -> TaskMonitoring | None:
         """What watches the task: its topic, alarms and history; None if nothing does."""
         return self._monitoring
 
-    @property
-    def run_task_command(self) -> str:
-        """The command line that runs the task now, as the schedule would."""
-        return self._launch.command
-
-    @property
-    def task_definition(self) -> ecs.FargateTaskDefinition:
-        """The task definition, with its roles and containers."""
-        return self._task_definition
-
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the task, watch it, stop it and read its log.
+        """Let somebody run the task, watch it, stop it and read its log and its rule.
 
         Args:
             grantee: Who; it is also what a person needs who operates the task.
         """
-        statements = operator_statements(
-            cluster=self.cluster,
-            task_definition=self._task_definition,
-            log_group=self._log_group,
-            rule=self.event_rule,
-        )
-        grants = (
-            iam.Grant.add_to_principal(
-                grantee=grantee,
-                actions=statement.actions,
-                resource_arns=statement.resources,
-                conditions=statement.conditions,
-            )
-            for statement in statements
-        )
-        return reduce(iam.Grant.combine, grants)
+        read = grant_all(grantee, [rule_statement(self._event_rule)])
+        return super().grant_run(grantee).combine(read)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many events lie in the dead-letter queue.
@@ -430,7 +267,7 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return dead_letter_metric(self._dead_letter_queue, period=period)
+        return dead_letter_metric(self.dead_letter_queue, period=period)
 
     def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule failed to start; there is no data without one.
@@ -438,7 +275,7 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return rule_metric(self.event_rule, "FailedInvocations", period=period)
+        return DeliveryMetrics.of_rule(self.event_rule.rule_name).failed_starts(period=period)
 
     def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule asked ECS to start.
@@ -446,117 +283,74 @@ class ScheduledSnapshotTask(Construct):
         Args:
             period: Length of a data point. Default: 5 minutes.
         """
-        return rule_metric(self.event_rule, "Invocations", period=period)
+        return DeliveryMetrics.of_rule(self.event_rule.rule_name).starts(period=period)
 
-    def on_failure(
-        self, construct_id: str, *, target: events.IRuleTarget | None = None
-    ) -> events.Rule:
-        """Define a rule that matches a run that failed or could not start.
-
-        Args:
-            construct_id: Id of the rule below this construct.
-            target: Where the event goes. Default: - nowhere; add targets to the rule.
-        """
-        return events.Rule(
+    def _define_rule(self, *, enabled: bool, rule_name: str | None) -> events.Rule:
+        launch = self.launch
+        tags = [targets.Tag(key=key, value=value) for key, value in launch.tags.items()]
+        scheduled_task = ecs_patterns.ScheduledFargateTask(
             self,
-            construct_id,
-            description=f"A run of {self.node.path} failed or could not start",
-            event_pattern=failure_pattern(
-                cluster=self.cluster,
-                task_definition=self._task_definition,
-                container_name=self.container_name,
+            # These two ids, this and the task definition's, keep a bare pattern's logical ids.
+            "Default",
+            cluster=self.cluster,
+            schedule=self._schedule.for_pattern(),
+            enabled=enabled,
+            rule_name=rule_name,
+            scheduled_fargate_task_definition_options=(
+                ecs_patterns.ScheduledFargateTaskDefinitionOptions(
+                    task_definition=self.task_definition
+                )
             ),
-            targets=[target] if target is not None else None,
+            subnet_selection=self._network.selection,
+            security_groups=self.connections.security_groups,
+            platform_version=self._platform_version,
+            propagate_tags=self._propagate_tags,
+            tags=tags or None,
         )
+        return scheduled_task.event_rule
 
-    def _define_worker(
-        self,
-        container: WorkerContainer,
-        log: WorkerLog,
-        brought: ecs.FargateTaskDefinition | None,
-    ) -> tuple[logs.ILogGroup, ecs.FargateTaskDefinition]:
-        if brought is not None:
-            container.refuse_beside_task_definition()
-            return log.of_task_definition(), brought
-        log_group = log.define(self)
-        return log_group, container.define(self, logging=log.driver(log_group))
+    def _set_ecs_parameters(self) -> None:
+        # What EventBridge takes and the pattern has no prop for.
+        launch = self.launch
+        overrides: dict[str, object] = {}
+        if launch.assign_public_ip:
+            overrides[_PUBLIC_IP] = "ENABLED"
+        if launch.enable_ecs_managed_tags:
+            overrides[f"{_ECS_PARAMETERS}.EnableECSManagedTags"] = True
+        if launch.enable_execute_command:
+            overrides[f"{_ECS_PARAMETERS}.EnableExecuteCommand"] = True
+        if overrides:
+            rule = rule_resource(self._event_rule)
+            for path, value in overrides.items():
+                rule.add_property_override(path, value)
 
-    def _grant_to_agent(
-        self, statements: Sequence[iam.PolicyStatement], *, is_own_role: bool
-    ) -> None:
-        # Before the target is bound: only a role that exists by then may be passed.
-        role = self._task_definition.obtain_execution_role()
-        for statement in statements:
-            self._task_definition.add_to_execution_role_policy(statement)
-        if not is_own_role:
-            warn_of_an_immutable_role(self, "execution_role", role, statements)
-
-    def _set_ecs_parameters(
+    def _define_delivery(
         self,
         *,
-        assign_public_ip: bool,
-        enable_ecs_managed_tags: bool,
-        enable_execute_command: bool,
-    ) -> None:
-        # What EventBridge takes and the pattern has no prop for.
-        if not (assign_public_ip or enable_ecs_managed_tags or enable_execute_command):
-            return
-        rule = rule_resource(self.event_rule)
-        if assign_public_ip:
-            rule.add_property_override(_PUBLIC_IP, "ENABLED")
-        if enable_ecs_managed_tags:
-            rule.add_property_override(f"{_ECS_PARAMETERS}.EnableECSManagedTags", value=True)
-        if enable_execute_command:
-            rule.add_property_override(f"{_ECS_PARAMETERS}.EnableExecuteCommand", value=True)
-            statement = execute_command_statement()
-            self._task_definition.add_to_task_role_policy(statement)
-            role = self._task_definition.task_role
-            warn_of_an_immutable_role(self, "task_role", role, [statement])
-
-    def _output_values(self) -> dict[str, str]:
-        return {
-            "TaskDefinitionArn": self._task_definition.task_definition_arn,
-            "TaskDefinitionFamily": self._task_definition.family,
-            "ContainerName": self.container_name,
-            "ClusterArn": self.cluster.cluster_arn,
-            "RuleName": self.event_rule.rule_name,
-            "DeadLetterQueueUrl": self._dead_letter_queue.queue_url,
-            "LogGroupName": self._log_group.log_group_name,
-            "LogTailCommand": self.log_tail_command,
-            "RunTaskCommand": self.run_task_command,
-            **(self._monitoring.output_values() if self._monitoring is not None else {}),
-        }
-
-
-def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
-    if version in _OLD_PLATFORMS:
-        raise ValueError(
-            f"platform_version is {version.name}, allowed is 1.4.0 and later: GuardDuty's sidecar "
-            "and JSON fields of secrets need it"
+        max_event_age: Duration | None,
+        retry_attempts: int | None,
+        dead_letter_queue: sqs.IQueue | None,
+    ) -> EventDelivery:
+        delivery = EventDelivery(
+            max_event_age=max_event_age or default_event_age(self._schedule.shortest_gap),
+            retry_attempts=retry_attempts,
+            dead_letter_queue=dead_letter_queue or self._define_dead_letter_queue(),
         )
+        delivery.bind(self._event_rule)
+        return delivery
 
-
-def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None:
-    if MAX_RUNTIME_SECONDS in environment:
-        raise ValueError(f"environment sets {MAX_RUNTIME_SECONDS}; set max_runtime instead")
-    if SCHEDULED_AT in environment:
-        raise ValueError(
-            f"environment sets {SCHEDULED_AT}, which each run gets from the schedule's event; "
-            "leave it out"
+    def _define_monitoring(
+        self, settings: SnapshotMonitoring | None, *, enabled: bool
+    ) -> TaskMonitoring | None:
+        if settings is None:
+            return None
+        trigger = RunTrigger.of_own_rule(
+            self._event_rule,
+            schedule=self._schedule,
+            enabled=enabled,
+            delivery=self._delivery,
         )
-    for name, value in environment.items():
-        if "{{resolve:" in str(Stack.of(scope).resolve(value)):
-            raise ValueError(
-                f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
-                "into the task definition; use secrets"
-            )
-
-
-def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
-    container = task_definition.default_container
-    if container is None:
-        raise ValueError("task_definition has no container; add the worker's before you pass it")
-    return container
+        return TaskMonitoring(self, "Monitoring", task=self, trigger=trigger, settings=settings)
 
 
 publication.publish()

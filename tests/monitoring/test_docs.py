@@ -6,11 +6,21 @@ import re
 from collections import Counter
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk.assertions import Template
 
 from bixarena_constructs import SnapshotMonitoring
 from bixarena_constructs.monitoring.message import TROUBLESHOOTING
 from bixarena_constructs.monitoring.signals import REFERENCE_EXIT_CODES
+
+if TYPE_CHECKING:
+    from aws_cdk import Stack
+    from aws_cdk.aws_ecs import ICluster
 
 DOCS = Path(__file__).parents[2] / "docs"
 MONITORING = (DOCS / "monitoring.md").read_text()
@@ -31,6 +41,22 @@ def test_lists_every_resource_that_monitoring_defines(define: Any) -> None:
         for name, resource in resources
         if "Monitoring" in name or "HistoryPolicy" in name
     )
+
+
+def test_watches_a_bare_pattern_as_the_page_says(stack: Stack, cluster: ICluster) -> None:
+    _, block = re.findall(r"```python\n(.*?)```", MONITORING, re.DOTALL)
+    pattern = ecs_patterns.ScheduledFargateTask(
+        stack,
+        "Bare",
+        cluster=cluster,
+        schedule=appscaling.Schedule.rate(Duration.hours(6)),
+        scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
+            image=ecs.ContainerImage.from_registry("example/cleaner")
+        ),
+    )
+    names = {"stack": stack, "pattern": pattern}
+    exec(compile(block, "monitoring.md", "exec"), names)  # noqa: S102 - the page's own
+    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", 3)
 
 
 def test_tells_every_setting() -> None:

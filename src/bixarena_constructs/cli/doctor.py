@@ -17,7 +17,7 @@ from bixarena_constructs.cli.deployed.options import (  # noqa: TC001 - typer re
 __all__ = ["doctor"]
 
 
-def doctor(  # noqa: PLR0913 - one parameter for each option
+def doctor(
     stack: Stack,
     *,
     task: Task = None,

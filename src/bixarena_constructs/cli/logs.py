@@ -16,7 +16,7 @@ from bixarena_constructs.cli.deployed.options import (  # noqa: TC001 - typer re
 __all__ = ["logs"]
 
 
-def logs(  # noqa: PLR0913 - one parameter for each option
+def logs(
     stack: Stack,
     *,
     task: Task = None,

@@ -70,7 +70,7 @@ _Plot: TypeAlias = Annotated[
 _Report: TypeAlias = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")]
 
 
-def rank(  # noqa: PLR0913 - a parameter for each option is how typer works
+def rank(
     file: _File,
     *,
     output_format: _Format = "table",

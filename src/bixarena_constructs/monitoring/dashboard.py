@@ -9,7 +9,6 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from bixarena_constructs.delivery_metrics import rule_metric
 from bixarena_constructs.monitoring.run_metrics import OUTCOMES
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_logs as logs
 
     from bixarena_constructs.monitoring.run_metrics import RunMetrics
-    from bixarena_constructs.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.monitoring.trigger import RunTrigger
 
 __all__ = ["TaskDashboard"]
 
@@ -60,12 +59,14 @@ class TaskDashboard(Construct):
 
     dashboard: cloudwatch.Dashboard
 
-    def __init__(  # noqa: PLR0913 - what the dashboard shows
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        task: WatchedTask,
+        name: str,
+        trigger: RunTrigger,
+        log_group: logs.ILogGroup,
         metrics: RunMetrics,
         history: logs.ILogGroup,
         alarms: Sequence[cloudwatch.Alarm],
@@ -75,7 +76,9 @@ class TaskDashboard(Construct):
         Args:
             scope: The construct that it is defined in.
             construct_id: Id below that scope.
-            task: The task.
+            name: Name of the task.
+            trigger: What starts it.
+            log_group: Log group of the worker.
             metrics: Where outcomes are counted.
             history: Log group of the task's state changes.
             alarms: Alarms to show the state of.
@@ -84,14 +87,14 @@ class TaskDashboard(Construct):
         self.dashboard = cloudwatch.Dashboard(
             self, "Dashboard", default_interval=Duration.days(14)
         )
-        log, ends = task.log_group, history
+        log, ends = log_group, history
         self.dashboard.add_widgets(
             cloudwatch.AlarmStatusWidget(
-                title=task.name, alarms=list(alarms), width=_FULL_WIDTH, height=3
+                title=name, alarms=list(alarms), width=_FULL_WIDTH, height=3
             )
         )
         self.dashboard.add_widgets(
-            _runs(task, metrics),
+            _runs(trigger, metrics),
             _query("Seconds and snapshots of a run", log, _DURATIONS, is_graph=True),
         )
         self.dashboard.add_widgets(
@@ -100,16 +103,19 @@ class TaskDashboard(Construct):
         self.dashboard.add_widgets(_query("Last errors", log, _ERRORS, width=_FULL_WIDTH))
 
 
-def _runs(task: WatchedTask, metrics: RunMetrics) -> cloudwatch.GraphWidget:
+def _runs(trigger: RunTrigger, metrics: RunMetrics) -> cloudwatch.GraphWidget:
     day = Duration.days(1)
-    rule, total = task.event_rule, cloudwatch.Stats.SUM
+    outcomes = metrics.metric(OUTCOMES, statistic=cloudwatch.Stats.SUM, period=day)
+    shown = [outcomes.with_(label="good ends")]
+    if trigger.metrics is not None:
+        shown = [
+            trigger.metrics.starts(period=day, label="asked for by the schedule"),
+            trigger.metrics.failed_starts(period=day, label="could not be started"),
+            *shown,
+        ]
     return cloudwatch.GraphWidget(
         title="Runs a day",
-        left=[
-            rule_metric(rule, "Invocations", period=day, label="asked for by the schedule"),
-            rule_metric(rule, "FailedInvocations", period=day, label="could not be started"),
-            metrics.metric(OUTCOMES, statistic=total, period=day).with_(label="good ends"),
-        ],
+        left=shown,
         width=_HALF_WIDTH,
         height=_HEIGHT,
     )

@@ -8,15 +8,16 @@ import publication
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from bixarena_constructs.failure import stopped_task_pattern
-from bixarena_constructs.monitoring.causes import failure_causes
 from bixarena_constructs.monitoring.message import failure_message
 from bixarena_constructs.monitoring.rule_targets import TopicTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import Duration
     from aws_cdk import aws_sns as sns
 
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.monitoring.causes import FailureCause
     from bixarena_constructs.monitoring.watched_task import WatchedTask
 
 __all__ = ["FailureRules"]
@@ -37,7 +38,8 @@ class FailureRules(Construct):
         construct_id: str,
         *,
         task: WatchedTask,
-        settings: SnapshotMonitoring,
+        causes: Sequence[FailureCause],
+        retry_after: Duration | None,
         topic: sns.ITopic,
     ) -> None:
         """Define the rules.
@@ -46,27 +48,21 @@ class FailureRules(Construct):
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
             task: The task.
-            settings: Its monitoring.
+            causes: Why a run of it may fail.
+            retry_after: When a run that failed for a transient cause is started again.
             topic: Who is told.
         """
         super().__init__(scope, construct_id)
-        causes = failure_causes(settings.signals.exit_codes, container_name=task.container_name)
         self.rules = tuple(
             events.Rule(
                 self,
                 cause.id,
                 description=f"A run of {task.name} failed: {cause.meaning}",
-                event_pattern=stopped_task_pattern(
-                    cluster=task.cluster,
-                    task_definition=task.task_definition,
-                    detail=cause.detail,
-                ),
+                event_pattern=task.runs.ends(cause.detail),
                 targets=[
                     TopicTarget(
                         topic,
-                        message=failure_message(
-                            cause, task=task, retry_after=settings.retry_after
-                        ),
+                        message=failure_message(cause, task=task, retry_after=retry_after),
                     )
                 ],
             )

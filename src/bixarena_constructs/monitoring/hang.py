@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from bixarena_constructs.monitoring.run_metrics import RunMetrics
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.monitoring.signals import WorkerSignals
     from bixarena_constructs.monitoring.watched_task import WatchedTask
 
 __all__ = ["HangAlarm", "hang_periods"]
@@ -62,13 +62,13 @@ class HangAlarm(Construct):
 
     alarm: cloudwatch.Alarm
 
-    def __init__(  # noqa: PLR0913 - what the alarm is made of
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
         task: WatchedTask,
-        settings: SnapshotMonitoring,
+        signals: WorkerSignals,
         metrics: RunMetrics,
         history: logs.ILogGroup,
         topic: sns.ITopic,
@@ -79,7 +79,7 @@ class HangAlarm(Construct):
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
             task: The task.
-            settings: Its monitoring.
+            signals: How to read its worker.
             metrics: Where starts and ends are told.
             history: Log group of the task's state changes.
             topic: Who is told.
@@ -90,8 +90,8 @@ class HangAlarm(Construct):
         super().__init__(scope, construct_id)
         stopped = logs.FilterPattern.string_value("$.detail.lastStatus", "=", "STOPPED")
         for name, log_group, pattern, value in (
-            ("Started", task.log_group, settings.signals.started, 1),
-            ("Ended", task.log_group, settings.signals.ended, 0),
+            ("Started", task.log_group, signals.started, 1),
+            ("Ended", task.log_group, signals.ended, 0),
             ("Stopped", history, stopped, 0),
         ):
             metrics.record(

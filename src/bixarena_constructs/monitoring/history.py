@@ -11,11 +11,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from bixarena_constructs.failure import task_pattern
 from bixarena_constructs.monitoring.rule_targets import LogGroupTarget
 
 if TYPE_CHECKING:
-    from bixarena_constructs.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.run_events import RunEvents
 
 __all__ = ["RunHistory"]
 
@@ -36,7 +35,8 @@ class RunHistory(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        task: WatchedTask,
+        name: str,
+        runs: RunEvents,
         retention: logs.RetentionDays | None,
     ) -> None:
         """Define the log group and the rule that writes to it.
@@ -44,7 +44,8 @@ class RunHistory(Construct):
         Args:
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
-            task: The task.
+            name: Name of the task.
+            runs: The events of its runs.
             retention: How long a state change is kept. Default: three months.
         """
         super().__init__(scope, construct_id)
@@ -58,10 +59,8 @@ class RunHistory(Construct):
         rule = events.Rule(
             self,
             "Rule",
-            description=f"Keeps the state changes of the runs of {task.name}",
-            event_pattern=task_pattern(
-                cluster=task.cluster, task_definition=task.task_definition, detail={}
-            ),
+            description=f"Keeps the state changes of the runs of {name}",
+            event_pattern=runs.state_changes(),
             targets=[LogGroupTarget(self.log_group)],
         )
         _let_write(rule, self.log_group)

@@ -8,6 +8,8 @@ import publication
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 
+from bixarena_constructs.commands import log_tail_command
+
 if TYPE_CHECKING:
     from aws_cdk import Duration
 
@@ -33,13 +35,15 @@ def failure_message(
         retry_after: When such a run is started again by itself; None for never.
     """
     field = events.EventField.from_path
+    stack = Stack.of(task.task_definition)
+    log = log_tail_command(region=stack.region, log_group_name=task.log_group.log_group_name)
     lines = [
         f"{task.name}: a run failed: {cause.meaning}.",
         f"Stopped reason: {field('$.detail.stoppedReason')}",
         f"Task: {field('$.detail.taskArn')}, stopped at {field('$.detail.stoppedAt')}",
-        f"Its log: {task.log_tail_command}",
+        f"Its log: {log}",
         f"Run it now: {task.launch.plain_command}",
-        f"Or: bixarena run {Stack.of(task.task_definition).stack_name}",
+        *([f"Or: bixarena run {stack.stack_name}"] if task.has_outputs else ()),
         f"Causes and what to do: {TROUBLESHOOTING}",
     ]
     if cause.is_transient and retry_after is not None:

@@ -14,14 +14,12 @@ from constructs import Construct
 
 from bixarena_constructs.monitoring.alarms import AlarmTrait, define_alarm
 from bixarena_constructs.monitoring.run_metrics import OUTCOMES
-from bixarena_constructs.monitoring.window import missed_run_hours
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from bixarena_constructs.monitoring.run_metrics import RunMetrics
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.monitoring.trigger import RunTrigger
 
 __all__ = ["MissedRunAlarm"]
 
@@ -44,13 +42,14 @@ class MissedRunAlarm(Construct):
 
     alarm: cloudwatch.Alarm
 
-    def __init__(  # noqa: PLR0913 - what the alarm is made of
+    def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        task: WatchedTask,
-        settings: SnapshotMonitoring,
+        name: str,
+        trigger: RunTrigger,
+        hours: int,
         metrics: RunMetrics,
         topic: sns.ITopic,
     ) -> None:
@@ -59,17 +58,14 @@ class MissedRunAlarm(Construct):
         Args:
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
-            task: The task.
-            settings: Its monitoring.
+            name: Name of the task.
+            trigger: What starts it.
+            hours: For how long there may be no outcome.
             metrics: Where outcomes are counted.
-            topic: Who is told.
-
-        Raises:
-            ValueError: The schedule is too rare for an alarm, or a token.
+            topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
-        hours = missed_run_hours(task, settings)
-        self._define_watch(namespace=metrics.namespace, enabled=task.enabled)
+        self._define_watch(namespace=metrics.namespace, enabled=trigger.enabled)
         self.alarm = define_alarm(
             self,
             "Alarm",
@@ -80,10 +76,10 @@ class MissedRunAlarm(Construct):
                 comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
                 evaluation_periods=hours,
                 description=(
-                    f"{task.name}: no snapshot in time. For {hours} hours no run of the schedule "
-                    f"{task.schedule.expression} came to a good end."
+                    f"{name}: no snapshot in time. For {hours} hours no run of the schedule "
+                    f"{trigger.expression} came to a good end."
                 ),
-                is_active=task.enabled,
+                is_active=trigger.enabled,
             ),
             topic=topic,
         )

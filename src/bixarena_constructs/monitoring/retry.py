@@ -14,14 +14,14 @@ from constructs import Construct
 from bixarena_constructs.access import run_statements
 from bixarena_constructs.delivery import SCHEDULED_AT
 from bixarena_constructs.durations import require_seconds_within
-from bixarena_constructs.failure import stopped_task_pattern
-from bixarena_constructs.monitoring.causes import failure_causes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import Duration
 
+    from bixarena_constructs.commands import TaskLaunch
     from bixarena_constructs.monitoring.causes import FailureCause
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
     from bixarena_constructs.monitoring.watched_task import WatchedTask
 
 __all__ = ["STARTED_BY_RETRY", "RunRetry"]
@@ -29,9 +29,6 @@ __all__ = ["STARTED_BY_RETRY", "RunRetry"]
 STARTED_BY_RETRY: Final = "bixarena-retry"
 """What ECS knows a run by that is a second attempt."""
 
-# How ECS knows a run that a rule started. Nothing else is run again: a second attempt is not,
-# nor is what somebody started by hand and looks at.
-_STARTED_BY_A_RULE: Final = "events-rule/"
 # The scheduled time that the failed run was told.
 _FIRST_TIME: Final = (
     "{% $states.input.detail.overrides.containerOverrides.environment"
@@ -59,7 +56,8 @@ class RunRetry(Construct):
         construct_id: str,
         *,
         task: WatchedTask,
-        settings: SnapshotMonitoring,
+        causes: Sequence[FailureCause],
+        started_by: str,
         delay: Duration,
     ) -> None:
         """Define the rules and the state machine.
@@ -68,7 +66,9 @@ class RunRetry(Construct):
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
             task: The task.
-            settings: Its monitoring.
+            causes: Why a run of it may fail; only a transient cause is tried again.
+            started_by: What `startedBy` of scheduled runs begins with. No other run is started
+                again: neither a second attempt nor one that somebody started by hand.
             delay: How long to wait.
 
         Raises:
@@ -77,15 +77,13 @@ class RunRetry(Construct):
         super().__init__(scope, construct_id)
         require_seconds_within("retry_after", delay, _DELAY_SECONDS)
         self.state_machine = self._define_machine(task, delay=delay)
-        for cause in failure_causes(
-            settings.signals.exit_codes, container_name=task.container_name
-        ):
+        for cause in causes:
             if cause.is_transient:
-                self._define_rule(task, cause)
+                self._define_rule(task, cause, started_by=started_by)
 
     def _define_machine(self, task: WatchedTask, *, delay: Duration) -> sfn.StateMachine:
         wait = sfn.Wait(self, "Wait", time=sfn.WaitTime.duration(delay))
-        run = sfn.CustomState(self, "RunAgain", state_json=_run_again(task))
+        run = sfn.CustomState(self, "RunAgain", state_json=_run_again(task.launch))
         machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -95,50 +93,34 @@ class RunRetry(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         for statement in run_statements(
-            cluster=task.cluster, task_definition=task.task_definition
+            cluster_arn=task.launch.cluster_arn, task_definition=task.task_definition
         ):
             machine.add_to_role_policy(statement)
         return machine
 
-    def _define_rule(self, task: WatchedTask, cause: FailureCause) -> None:
+    def _define_rule(self, task: WatchedTask, cause: FailureCause, *, started_by: str) -> None:
         events.Rule(
             self,
             cause.id,
             description=f"Runs {task.name} again: {cause.meaning}",
-            event_pattern=stopped_task_pattern(
-                cluster=task.cluster,
-                task_definition=task.task_definition,
-                detail={**cause.detail, "startedBy": [{"prefix": _STARTED_BY_A_RULE}]},
-            ),
+            event_pattern=task.runs.ends({**cause.detail, "startedBy": [{"prefix": started_by}]}),
             targets=[targets.SfnStateMachine(self.state_machine)],
         )
 
 
-def _run_again(task: WatchedTask) -> dict[str, Any]:  # a state of the Amazon States Language
-    launch = task.launch
+def _run_again(launch: TaskLaunch) -> dict[str, Any]:  # a state of the Amazon States Language
+    scheduled_at = {"Name": SCHEDULED_AT, "Value": _FIRST_TIME}
     return {
         "Type": "Task",
-        # Not the integration of Step Functions' own: it takes no token and no name of a starter.
+        # Step Functions' own integration takes neither a token nor the name of a starter.
         "Resource": f"arn:{Aws.PARTITION}:states:::aws-sdk:ecs:runTask",
         "Arguments": {
-            "Cluster": launch.cluster_arn,
-            "TaskDefinition": launch.task_definition_arn,
-            "LaunchType": "FARGATE",
+            **launch.run_task_arguments(),
             "ClientToken": "{% $split($states.input.detail.taskArn, '/')[-1] %}",
             "StartedBy": STARTED_BY_RETRY,
-            "NetworkConfiguration": {
-                "AwsvpcConfiguration": {
-                    "Subnets": list(launch.subnet_ids),
-                    "SecurityGroups": list(launch.security_group_ids),
-                    "AssignPublicIp": "ENABLED" if launch.assign_public_ip else "DISABLED",
-                }
-            },
             "Overrides": {
                 "ContainerOverrides": [
-                    {
-                        "Name": task.container_name,
-                        "Environment": [{"Name": SCHEDULED_AT, "Value": _FIRST_TIME}],
-                    }
+                    {"Name": launch.container_name, "Environment": [scheduled_at]}
                 ]
             },
         },

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
 __all__ = ["OUTCOMES", "UNDER_WAY", "RunMetrics"]
 
@@ -29,7 +29,7 @@ class RunMetrics:
         namespace: That namespace.
     """
 
-    def __init__(self, scope: Construct) -> None:
+    def __init__(self, scope: IConstruct) -> None:
         """Name the namespace.
 
         Args:
@@ -51,7 +51,7 @@ class RunMetrics:
             namespace=self.namespace, metric_name=name, statistic=statistic, period=period
         )
 
-    def record(  # noqa: PLR0913 - one keyword for each part of a metric filter
+    def record(
         self,
         scope: Construct,
         construct_id: str,

@@ -1,13 +1,16 @@
-"""All parts of the monitoring of a task, put together."""
+"""Who watches: all parts of the monitoring of a task, put together."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import publication
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
 from constructs import Construct
 
 from bixarena_constructs.monitoring.alert_topic import define_alert_topic, let_publish
+from bixarena_constructs.monitoring.causes import failure_causes
 from bixarena_constructs.monitoring.dashboard import TaskDashboard
 from bixarena_constructs.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.monitoring.failures import FailureRules
@@ -16,20 +19,38 @@ from bixarena_constructs.monitoring.history import RunHistory
 from bixarena_constructs.monitoring.missed_run import MissedRunAlarm
 from bixarena_constructs.monitoring.retry import RunRetry
 from bixarena_constructs.monitoring.run_metrics import OUTCOMES, RunMetrics
+from bixarena_constructs.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.monitoring.trigger import RunTrigger
+from bixarena_constructs.monitoring.watched_task import WatchedTask
+from bixarena_constructs.monitoring.window import missed_run_hours
+from bixarena_constructs.outputs import add_outputs
 
 if TYPE_CHECKING:
+    from aws_cdk import Duration
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_events as events
     from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_scheduler as scheduler
     from aws_cdk import aws_sns as sns
 
-    from bixarena_constructs.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.monitoring.watched_task import Monitorable
 
 __all__ = ["TaskMonitoring"]
 
 
 class TaskMonitoring(Construct):
-    """Tells a topic of failures, and of nothing else; see docs/monitoring.md.
+    """Reports failures of any scheduled Fargate task to a topic; see docs/monitoring.md.
+
+    A `ScheduledSnapshotTask` defines it for itself where it is given ``monitoring``. Everything
+    else that runs on Fargate by a rule or a schedule is watched by one of its own:
+
+    - a `SnapshotTask` on an ``aws_scheduler.Schedule``:
+      ``TaskMonitoring(self, "Monitoring", task=task, trigger=schedule)``
+    - a bare ``ScheduledFargateTask``:
+      ``TaskMonitoring(self, "Monitoring", task=pattern, max_runtime=Duration.minutes(5))``
+    - any ``FargateTaskDefinition`` with the rule or the schedule that starts it.
+
+    A task that is not the reference worker needs ``signals`` in its settings.
 
     Attributes:
         topic: Where alerts go.
@@ -48,69 +69,119 @@ class TaskMonitoring(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        task: WatchedTask,
-        settings: SnapshotMonitoring,
+        task: Monitorable,
+        trigger: events.Rule | scheduler.Schedule | RunTrigger | None = None,
+        max_runtime: Duration | None = None,
+        settings: SnapshotMonitoring | None = None,
     ) -> None:
         """Define the monitoring.
 
         Args:
             scope: The construct that it is defined in.
             construct_id: Id below that scope.
-            task: The task.
-            settings: What its user wants.
+            task: What runs. Its container must log to CloudWatch.
+            trigger: The rule or the schedule that starts it.
+                Default: - the rule of a ``ScheduledFargateTask``.
+            max_runtime: How long a run may take.
+                Default: - that of a `SnapshotTask`; any other task needs one.
+            settings: What to watch, and where alerts go. Default: - that of the reference worker.
 
         Raises:
-            ValueError: A setting cannot work with the task's schedule or run time.
+            TypeError: The trigger is neither a rule nor a schedule of the app.
+            ValueError: Something is missing, or cannot work with the schedule or the run time.
         """
         super().__init__(scope, construct_id)
+        settings = settings or SnapshotMonitoring()
+        starts = self._trigger_of(task, trigger)
+        watched = self._watched(task, starts, max_runtime=max_runtime)
+        causes = failure_causes(
+            settings.signals.exit_codes, container_name=watched.runs.container_name
+        )
+        metrics = RunMetrics(task)
         self.topic = settings.topic or define_alert_topic(self)
         self.history = RunHistory(
-            self, "History", task=task, retention=settings.history_retention
+            self,
+            "History",
+            name=watched.name,
+            runs=watched.runs,
+            retention=settings.history_retention,
         ).log_group
-        metrics = RunMetrics(scope)
         metrics.record(
             self,
             "Outcome",
-            log_group=task.log_group,
+            log_group=watched.log_group,
             pattern=settings.signals.outcome,
             metric_name=OUTCOMES,
             value=1,
         )
-        failures = FailureRules(self, "Failures", task=task, settings=settings, topic=self.topic)
-        self.alarms = self._define_alarms(task, settings, metrics)
+        failures = FailureRules(
+            self,
+            "Failures",
+            task=watched,
+            causes=causes,
+            retry_after=settings.retry_after,
+            topic=self.topic,
+        )
+        self.alarms = self._define_alarms(watched, starts, settings, metrics)
         let_publish(self.topic, rules=failures.rules, alarms=self.alarms)
         if settings.retry_after is not None:
-            RunRetry(self, "Retry", task=task, settings=settings, delay=settings.retry_after)
-        self.dashboard = (
-            TaskDashboard(
+            RunRetry(
                 self,
-                "Dashboard",
-                task=task,
-                metrics=metrics,
-                history=self.history,
-                alarms=self.alarms,
-            ).dashboard
-            if settings.dashboard
-            else None
+                "Retry",
+                task=watched,
+                causes=causes,
+                started_by=starts.started_by,
+                delay=settings.retry_after,
+            )
+        self.dashboard = (
+            self._define_dashboard(watched, starts, metrics) if settings.dashboard else None
+        )
+        add_outputs(
+            task,
+            {
+                "AlertTopicArn": self.topic.topic_arn,
+                "AlarmNames": ",".join(alarm.alarm_name for alarm in self.alarms),
+                "HistoryLogGroupName": self.history.log_group_name,
+            },
         )
 
-    def output_values(self) -> dict[str, str]:
-        """Return the value of each output that tells of the monitoring."""
-        return {
-            "AlertTopicArn": self.topic.topic_arn,
-            "AlarmNames": ",".join(alarm.alarm_name for alarm in self.alarms),
-            "HistoryLogGroupName": self.history.log_group_name,
-        }
+    def _trigger_of(
+        self,
+        task: Monitorable,
+        trigger: events.Rule | scheduler.Schedule | RunTrigger | None,
+    ) -> RunTrigger:
+        if isinstance(trigger, RunTrigger):
+            return trigger
+        if trigger is None and isinstance(task, ecs_patterns.ScheduledFargateTask):
+            trigger = task.event_rule
+        if trigger is None:
+            raise ValueError(
+                f"trigger is missing; name the rule or the schedule that starts {task.node.path}"
+            )
+        return RunTrigger.of(self, trigger)
+
+    def _watched(
+        self, task: Monitorable, trigger: RunTrigger, *, max_runtime: Duration | None
+    ) -> WatchedTask:
+        if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
+            return WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
+        return WatchedTask.of_own(task, max_runtime=max_runtime)
 
     def _define_alarms(
-        self, task: WatchedTask, settings: SnapshotMonitoring, metrics: RunMetrics
+        self,
+        task: WatchedTask,
+        trigger: RunTrigger,
+        settings: SnapshotMonitoring,
+        metrics: RunMetrics,
     ) -> tuple[cloudwatch.Alarm, ...]:
-        delivery = DeliveryAlarms(self, "Delivery", task=task, topic=self.topic)
+        delivery = DeliveryAlarms(
+            self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
+        )
         hang = HangAlarm(
             self,
             "Hang",
             task=task,
-            settings=settings,
+            signals=settings.signals,
             metrics=metrics,
             history=self.history,
             topic=self.topic,
@@ -119,9 +190,29 @@ class TaskMonitoring(Construct):
         if not settings.missed_run_alarm:
             return alarms
         missed = MissedRunAlarm(
-            self, "MissedRun", task=task, settings=settings, metrics=metrics, topic=self.topic
+            self,
+            "MissedRun",
+            name=task.name,
+            trigger=trigger,
+            hours=missed_run_hours(trigger, settings, max_runtime=task.max_runtime),
+            metrics=metrics,
+            topic=self.topic,
         )
         return (*alarms, missed.alarm)
+
+    def _define_dashboard(
+        self, task: WatchedTask, trigger: RunTrigger, metrics: RunMetrics
+    ) -> cloudwatch.Dashboard:
+        return TaskDashboard(
+            self,
+            "Dashboard",
+            name=task.name,
+            trigger=trigger,
+            log_group=task.log_group,
+            metrics=metrics,
+            history=self.history,
+            alarms=self.alarms,
+        ).dashboard
 
 
 publication.publish()

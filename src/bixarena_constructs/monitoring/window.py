@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aws_cdk import Duration
 
     from bixarena_constructs.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.monitoring.trigger import RunTrigger
 
 __all__ = ["missed_run_hours", "seconds_of"]
 
@@ -23,7 +23,9 @@ _WAY_OUT: Final = (
 )
 
 
-def missed_run_hours(task: WatchedTask, settings: SnapshotMonitoring) -> int:
+def missed_run_hours(
+    trigger: RunTrigger, settings: SnapshotMonitoring, *, max_runtime: Duration
+) -> int:
     """Return after how many hours without a snapshot a run must have been missed.
 
     That is the longest time between two runs, and how much later than an early run a late one may
@@ -32,22 +34,23 @@ def missed_run_hours(task: WatchedTask, settings: SnapshotMonitoring) -> int:
     pull an image, and to publish a metric.
 
     Args:
-        task: The task.
+        trigger: What starts the task.
         settings: Its monitoring.
+        max_runtime: How long a run may take.
 
     Raises:
         ValueError: CloudWatch does not look back so far, or a length of time is a token.
     """
-    gap = _longest_gap(task, settings)
-    late = seconds_of("max_event_age", task.max_event_age)
-    run = seconds_of("max_runtime", task.max_runtime)
+    gap = _longest_gap(trigger, settings)
+    late = seconds_of("max_event_age", trigger.max_delay)
+    run = seconds_of("max_runtime", max_runtime)
     retried = 0.0
     if settings.retry_after is not None:
         retried = seconds_of("retry_after", settings.retry_after) + run
     hours = math.ceil((gap.total_seconds() + late + run + retried) / 3600) + 1
     if hours > _LONGEST_LOOK_BACK_HOURS:
         raise ValueError(
-            f"schedule {task.schedule.expression} leaves up to {gap} between two runs, and "
+            f"schedule {trigger.expression} leaves up to {gap} between two runs, and "
             f"an alarm looks back {_LONGEST_LOOK_BACK_HOURS} hours where {hours} are needed; "
             f"{_WAY_OUT}"
         )
@@ -69,8 +72,8 @@ def seconds_of(name: str, duration: Duration) -> float:
     return float(duration.to_seconds(integral=False))
 
 
-def _longest_gap(task: WatchedTask, settings: SnapshotMonitoring) -> timedelta:
-    known, told = task.schedule.longest_gap, settings.longest_gap
+def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta:
+    known, told = trigger.longest_gap, settings.longest_gap
     if known is None:
         if told is None:
             raise ValueError(
@@ -80,7 +83,7 @@ def _longest_gap(task: WatchedTask, settings: SnapshotMonitoring) -> timedelta:
         return timedelta(seconds=seconds_of("longest_gap", told))
     if told is not None:
         raise ValueError(
-            f"longest_gap is for a schedule that is a token; {task.schedule.expression} leaves "
+            f"longest_gap is for a schedule that is a token; {trigger.expression} leaves "
             f"up to {known}"
         )
     return known
