@@ -1,0 +1,155 @@
+"""examples/schedules on the local AWS: each of its tasks is started, and each failure is heard."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bixarena_constructs.demo.cdk import Cdk
+from bixarena_constructs.demo.local_aws import LocalAws
+from bixarena_constructs.demo.neighbours import define_neighbours
+from bixarena_constructs.demo.postgres import ConnectionInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+TOOLS = ROOT / "node_modules" / ".bin"
+# Logical and physical ids by type.
+Resources = dict[str, list[tuple[str, str]]]
+MORNING = datetime(2026, 3, 6, 9, tzinfo=UTC)
+# Says for what time it runs, and fails in a way that has a cause of its own.
+PROGRAM = "import os, sys; print(os.environ.get('SCHEDULED_AT')); sys.exit(4)"
+
+
+class Deployed:
+    """The stack, and a queue that hears what the topic hears."""
+
+    def __init__(self, aws: LocalAws, resources: Resources, queue_url: str) -> None:
+        self.aws = aws
+        self.resources = resources
+        self.queue_url = queue_url
+
+    def named(self, kind: str, prefix: str) -> str:
+        """Physical id of the one resource of a type whose logical id begins so."""
+        (found,) = (
+            physical for logical, physical in self.resources[kind] if logical.startswith(prefix)
+        )
+        return found
+
+    def alert_of(self, task_arn: str) -> str:
+        """What the topic hears when a task has stopped."""
+        self.aws.wait_for_task("bixarena", task_arn, timeout_seconds=60)
+        sqs = self.aws.session.client("sqs")
+        (message,) = sqs.receive_message(QueueUrl=self.queue_url, WaitTimeSeconds=10)["Messages"]
+        sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        text = json.loads(message["Body"])["Message"]
+        assert isinstance(text, str)
+        return text
+
+    def lines(self, log_group: str) -> list[str]:
+        logs = self.aws.session.client("logs")
+        found = logs.filter_log_events(logGroupName=log_group)["events"]
+        return [event["message"] for event in found]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    program = [sys.executable, "-c", PROGRAM]
+    images = {
+        "ghcr.io/sage-bionetworks/bixarena-worker": program,
+        "ghcr.io/example/cleaner": program,
+    }
+    nowhere = ConnectionInfo(host="none", port=1, dbname="none", user="none", password="none")
+    with LocalAws.start(images=images) as aws:
+        context = define_neighbours(aws, nowhere)
+        cdk = Cdk(
+            EXAMPLES / "schedules",
+            environment={**aws.environment(), "CDK_VALIDATION": "false"},
+            context=context,
+            work_folder=tmp_path_factory.mktemp("cdk"),
+            executable=TOOLS / "cdk",
+        )
+        cdk.bootstrap(account=aws.account, region=aws.region)
+        cdk.deploy()
+        resources = _resources(aws, "BixarenaSnapshot")
+        yield Deployed(aws, resources, _subscribe(aws, resources))
+        cdk.destroy()
+
+
+def _resources(aws: LocalAws, stack: str) -> Resources:
+    client = aws.session.client("cloudformation")
+    found: Resources = {}
+    for page in client.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for one in page["StackResourceSummaries"]:
+            named = (one["LogicalResourceId"], one["PhysicalResourceId"])
+            found.setdefault(one["ResourceType"], []).append(named)
+    return found
+
+
+def _subscribe(aws: LocalAws, resources: Resources) -> str:
+    ((_, topic_arn),) = resources["AWS::SNS::Topic"]
+    sqs = aws.session.client("sqs")
+    url = sqs.create_queue(QueueName="on-call")["QueueUrl"]
+    arn = f"arn:aws:sqs:{aws.region}:{aws.account}:on-call"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    aws.session.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+    return str(url)
+
+
+def test_a_schedule_in_a_time_zone_starts_its_task(deployed: Deployed) -> None:
+    name = deployed.named("AWS::Scheduler::Schedule", "LocalSchedule")
+    (task_arn,) = deployed.aws.fire_schedule(name, scheduled_at=MORNING)
+    alert = deployed.alert_of(task_arn)
+    assert "BixarenaSnapshot/Local: a run failed: PostgreSQL was out of reach" in alert
+    log_group = deployed.named("AWS::Logs::LogGroup", "LocalLogGroup")
+    assert deployed.lines(log_group) == ["2026-03-06T09:00:00Z"]
+    history = deployed.named("AWS::Logs::LogGroup", "LocalMonitoringHistory")
+    (last,) = [
+        json.loads(line)["detail"]
+        for line in deployed.lines(history)
+        if json.loads(line)["detail"]["lastStatus"] == "STOPPED"
+    ]
+    assert last["startedBy"].startswith("chronos-schedule/")
+
+
+def test_a_rule_in_utc_starts_its_task(deployed: Deployed) -> None:
+    name = deployed.named("AWS::Events::Rule", "UtcScheduledEventRule")
+    (task_arn,) = deployed.aws.fire(name, scheduled_at=MORNING)
+    alert = deployed.alert_of(task_arn)
+    assert "BixarenaSnapshot/Utc: a run failed: PostgreSQL was out of reach" in alert
+
+
+def test_a_bare_pattern_starts_its_task(deployed: Deployed) -> None:
+    name = deployed.named("AWS::Events::Rule", "BareScheduledEventRule")
+    (task_arn,) = deployed.aws.fire(name, scheduled_at=MORNING)
+    alert = deployed.alert_of(task_arn)
+    assert "BixarenaSnapshot/Bare: a run failed: the worker ended with another exit code" in alert
+    assert "bixarena run" not in alert
+
+
+def test_a_schedule_that_may_not_run_the_task_is_refused(deployed: Deployed) -> None:
+    iam = deployed.aws.session.client("iam")
+    role = deployed.named("AWS::IAM::Role", "LocalScheduleRole")
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    name = deployed.named("AWS::Scheduler::Schedule", "LocalSchedule")
+    try:
+        with pytest.raises(Exception, match="did not fire: AccessDenied"):
+            deployed.aws.fire_schedule(name, scheduled_at=MORNING)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
