@@ -68,6 +68,30 @@ def test_undoes_a_run(bixarena: BixArenaDatabase, start_worker: Any) -> None:
     assert (code, event["event"], event["cause"]) == (2, "unpublish_failed", "settings")
 
 
+def test_publishes_what_a_late_run_stored_private(
+    bixarena: BixArenaDatabase, start_worker: Any
+) -> None:
+    start_worker(database=bixarena.worker, SCHEDULED_AT="2026-03-06T11:00:00Z").wait()
+    _, events, _ = start_worker(database=bixarena.worker, SCHEDULED_AT=_TEN).wait()
+    assert events[-1]["outcome"] == "stored_private"
+    late = sorted(
+        event["leaderboard"] for event in events if event["event"] == "board_stored_private"
+    )
+    redo = ("publish", "snapshot_2026-03-06_10-00-00")
+    code, (event,), _ = start_worker(*redo, database=bixarena.worker).wait()
+    assert (code, event["event"], event["leaderboards"]) == (0, "published", late)
+    with bixarena.owner.connect() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT visibility FROM api.leaderboard_snapshot"
+        ).fetchall()
+    assert rows == [("public",)]
+    code, (event,), _ = start_worker(*redo, database=bixarena.worker).wait()
+    assert (code, event["event"], event["cause"]) == (2, "publish_failed", "settings")
+    assert event["error"] == (
+        "'snapshot_2026-03-06_10-00-00' is not private on any leaderboard, nothing was changed"
+    )
+
+
 def test_exits_with_2_and_all_faults_when_the_settings_are_wrong(
     bixarena: BixArenaDatabase, start_worker: Any
 ) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.demo.postgres import ConnectionInfo
     from bixarena_constructs.demo.votes import Simulation
-    from bixarena_constructs.worker.records import Board, Votes
+    from bixarena_constructs.worker.records import Board, Visibility, Votes
 
 _TEN = "snapshot_2026-03-06_10-00-00"
 _ELEVEN = "snapshot_2026-03-06_11-00-00"
@@ -248,7 +248,7 @@ def test_does_not_publish_again_what_somebody_made_private(
 ) -> None:
     store = _store(bixarena.worker)
     store.publish(_snapshot(_overall(store), simulation))
-    assert store.unpublish(_TEN, None) == ("overall",)
+    assert store.set_visibility(_TEN, None, "private") == ("overall",)
     again = store.publish(_snapshot(_overall(store), simulation))
     assert again.status == Status.ALREADY_PUBLISHED
     assert _stored(bixarena) == [(_TEN, "private", 10)]
@@ -269,7 +269,7 @@ def test_is_not_late_after_a_snapshot_that_was_made_private(
 ) -> None:
     store = _store(bixarena.worker)
     store.publish(_snapshot(_overall(store), simulation, _ELEVEN))
-    store.unpublish(_ELEVEN, None)
+    store.set_visibility(_ELEVEN, None, "private")
     done = store.publish(_snapshot(_overall(store), simulation, _TEN))
     assert (done.status, done.newest_public) == (Status.PUBLISHED, None)
 
@@ -366,7 +366,7 @@ def test_keeps_the_newest_public_snapshots_of_the_leaderboard(
         identifier = f"snapshot_2026-03-06_{hour}-00-00"
         store.publish(_snapshot(overall, simulation, identifier))
         if hour == "09":  # private for a reason, and not for us to delete
-            store.unpublish(identifier, None)
+            store.set_visibility(identifier, None, "private")
     last = _snapshot(overall, simulation, "snapshot_2026-03-06_13-00-00")
     assert store.publish(last, Retention(keep=2, delete=delete)).retired == 2
     of_other, *of_overall = _stored(bixarena)
@@ -375,17 +375,20 @@ def test_keeps_the_newest_public_snapshots_of_the_leaderboard(
     assert [visibility for _, visibility, _ in of_overall] == left
 
 
-def test_unpublishes_one_time_on_one_leaderboard_or_all(
-    bixarena: BixArenaDatabase, simulation: Simulation
+@pytest.mark.parametrize(("wanted", "back"), [("private", "public"), ("public", "private")])
+def test_makes_one_time_private_or_public_on_one_leaderboard_or_all(
+    bixarena: BixArenaDatabase, simulation: Simulation, wanted: Visibility, back: Visibility
 ) -> None:
     store = _store(bixarena.worker)
     one, two, *_ = store.boards(_TEN)
     for board, identifier in ((one, _TEN), (two, _TEN), (one, _ELEVEN)):
         store.publish(_snapshot(board, simulation, identifier))
-    assert store.unpublish(_TEN, two.slug) == (two.slug,)
-    assert store.unpublish(_TEN, None) == (one.slug,)
-    assert store.unpublish(_TEN, None) == ()
-    assert _stored(bixarena)[-1] == (_ELEVEN, "public", 10)
+    for identifier in (_TEN, _ELEVEN):
+        store.set_visibility(identifier, None, back)
+    assert store.set_visibility(_TEN, two.slug, wanted) == (two.slug,)
+    assert store.set_visibility(_TEN, None, wanted) == (one.slug,)
+    assert store.set_visibility(_TEN, None, wanted) == ()
+    assert _stored(bixarena) == [(_TEN, wanted, 10), (_TEN, wanted, 10), (_ELEVEN, back, 10)]
 
 
 def test_is_content_with_the_documented_grants(bixarena: BixArenaDatabase) -> None:

@@ -14,12 +14,14 @@ from bixarena_constructs.worker.interrupts import stopped_in_time
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.logs import open_log
 from bixarena_constructs.worker.settings import Settings
-from bixarena_constructs.worker.unpublishing import unpublish
+from bixarena_constructs.worker.visibility import publish, unpublish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["main"]
+
+_COMMANDS = {"publish": publish, "unpublish": unpublish}
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -37,10 +39,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     log = open_log(sys.stdout, log_format=settings.log_format, correlation_id=correlation_id)
     try:
         with stopped_in_time(settings.max_runtime_seconds):
-            if options.command == "unpublish":
-                unpublish(settings, options.snapshot, log=log)
-            else:
+            if options.command is None:
                 run(settings, log=log)
+            else:
+                _COMMANDS[options.command](settings, options.snapshot, log=log)
     except WorkerError as error:
         return error.exit_code
     except Exception:  # noqa: BLE001 - the top of the job; its last event is logged already
@@ -56,11 +58,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Turn BixArena's votes into public leaderboard snapshots.",
         epilog="Everything else is set by environment variables; see docs/worker.md.",
     )
-    parser.set_defaults(command="run")
     parser.add_argument("--dry-run", action="store_true", help="compute and log, write nothing")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    hide = commands.add_parser("unpublish", help="make the snapshots of one time private again")
-    hide.add_argument("snapshot", help="such as snapshot_2026-03-06_10-00-00")
+    for name, visibility in (("publish", "public"), ("unpublish", "private")):
+        command = commands.add_parser(name, help=f"make the snapshots of one time {visibility}")
+        command.add_argument("snapshot", help="such as snapshot_2026-03-06_10-00-00")
     return parser
 
 

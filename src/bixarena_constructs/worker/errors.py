@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from bixarena_constructs.worker.records import Visibility
+
 __all__ = [
     "BoardsFailedError",
     "DatabaseError",
@@ -145,7 +147,7 @@ class MissingGrantsError(DatabaseRefusedError):
 
 
 class NoSnapshotError(WorkerError):
-    """No public snapshot has this identifier.
+    """No snapshot of this identifier is there to be made public or private.
 
     Attributes:
         identifier: What was asked for.
@@ -155,11 +157,12 @@ class NoSnapshotError(WorkerError):
     cause = "settings"
     exit_code = 2
 
-    def __init__(self, identifier: str, leaderboard_slug: str | None) -> None:
+    def __init__(self, identifier: str, leaderboard_slug: str | None, wanted: Visibility) -> None:
         self.identifier = identifier
         self.leaderboard_slug = leaderboard_slug
         place = "any leaderboard" if leaderboard_slug is None else repr(leaderboard_slug)
-        super().__init__(f"{identifier!r} is not public on {place}, nothing was changed")
+        present = "public" if wanted == "private" else "private"
+        super().__init__(f"{identifier!r} is not {present} on {place}, nothing was changed")
 
 
 class StopRun(WorkerError, KeyboardInterrupt):  # noqa: N818 - a request like its base, no fault

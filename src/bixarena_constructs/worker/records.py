@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts, check_storable
@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.worker.ranking import Ranking
 
-__all__ = ["Board", "Entry", "Publication", "Retention", "Snapshot", "Status", "Votes"]
+__all__ = [
+    "Board",
+    "Entry",
+    "Publication",
+    "Retention",
+    "Snapshot",
+    "Status",
+    "Visibility",
+    "Votes",
+]
+
+Visibility: TypeAlias = Literal["public", "private"]
+"""Who sees a snapshot: everybody, or those who have the database."""
 
 _SIX_DECIMALS = Decimal("0.000001")
 _NO_VOTES = VoteCounts.from_cells(())

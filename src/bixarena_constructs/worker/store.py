@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.worker.database import Database
     from bixarena_constructs.worker.preflight import Need
-    from bixarena_constructs.worker.records import Retention, Snapshot
+    from bixarena_constructs.worker.records import Retention, Snapshot, Visibility
 
 __all__ = ["Store"]
 
@@ -108,12 +108,22 @@ class Store:
             shown_instead=so_far.shown_instead,
         )
 
-    def unpublish(self, identifier: str, slug: str | None) -> tuple[str, ...]:
-        """Make snapshots private again, and return the leaderboards that had them public."""
+    def set_visibility(
+        self, identifier: str, slug: str | None, visibility: Visibility
+    ) -> tuple[str, ...]:
+        """Make the snapshots of one time public or private.
+
+        Args:
+            identifier: Their name.
+            slug: The only leaderboard whose snapshot is meant; None for all.
+            visibility: What they become.
+
+        Returns:
+            Slugs of the leaderboards whose snapshot was not that before.
+        """
+        wanted = {"identifier": identifier, "slug": slug, "visibility": visibility}
         with self._primary.writing() as connection:
-            rows = connection.execute(
-                query("unpublish"), {"identifier": identifier, "slug": slug}
-            ).fetchall()
+            rows = connection.execute(query("set_visibility"), wanted).fetchall()
         return tuple(sorted(slug for (slug,) in rows))
 
 

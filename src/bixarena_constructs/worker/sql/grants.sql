@@ -23,5 +23,5 @@ GRANT INSERT (leaderboard_id, model_id, snapshot_id, bt_score, vote_count, rank,
               bootstrap_q025, bootstrap_q975)
     ON api.leaderboard_entry TO bixarena_worker;
 
--- To make a snapshot private: `unpublish`, and KEEP_SNAPSHOTS.
+-- To make a snapshot private or public: `unpublish`, `publish`, and KEEP_SNAPSHOTS.
 GRANT UPDATE (visibility, updated_at) ON api.leaderboard_snapshot TO bixarena_worker;

@@ -1,0 +1,89 @@
+"""The undo of a run, and the undo of that: makes its snapshots private or public."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bixarena_constructs.worker.database import Database
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
+from bixarena_constructs.worker.preflight import HIDING
+from bixarena_constructs.worker.retries import retried
+from bixarena_constructs.worker.store import Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from bixarena_constructs.worker.records import Visibility
+    from bixarena_constructs.worker.settings import Settings
+
+__all__ = ["publish", "unpublish"]
+
+
+def publish(settings: Settings, identifier: str, *, log: FilteringBoundLogger) -> tuple[str, ...]:
+    """Make the private snapshots of one time public, such as those of a late run.
+
+    Args:
+        settings: Where; with ``leaderboard_slug``, only that leaderboard's.
+        identifier: Such as ``snapshot_2026-03-06_10-00-00``.
+        log: Told what was done.
+
+    Returns:
+        Slugs of the leaderboards whose snapshot was private.
+
+    Raises:
+        NoSnapshotError: None was.
+        WorkerError: The database was not available or refused it.
+    """
+    try:
+        slugs = _set_visibility(settings, identifier, "public", log=log)
+    except WorkerError as error:
+        log.error("publish_failed", snapshot=identifier, **error.fields())
+        raise
+    log.info("published", snapshot=identifier, leaderboards=slugs, exit_code=0)
+    return slugs
+
+
+def unpublish(
+    settings: Settings, identifier: str, *, log: FilteringBoundLogger
+) -> tuple[str, ...]:
+    """Make the public snapshots of one time private; the site falls back to the ones before.
+
+    Args:
+        settings: Where; with ``leaderboard_slug``, only that leaderboard's.
+        identifier: Such as ``snapshot_2026-03-06_10-00-00``.
+        log: Told what was done.
+
+    Returns:
+        Slugs of the leaderboards whose snapshot was public.
+
+    Raises:
+        NoSnapshotError: None was.
+        WorkerError: The database was not available or refused it.
+    """
+    try:
+        slugs = _set_visibility(settings, identifier, "private", log=log)
+    except WorkerError as error:
+        log.error("unpublish_failed", snapshot=identifier, **error.fields())
+        raise
+    log.info("unpublished", snapshot=identifier, leaderboards=slugs, exit_code=0)
+    return slugs
+
+
+def _set_visibility(
+    settings: Settings, identifier: str, visibility: Visibility, *, log: FilteringBoundLogger
+) -> tuple[str, ...]:
+    deadline = Deadline(settings.max_runtime_seconds)
+    database = Database(settings.database, deadline)
+    store = Store(database, database)
+    slug = settings.leaderboard_slug
+    retried(lambda: store.check(HIDING), deadline=deadline, log=log, what="check_grants")
+    slugs = retried(
+        lambda: store.set_visibility(identifier, slug, visibility),
+        deadline=deadline,
+        log=log,
+        what=f"make_{visibility}",
+    )
+    if not slugs:
+        raise NoSnapshotError(identifier, slug, visibility)
+    return slugs
