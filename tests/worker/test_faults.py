@@ -172,6 +172,45 @@ def test_waits_for_a_full_server(
     assert journal.named("retrying")
 
 
+@pytest.mark.parametrize("event", ["run_started", "votes_counted"])
+def test_waits_for_a_server_that_takes_no_writes_for_now(
+    bixarena: BixArenaDatabase, relayed: Settings, journal: Any, event: str
+) -> None:
+    name = bixarena.owner.dbname
+
+    def switch(state: str) -> None:
+        with bixarena.owner.connect() as connection:
+            statement = f"ALTER DATABASE {name} SET default_transaction_read_only = {state}"
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(statement.encode())
+
+    def take_no_writes_for_a_second() -> None:
+        switch("on")
+        threading.Timer(1.0, switch, ["off"]).start()
+
+    journal.at(event, take_no_writes_for_a_second)
+    assert run(relayed, log=journal.log).published == ["overall"]
+    retried = journal.named("retrying")
+    # Before anything is counted or ranked, where it is so from the beginning.
+    assert {each["step"] for each in retried} == {
+        "check_grants" if event == "run_started" else "publish"
+    }
+    assert all("takes no writes for now" in each["error"] for each in retried)
+    assert _snapshots(bixarena) == [("public", 9)]
+
+
+def test_needs_no_writes_for_a_dry_run(
+    bixarena: BixArenaDatabase, relayed: Settings, journal: Any
+) -> None:
+    with bixarena.owner.connect() as connection:
+        statement = (
+            f"ALTER DATABASE {bixarena.owner.dbname} SET default_transaction_read_only = on"
+        )
+        connection.execute(statement.encode())
+    assert run(replace(relayed, dry_run=True), log=journal.log).computed == ["overall"]
+    assert journal.named("retrying") == []
+
+
 @pytest.mark.parametrize("code", ["40001", "40P01", "57P03", "25006", "53200", "58030", "XX000"])
 def test_tries_again_what_may_pass(
     bixarena: BixArenaDatabase, relayed: Settings, journal: Any, code: str

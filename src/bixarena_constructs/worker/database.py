@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import IsolationLevel
+from psycopg.errors import ReadOnlySqlTransaction
 
 from bixarena_constructs.worker.connection import Connection
 from bixarena_constructs.worker.errors import (
@@ -86,14 +87,18 @@ class Database:
         So, what another worker committed while this one waited for its lock.
 
         Raises:
+            DatabaseUnavailableError: The server takes no writes for now.
             DatabaseError: See ``_translated``.
         """
-        with self._transaction(IsolationLevel.READ_COMMITTED, read_only=False) as connection:
+        # Not explicitly read-write, which would override an administrator who wants no writes.
+        with self._transaction(IsolationLevel.READ_COMMITTED, read_only=None) as connection:
+            if connection.execute(query("read_only")).fetchone() == ("on",):
+                raise ReadOnlySqlTransaction("it takes no writes for now")
             yield connection
 
     @contextmanager
     def _transaction(
-        self, isolation: IsolationLevel, *, read_only: bool
+        self, isolation: IsolationLevel, *, read_only: bool | None
     ) -> Iterator[psycopg.Connection]:
         with self._translated(), self._connect() as connection:
             connection.isolation_level = isolation

@@ -46,7 +46,7 @@ class Store:
         self._reader = reader
 
     def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
-        """Look whether the tables, columns and privileges are there.
+        """Look whether the tables, columns and privileges are there, and whether writes are taken.
 
         Args:
             needs: What is needed.
@@ -55,8 +55,10 @@ class Store:
         Raises:
             MissingGrantsError: With all that is missing.
             FutureRunError: The time has not come.
+            DatabaseUnavailableError: The needs include writing, and the server takes no writes.
         """
-        with self._primary.reading() as connection:
+        only_reads = all(privilege == "SELECT" for _, privilege, _ in needs)
+        with self._primary.reading() if only_reads else self._primary.writing() as connection:
             check(connection, needs)
             if moment is not None:
                 check_time(connection, moment)
