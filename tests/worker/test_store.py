@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,7 +23,9 @@ from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+
+    import psycopg
 
     from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.demo.postgres import ConnectionInfo
@@ -170,6 +173,31 @@ def test_refuses_an_unknown_outcome_on_the_boards_that_have_it(bixarena: BixAren
     assert len(spoilt) < 21, "a board without such a battle is none the worse for it"
     with pytest.raises(VotesError, match="that is none of model1, model2, tie"):
         votes.of(spoilt["genetics"])
+
+
+class _StrangeNumbers(Database):
+    """A database whose counts are no numbers, which nobody foresaw."""
+
+    @contextmanager
+    def reading(self) -> Iterator[psycopg.Connection]:
+        with super().reading() as connection:
+            connection.row_factory = _without_numbers
+            yield connection
+
+
+def _without_numbers(_cursor: object) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    def make_row(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple("many" if isinstance(value, int) else value for value in values)
+
+    return make_row
+
+
+def test_ends_its_transaction_when_the_counts_cannot_be_folded(bixarena: BixArenaDatabase) -> None:
+    settings = Settings.from_environment(bixarena.worker.environment).database
+    database = _StrangeNumbers(settings, Deadline(60))
+    # Most of the rows are still to come then.
+    with pytest.raises(ValueError, match="many"):
+        Store(database, database).votes(["biochemistry", "overall"])
 
 
 def test_hands_a_model_that_met_itself_on_to_the_ranking(bixarena: BixArenaDatabase) -> None:

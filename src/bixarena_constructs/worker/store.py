@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -75,11 +76,15 @@ class Store:
             models = dict(connection.execute(query("models")).fetchall())
             keys = tuple(models)
             # Streamed, so that no more than one leaderboard's rows are held at a time; a cursor in
-            # the database would do that too, but rules out parallel plans.
-            rows = connection.cursor().stream(
+            # the database would do that too, but rules out parallel plans. A stream that is left
+            # open keeps the connection's lock: the transaction could not even be rolled back.
+            stream = connection.cursor().stream(
                 query("counts"), {"slugs": list(slugs)}, size=_ROWS_AT_A_TIME
             )
-            counts = {slug: _counted(keys, group) for slug, group in groupby(rows, itemgetter(0))}
+            with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
+                counts = {
+                    slug: _counted(keys, group) for slug, group in groupby(rows, itemgetter(0))
+                }
         return Votes(slug_by_model=models, by_leaderboard=counts)
 
     def publish(self, snapshot: Snapshot, retention: Retention | None = None) -> Publication:
