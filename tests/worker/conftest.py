@@ -128,7 +128,7 @@ def wait_for_worker() -> Callable[[BixArenaDatabase, str], None]:
             " WHERE application_name = 'bixarena-worker'"
             f" AND datname = current_database() AND {condition}"
         )
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         with database.owner.connect() as connection:
             while time.monotonic() < give_up:
                 row = connection.execute(statement.encode()).fetchone()

@@ -13,22 +13,19 @@ from bixarena_constructs.worker.interrupts import stopped_in_time
 
 
 def _compute() -> None:
-    started = time.monotonic()
-    while time.monotonic() - started < 10:
+    while True:
         sum(range(1000))
 
 
 def _wait(number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
-    time.sleep(10)
+    time.sleep(600)
 
 
 def test_interrupts_a_computation_at_the_deadline() -> None:
-    started = time.monotonic()
     message = r"took longer than MAX_RUNTIME_SECONDS=0\.2"
     with pytest.raises(DeadlineError, match=message), stopped_in_time(0.2):
         _compute()
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -76,10 +73,8 @@ def test_ends_an_interpreter_that_is_stuck_in_foreign_code() -> None:
         "    lock(mutex)\n"
         "    lock(mutex)\n"
     )
-    started = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
-    assert time.monotonic() - started < 10
     assert done.returncode == 1
     assert "Timeout" in done.stderr

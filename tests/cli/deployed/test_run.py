@@ -261,7 +261,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run(arena: Arena) -> None:
         assert process.stdout is not None
         assert "run started" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == 75
     assert "which goes on" in said
     run_id = re.findall(r"--run (\S+)", said)[-1]

@@ -42,7 +42,7 @@ class Deployed:
 
     def run(self) -> TaskTypeDef:
         [task_arn] = self.fire()
-        return self.aws.wait_for_task(self.cluster, task_arn, timeout_seconds=20)
+        return self.aws.wait_for_task(self.cluster, task_arn)
 
     def lines(self) -> list[str]:
         logs = self.aws.session.client("logs")
@@ -70,7 +70,7 @@ class Deployed:
         cloudformation = self.aws.session.client("cloudformation")
         cloudformation.update_stack(StackName=self.name, TemplateBody=json.dumps(template))
         cloudformation.get_waiter("stack_update_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+            StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
 
 
@@ -240,7 +240,7 @@ def deploy(aws: LocalAws) -> Iterator[Callable[[Template], Deployed]]:
         cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
         deployed.append(name)
         cloudformation.get_waiter("stack_create_complete").wait(
-            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
@@ -250,5 +250,5 @@ def deploy(aws: LocalAws) -> Iterator[Callable[[Template], Deployed]]:
     for name in deployed:
         cloudformation.delete_stack(StackName=name)
         cloudformation.get_waiter("stack_delete_complete").wait(
-            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 10}
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )

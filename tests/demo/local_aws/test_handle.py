@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from tests.demo.local_aws.conftest import Deployed, Template
 
-# Starts a task that would run for a minute, and tells where it is.
-_SLEEPER = "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(60)"
+# A task that would run for longer than any test waits, and says where it is.
+_SLEEPER = "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(600)"
 _CALLER = """
 import os, sys, time
 from bixarena_constructs.demo.local_aws import LocalAws
@@ -76,7 +76,7 @@ class _Caller:
 
     def leaves_nothing(self) -> bool:
         """Tell whether all that it started ends, and its folder goes, within some seconds."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             running = _is_running(self.task) or _is_running(self.server)
             if not running and not self.folder.exists():
@@ -88,7 +88,7 @@ class _Caller:
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def _is_running(process_id: int) -> bool:
@@ -160,7 +160,7 @@ def test_gives_programs_an_environment_that_reaches_it_and_nothing_else(aws: Loc
 def test_gives_up_waiting_for_a_task_in_time(
     deploy: Callable[[Template], Deployed], template: Template, container: Template, aws: LocalAws
 ) -> None:
-    container["Command"] = ["python", "-c", "import time; time.sleep(60)"]
+    container["Command"] = ["python", "-c", "import time; time.sleep(600)"]
     stack = deploy(template)
     [task_arn] = stack.fire()
     with pytest.raises(LocalAwsError, match=r"was still (PENDING|RUNNING) after 0.3 s"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.demo.local_aws.conftest import Deployed, Template
 
@@ -16,11 +18,29 @@ if TYPE_CHECKING:
 
     Deploy = Callable[[Template], Deployed]
 
+# Ends once another process has, whose id comes in a file.
+_OUTLASTS = """
+import os, pathlib, sys, time
+file = pathlib.Path(sys.argv[1])
+while not file.exists() or not file.read_text():
+    time.sleep(0.02)
+try:
+    while True:
+        os.kill(int(file.read_text()), 0)
+        time.sleep(0.02)
+except ProcessLookupError:
+    print("done")
+"""
+_FAILS = """
+import os, pathlib, sys
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+sys.exit(5)
+"""
 _ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
-def _python(program: str) -> list[str]:
-    return ["python", "-c", program]
+def _python(program: str, *arguments: str) -> list[str]:
+    return ["python", "-c", program, *arguments]
 
 
 def test_gives_the_container_its_variables_its_secret_the_rules_override_and_nothing_else(
@@ -251,14 +271,14 @@ def test_stops_a_container_as_it_asks_to_be_and_reports_its_exit_code(
     container["Command"] = _python(
         "import signal, sys, time;"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7));"
-        "print('ready', flush=True); time.sleep(60)"
+        "print('ready', flush=True); time.sleep(600)"
     )
     stack, ecs = deploy(template), aws.session.client("ecs")
     [task_arn] = stack.fire()
     _wait_for_line(stack, "ready")
     answer = ecs.stop_task(cluster=stack.cluster, task=task_arn, reason="lunch")["task"]
     assert answer["desiredStatus"] == "STOPPED"
-    task = aws.wait_for_task(stack.cluster, task_arn, timeout_seconds=10)
+    task = aws.wait_for_task(stack.cluster, task_arn)
     assert task["containers"][0]["exitCode"] == 7
     assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "lunch")
     assert ecs.stop_task(cluster=stack.cluster, task=task_arn)["task"]["stoppedReason"] == "lunch"
@@ -267,11 +287,11 @@ def test_stops_a_container_as_it_asks_to_be_and_reports_its_exit_code(
 def test_stops_a_task_that_has_hardly_begun(
     deploy: Deploy, template: Template, container: Template, aws: LocalAws
 ) -> None:
-    container["Command"] = _python("import time; time.sleep(60)")
+    container["Command"] = _python("import time; time.sleep(600)")
     stack, ecs = deploy(template), aws.session.client("ecs")
     [task_arn] = stack.fire()
     ecs.stop_task(cluster=stack.cluster, task=task_arn, reason="at once")
-    task = aws.wait_for_task(stack.cluster, task_arn, timeout_seconds=10)
+    task = aws.wait_for_task(stack.cluster, task_arn)
     assert (task["stopCode"], task["stoppedReason"]) == ("UserInitiated", "at once")
 
 
@@ -280,26 +300,27 @@ def test_kills_a_container_that_does_not_stop_in_time(
 ) -> None:
     container["Command"] = _python(
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "print('ready', flush=True); time.sleep(60)"
+        "print('ready', flush=True); time.sleep(600)"
     )
     stack = deploy(template)
     [task_arn] = stack.fire()
     _wait_for_line(stack, "ready")
     aws.session.client("ecs").stop_task(cluster=stack.cluster, task=task_arn)
-    task = aws.wait_for_task(stack.cluster, task_arn, timeout_seconds=10)
+    task = aws.wait_for_task(stack.cluster, task_arn)
     assert task["containers"][0]["exitCode"] == 137
 
 
 def test_ends_a_task_with_its_essential_container_only(
-    deploy: Deploy, template: Template, container: Template
+    deploy: Deploy, template: Template, container: Template, tmp_path: Path
 ) -> None:
-    container["Command"] = _python("import time; time.sleep(0.5); print('done')")
+    id_of_short = str(tmp_path / "short")
+    container["Command"] = _python(_OUTLASTS, id_of_short)
     definitions = template["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"]
     sidecar = {"Image": container["Image"], "Essential": False, "StopTimeout": 1}
     definitions.extend(
         [
-            {**sidecar, "Name": "short", "Command": _python("raise SystemExit(5)")},
-            {**sidecar, "Name": "long", "Command": _python("import time; time.sleep(60)")},
+            {**sidecar, "Name": "short", "Command": _python(_FAILS, id_of_short)},
+            {**sidecar, "Name": "long", "Command": _python("import time; time.sleep(600)")},
         ]
     )
     stack = deploy(template)
@@ -345,7 +366,9 @@ def test_refuses_to_run_an_inactive_revision(
 
 
 def _wait_for_line(stack: Deployed, line: str) -> None:
-    for _ in range(200):
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
         if line in stack.lines():
             return
+        time.sleep(0.05)
     pytest.fail(f"{line!r} was never written")
