@@ -9,15 +9,19 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench checkov demo demo-psql help lint lock setup soak test test-browser test-lowest
+.PHONY: api bench check checkov demo demo-psql fix help lint lock setup soak test test-browser \
+	test-fast test-lowest
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
 	@echo "make demo-psql  open the database that the demo left"
-	@echo "make test   run every test"
-	@echo "make test-browser  look at a report in a Chromium that is on PATH"
+	@echo "make fix    format, and correct what ruff can"
+	@echo "make check  lint and test-fast, in less than a minute: for while you work"
 	@echo "make lint   formatting, lint, types and import contracts"
+	@echo "make test-fast  the tests that start no server and take less than a second each"
+	@echo "make test   every test, in an order of its own; ORDER=n repeats one"
+	@echo "make test-browser  look at a report in a Chromium that is on PATH"
 	@echo "make bench  measure; see benchmarks/README.md"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make checkov  checkov on the example templates, in an environment of its own"
@@ -51,8 +55,20 @@ demo: setup
 demo-psql: setup
 	$(RUN) $(PY) -m bixarena_constructs.demo psql
 
+# pytest-randomly prints the seed of the order that it chose.
+PYTEST = $(RUN) $(PY) -m pytest $(if $(ORDER),--randomly-seed $(ORDER))
+
 test: setup
-	$(RUN) $(PY) -m pytest -n 2 --dist loadfile
+	$(PYTEST) -n 2 --dist loadfile
+
+test-fast: setup
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not browser"
+
+check: lint test-fast
+
+fix: setup
+	$(RUN) ruff check --fix-only
+	$(RUN) ruff format
 
 # A browser is not among what PyPI or npm bring: this one test needs a `chromium` on PATH.
 test-browser: setup

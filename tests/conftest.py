@@ -42,12 +42,20 @@ os.environ["PATH"] = os.pathsep.join([str(_TOOLS), os.environ["PATH"]])
 # With all that a careless URL or log would trip over.
 _WORKER_PASSWORD = "hush: p@ss/wörd %41 'quoted'"
 _numbers = count()
+_SERVERS = {"aws", "fresh_arena", "postgres"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak", "the worker under random faults")
     group.addoption("--soak-runs", type=int, default=8, help="runs in a row (default: 8)")
     group.addoption("--soak-seed", type=int, default=1, help="of the faults (default: 1)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what waits for a server as slow, so that no test forgets it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _SERVERS.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,7 @@ def test_has_no_other_names() -> None:
         bixarena_constructs.ScheduledTask  # noqa: B018 - the access is what is tested
 
 
+@pytest.mark.slow
 def test_defines_the_construct_without_numerics_and_drivers() -> None:
     blocked = ("boto3", "botocore", "numpy", "psycopg", "rich", "structlog", "typer")
     code = f"{_BLOCKER.format(blocked=blocked)}\nimport bixarena_constructs\n" + "\n".join(

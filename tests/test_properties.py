@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ec2 as ec2
@@ -147,6 +148,7 @@ def attempt(makers: dict[str, Callable[[Stack], object]]) -> dict[str, Any] | st
         return str(refusal)
 
 
+@pytest.mark.slow
 @settings(PROFILE, max_examples=80)
 @given(SOME_PROPS)
 def test_what_is_accepted_can_run_and_what_is_refused_is_named(
@@ -165,6 +167,7 @@ def test_what_is_accepted_can_run_and_what_is_refused_is_named(
     assert_no_secret_value(template)
 
 
+@pytest.mark.slow
 @settings(PROFILE, max_examples=8)
 @given(SOME_PROPS)
 def test_what_is_accepted_passes_cfn_lint(makers: dict[str, Callable[[Stack], object]]) -> None:

@@ -24,6 +24,7 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 def test_has_python_that_runs(block: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -116,6 +116,7 @@ class TestWorkerImage:
         assert {"Dockerfile", "requirements.txt", "__main__.py", "sql", "ranking"} <= built
         assert not [path for path in built if "__pycache__" in path or path.endswith(".pyc")]
 
+    @pytest.mark.slow
     def test_keeps_its_hash_when_python_compiles_the_folder(self, tmp_path: Path) -> None:
         package = tmp_path / "bixarena_constructs"
         clean = shutil.ignore_patterns("__pycache__")

@@ -16,6 +16,9 @@ from bixarena_constructs.demo.postgres import PostgresServer
 if TYPE_CHECKING:
     from bixarena_constructs.demo.demonstration import Demonstration
 
+# Starts every server.
+pytestmark = pytest.mark.slow
+
 MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
 PASSWORD = "3b0c-not-to-be-seen-anywhere-9f27"
 

@@ -11,6 +11,9 @@ import pytest
 
 from bixarena_constructs.demo.cdk import Cdk
 
+# Starts the CDK command line.
+pytestmark = pytest.mark.slow
+
 MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
 
 

@@ -19,6 +19,9 @@ from bixarena_constructs.demo.postgres import ConnectionInfo, PostgresServer, Po
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Starts servers.
+pytestmark = pytest.mark.slow
+
 _START = """
 import sys
 from bixarena_constructs.demo.postgres import PostgresServer

@@ -42,6 +42,7 @@ def test_has_a_retired_model_a_newcomer_and_boards_too_small_to_publish(
     assert min(sizes.values()) < 30 < max(sizes.values())
 
 
+@pytest.mark.slow
 def test_is_estimated_without_bias_where_a_tie_is_half_a_win() -> None:
     simulation = simulate(seed=3, models=5, battles=20_000)
     pair_of = {row[0]: row[2:] for row in simulation.rows["battle"]}

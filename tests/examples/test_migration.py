@@ -139,6 +139,7 @@ class TestBixArena:
         assert "aws-guardduty-agent-fargate" in str(after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["bixarena", "pattern"])
 def test_the_page_shows_what_the_cdk_says(folder: str) -> None:
     made = subprocess.run(

@@ -18,6 +18,9 @@ from bixarena_constructs.demo.postgres import ConnectionInfo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# Deploys to a local AWS of its own.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 TOOLS = ROOT / "node_modules" / ".bin"

@@ -44,6 +44,7 @@ def test_synthesises_to_its_snapshot(example: str, snapshot: SnapshotAssertion) 
     assert template_of(example) == snapshot(extension_class=TemplateSnapshotExtension)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", NAMES)
 def test_passes_the_cdks_own_rules_as_errors(
     example: str, monkeypatch: pytest.MonkeyPatch
@@ -67,6 +68,7 @@ def test_passes_the_cdks_own_rules_as_errors(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", NAMES)
 def test_passes_cfn_lint(example: str) -> None:
     assert lint(json.dumps(template_of(example)), regions=["us-east-1"]) == []

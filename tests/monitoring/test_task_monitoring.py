@@ -89,6 +89,7 @@ def test_is_not_there_by_default(define: Any) -> None:
     assert task.monitoring is None
 
 
+@pytest.mark.slow
 def test_passes_cfn_lint_and_names_nothing_physically(define: Any) -> None:
     monitored = define(monitoring=ALL)
     template = monitored.template.to_json()

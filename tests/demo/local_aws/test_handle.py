@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from tests.demo.local_aws.conftest import Deployed, Template
 
+# Starts servers.
+pytestmark = pytest.mark.slow
+
 # A task that would run for longer than any test waits, and says where it is.
 _SLEEPER = "import os, time; print(os.getpid(), os.getppid(), flush=True); time.sleep(600)"
 _CALLER = """

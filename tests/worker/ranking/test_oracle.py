@@ -60,6 +60,7 @@ def oracle(cells: list[Cell], prior: float) -> dict[str, float]:
     return {model: 1000 + 400 / math.log(10) * (log - mean) for model, log in logs.items()}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(BOARDS, st.sampled_from([0.5, 2.0]))
 def test_scores_are_those_of_zermelos_iteration(cells: list[Cell], prior: float) -> None:
