@@ -50,10 +50,10 @@ node_modules/.synced: package.json package-lock.json | $(VENV)/.synced
 setup: $(VENV)/.synced node_modules/.synced
 
 demo: setup
-	$(RUN) $(PY) -m bixarena_constructs.demo run examples/minimal
+	$(RUN) $(PY) -m bixarena_demo run examples/minimal
 
 demo-psql: setup
-	$(RUN) $(PY) -m bixarena_constructs.demo psql
+	$(RUN) $(PY) -m bixarena_demo psql
 
 # pytest-randomly prints the seed of the order that it chose.
 PYTEST = $(RUN) $(PY) -m pytest $(if $(ORDER),--randomly-seed $(ORDER))
@@ -102,8 +102,8 @@ $(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 
 # The construct's tests, and the snapshot of an example: the same template as on the newest.
 test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	$(RUN) .venv-lowest/bin/python -m pytest tests/test_*.py tests/testing tests/monitoring \
-		--deselect tests/test_construct_page.py::test_has_python_that_runs
+	$(RUN) .venv-lowest/bin/python -m pytest tests/cdk tests/aws tests/testing \
+		--deselect tests/cdk/test_construct_page.py::test_has_python_that_runs
 	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
 
 api: setup

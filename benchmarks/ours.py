@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.measuring import measure
 from benchmarks.peers import records_of
 
-from bixarena_constructs.cli.vote_files import read_votes
+from bixarena_constructs.cli.rank.vote_files import read_votes
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
 
 if TYPE_CHECKING:

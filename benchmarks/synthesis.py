@@ -28,7 +28,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
-from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
+from bixarena_constructs.cdk.scheduled_snapshot_task import ScheduledSnapshotTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bixarena_constructs.demo.bixarena_database import WORKER_ROLE, BixArenaDatabase
-from bixarena_constructs.demo.postgres import PostgresServer
-from bixarena_constructs.demo.relay import Relay
-from bixarena_constructs.demo.votes import simulate
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
+from bixarena_demo.bixarena_database import WORKER_ROLE, BixArenaDatabase
+from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.relay import Relay
+from bixarena_demo.votes import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

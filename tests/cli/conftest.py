@@ -19,14 +19,14 @@ from typer.testing import CliRunner, Result
 
 from bixarena_constructs.cli.app import app
 from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task
-from bixarena_constructs.demo.cdk import Cdk
-from bixarena_constructs.demo.local_aws import LocalAws
-from bixarena_constructs.demo.neighbours import define_neighbours
+from bixarena_demo.cdk_cli import Cdk
+from bixarena_demo.neighbours import define_neighbours
+from local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
 MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
 STACK = "BixarenaSnapshot"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.local_aws import LocalAws
+from local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

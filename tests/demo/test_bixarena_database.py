@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+from bixarena_demo.bixarena_database import BixArenaDatabase
 
 if TYPE_CHECKING:
-    from bixarena_constructs.demo.postgres import PostgresServer
+    from bixarena_demo.postgres import PostgresServer
 
 
 def test_never_changes_the_password_that_the_databases_of_a_server_share(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.__main__ import main
-from bixarena_constructs.demo.boards import coverage, published_boards
-from bixarena_constructs.demo.demonstration import DATABASE, demonstrate
-from bixarena_constructs.demo.postgres import PostgresServer
+from bixarena_demo.__main__ import main
+from bixarena_demo.boards import coverage, published_boards
+from bixarena_demo.demonstration import DATABASE, demonstrate
+from bixarena_demo.postgres import PostgresServer
 
 if TYPE_CHECKING:
-    from bixarena_constructs.demo.demonstration import Demonstration
+    from bixarena_demo.demonstration import Demonstration
 
 # Starts every server.
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bixarena_constructs.demo.cdk import Cdk
+from bixarena_demo.cdk_cli import Cdk
 
 # Starts the CDK command line.
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bixarena_constructs.demo.account import Account
-from bixarena_constructs.demo.postgres import ConnectionInfo, PostgresServer, PostgresServerError
+from bixarena_demo.account import Account
+from bixarena_demo.postgres import ConnectionInfo, PostgresServer, PostgresServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 _START = """
 import sys
-from bixarena_constructs.demo.postgres import PostgresServer
+from bixarena_demo.postgres import PostgresServer
 with PostgresServer.start() as server:
     with server.superuser.connect() as connection:
         (folder,) = connection.execute("SHOW data_directory").fetchone()

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.votes import simulate
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
+from bixarena_demo.votes import simulate
 
 if TYPE_CHECKING:
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.votes import Simulation
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.votes import Simulation
 
 
 def test_draws_the_same_rows_for_the_same_seed_and_others_for_another() -> None:

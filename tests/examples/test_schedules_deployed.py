@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.cdk import Cdk
-from bixarena_constructs.demo.local_aws import LocalAws
-from bixarena_constructs.demo.neighbours import define_neighbours
-from bixarena_constructs.demo.postgres import ConnectionInfo
+from bixarena_demo.cdk_cli import Cdk
+from bixarena_demo.neighbours import define_neighbours
+from bixarena_demo.postgres import ConnectionInfo
+from local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.postgres import ConnectionInfo
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.postgres import ConnectionInfo
 
 # A JSON object of a log line: whatever the worker put into it.
 Event = dict[str, Any]

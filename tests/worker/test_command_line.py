@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
 _TEN = "2026-03-06T10:00:00Z"
 _BLOCKED = "wait_event_type = 'Lock'"

@@ -23,7 +23,7 @@ from bixarena_constructs.worker.database import passes_by_itself
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
 # Requests for TLS and for GSSAPI encryption that may come before a startup packet.
 _FOR_ENCRYPTION = (80_877_103, 80_877_104)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from bixarena_constructs.demo.relay import Relay
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import (
     DatabaseRefusedError,
@@ -24,12 +23,13 @@ from bixarena_constructs.worker.errors import (
     DeadlineError,
 )
 from bixarena_constructs.worker.job import run
+from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
     MakeSettings = Callable[..., Settings]
 

@@ -20,8 +20,8 @@ from bixarena_constructs.worker.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.votes import Simulation
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.votes import Simulation
 
     MakeSettings = Callable[..., Settings]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-from bixarena_constructs.demo.postgres import PostgresServer
-from bixarena_constructs.demo.relay import Relay
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.settings import Settings
+from bixarena_demo.bixarena_database import BixArenaDatabase
+from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bixarena_constructs.demo.postgres import ConnectionInfo
-    from bixarena_constructs.demo.votes import Simulation
+    from bixarena_demo.postgres import ConnectionInfo
+    from bixarena_demo.votes import Simulation
 
     MakeSettings = Callable[..., Settings]
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 import bixarena_constructs.worker
 
 if TYPE_CHECKING:
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
 _WITHOUT = ("aws_cdk", "constructs", "jsii", "publication", "boto3", "botocore", "pytest")
 _BLOCKER = f"""

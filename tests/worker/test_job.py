@@ -20,9 +20,9 @@ from bixarena_constructs.worker.ranking import NotStorableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.votes import Simulation
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.votes import Simulation
 
     MakeSettings = Callable[..., Settings]
 

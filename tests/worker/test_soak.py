@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bixarena_constructs.demo.relay import Relay
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.logs import open_log
+from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
     MakeSettings = Callable[..., Settings]
 

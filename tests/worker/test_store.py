@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
-    from bixarena_constructs.demo.postgres import ConnectionInfo
-    from bixarena_constructs.demo.votes import Simulation
     from bixarena_constructs.worker.records import Board, Visibility, Votes
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from bixarena_demo.postgres import ConnectionInfo
+    from bixarena_demo.votes import Simulation
 
 _TEN = "snapshot_2026-03-06_10-00-00"
 _ELEVEN = "snapshot_2026-03-06_11-00-00"

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
-from bixarena_constructs.demo.relay import Relay
 from bixarena_constructs.worker.errors import DatabaseRefusedError
 from bixarena_constructs.worker.job import run
+from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from bixarena_constructs.demo.bixarena_database import BixArenaDatabase
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_demo.bixarena_database import BixArenaDatabase
 
     MakeSettings = Callable[..., Settings]
 

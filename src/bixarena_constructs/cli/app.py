@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from bixarena_constructs.cli.doctor import doctor
+from bixarena_constructs.cli.doctor.command import doctor
 from bixarena_constructs.cli.exit_codes import USAGE
-from bixarena_constructs.cli.logs import logs
-from bixarena_constructs.cli.rank import rank
-from bixarena_constructs.cli.run import run
-from bixarena_constructs.cli.status import status
+from bixarena_constructs.cli.logs.command import logs
+from bixarena_constructs.cli.rank.command import rank
+from bixarena_constructs.cli.run.command import run
+from bixarena_constructs.cli.status.command import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bixarena_constructs.demo.boards import published_boards
+from bixarena_demo.boards import published_boards
 
 if TYPE_CHECKING:
     import subprocess

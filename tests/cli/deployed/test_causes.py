@@ -98,7 +98,7 @@ def test_says_what_a_reason_means(reason: str, meaning: str) -> None:
 def test_names_props_that_the_construct_has() -> None:
     words = re.compile(r"\b[a-z]+_[a-z_]+\b")
     folder = Path(str(files("bixarena_constructs.cli")))
-    fixes = [folder / "deployed" / "causes.py", *(folder / "checks").glob("*.py")]
+    fixes = [folder / "deployed" / "causes.py", *(folder / "doctor").rglob("*.py")]
     named = {
         word
         for path in fixes

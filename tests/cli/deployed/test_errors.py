@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, SSOTokenLoadError
 
-from bixarena_constructs.cli.deployed.errors import explained, is_denied
+from bixarena_constructs.cli.errors import explained, is_denied
 
 
 def answer(code: str, message: str) -> ClientError:

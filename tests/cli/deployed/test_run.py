@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_constructs.demo.boards import published_boards
+from bixarena_demo.boards import published_boards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

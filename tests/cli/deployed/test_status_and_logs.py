@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bixarena_constructs.cli.deployed.history import kept_runs
-from bixarena_constructs.cli.deployed.status import read_status
+from bixarena_constructs.cli.status.reading import read_status
 
 if TYPE_CHECKING:
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package

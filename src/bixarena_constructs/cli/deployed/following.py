@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.deployed.errors import NotFoundError, StillRunningError
 from bixarena_constructs.cli.deployed.log_lines import fields_of
 from bixarena_constructs.cli.deployed.runs import Run, describe
+from bixarena_constructs.cli.errors import NotFoundError, StillRunningError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bixarena_constructs.cli.deployed.errors import NotFoundError
+from bixarena_constructs.cli.errors import NotFoundError
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from bixarena_constructs.cli.deployed.errors import NotFoundError, UnusableOptionError, explained
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
+from bixarena_constructs.cli.errors import NotFoundError, UnusableOptionError, explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,0 +1,1 @@
+"""Formats of AWS and of registries, without the CDK and an SDK."""

@@ -1,0 +1,295 @@
+"""EventBridge's schedule expressions, read as EventBridge reads them.
+
+The rules are those of the Amazon EventBridge User Guide, "Setting a schedule pattern"; all times
+are UTC. Nothing here needs the CDK, so the command line reads a deployed rule with it too.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["CronSchedule", "RateSchedule", "parse_expression"]
+
+_RATE = re.compile(r"rate\((\S+) (\S+)\)")
+_CRON = re.compile(r"cron\((.*)\)")
+_UNITS: Final = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+_MONTHS: Final = {name.upper(): number for number, name in enumerate(calendar.month_abbr) if name}
+_WEEKDAYS: Final = {
+    name: number
+    for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), start=1)
+}
+_YEARS: Final = (1970, 2199)
+# Dates and weekdays repeat after 28 years while no century year without a leap day is crossed.
+_CALENDAR_CYCLE_YEARS: Final = 28
+
+_DayTest = Callable[[date], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class RateSchedule:
+    """Runs at a fixed interval, counted from when the rule was made.
+
+    Attributes:
+        interval: Time from one run to the next.
+    """
+
+    interval: timedelta
+
+    @property
+    def shortest_gap(self) -> timedelta:
+        """The shortest time between two runs."""
+        return self.interval
+
+    @property
+    def longest_gap(self) -> timedelta:
+        """The longest time between two runs."""
+        return self.interval
+
+
+@dataclass(frozen=True)
+class CronSchedule:
+    """Runs at the minutes of a calendar pattern, in UTC.
+
+    Attributes:
+        minutes: Minutes of the hour, ascending.
+        hours: Hours of the day, ascending.
+        months: Months of the year, 1 to 12.
+        years: Calendar years.
+        is_day: Whether a date is among the pattern's days.
+    """
+
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    months: frozenset[int]
+    years: frozenset[int]
+    is_day: _DayTest
+
+    @property
+    def shortest_gap(self) -> timedelta:
+        """The shortest time between two runs."""
+        return min(self._gaps, default=timedelta.max)
+
+    @property
+    def longest_gap(self) -> timedelta:
+        """The longest time between two runs; ``timedelta.max`` if there is but one."""
+        return max(self._gaps, default=timedelta.max)
+
+    def runs_after(self, moment: datetime) -> Iterator[datetime]:
+        """Yield the runs after a moment, in order, until the last year of the pattern.
+
+        Args:
+            moment: An aware time; a run at this very time is not yielded.
+        """
+        start = moment.astimezone(UTC)
+        for day in self._days(start.date(), max(self.years)):
+            for time in self._times_of_day():
+                run = datetime(day.year, day.month, day.day, tzinfo=UTC) + time
+                if run > start:
+                    yield run
+
+    def _times_of_day(self) -> list[timedelta]:
+        return [timedelta(hours=h, minutes=m) for h in self.hours for m in self.minutes]
+
+    def _days(self, first: date, last_year: int) -> Iterator[date]:
+        for ordinal in range(first.toordinal(), date(last_year, 12, 31).toordinal() + 1):
+            day = date.fromordinal(ordinal)
+            if day.year in self.years and day.month in self.months and self.is_day(day):
+                yield day
+
+    @property
+    def never_runs(self) -> bool:
+        """Whether no date fits the pattern, such as the 30th of February."""
+        return not self._sample_days
+
+    @cached_property
+    def _sample_days(self) -> list[date]:
+        first_year = min(self.years)
+        last_year = min(first_year + _CALENDAR_CYCLE_YEARS, max(self.years))
+        return list(self._days(date(first_year, 1, 1), last_year))
+
+    @cached_property
+    def _gaps(self) -> frozenset[timedelta]:
+        times = self._times_of_day()
+        within_a_day = {later - earlier for earlier, later in pairwise(times)}
+        overnight = {
+            (later - earlier) + times[0] - times[-1]
+            for earlier, later in pairwise(self._sample_days)
+        }
+        return frozenset(within_a_day | overnight)
+
+
+@cache
+def parse_expression(expression: str) -> CronSchedule | RateSchedule:
+    """Read a ``cron(...)`` or ``rate(...)`` expression.
+
+    Args:
+        expression: As EventBridge takes it, for example ``cron(0 10 * * ? *)``.
+
+    Raises:
+        ValueError: EventBridge would refuse the expression, or it is a one-time ``at(...)``,
+            or it names no date at all; the message says which part is at fault.
+    """
+    if rate := _RATE.fullmatch(expression):
+        return _parse_rate(expression, *rate.groups())
+    if cron := _CRON.fullmatch(expression):
+        return _parse_cron(expression, cron[1].split())
+    if expression.startswith("at("):
+        raise ValueError(
+            f"schedule {expression!r} happens once, and a rule repeats; use cron(...) or rate(...)"
+        )
+    raise ValueError(
+        f"schedule {expression!r} is no schedule expression, "
+        "allowed are cron(0 10 * * ? *) and rate(1 day)"
+    )
+
+
+def _parse_rate(expression: str, value: str, unit: str) -> RateSchedule:
+    if not re.fullmatch(r"[1-9][0-9]*", value):
+        raise ValueError(
+            f"schedule {expression!r} has the value {value!r}, allowed is 1 and above"
+        )
+    units = _UNITS if value == "1" else {f"{name}s": length for name, length in _UNITS.items()}
+    if unit not in units:
+        raise ValueError(
+            f"schedule {expression!r} has the unit {unit!r}, "
+            f"allowed with {value} is {', '.join(units)}"
+        )
+    return RateSchedule(int(value) * units[unit])
+
+
+def _parse_cron(expression: str, fields: list[str]) -> CronSchedule:
+    if len(fields) != 6:  # noqa: PLR2004 - named in the message
+        raise ValueError(
+            f"schedule {expression!r} has {len(fields)} fields, allowed are 6: "
+            "minutes, hours, day of month, month, day of week, year"
+        )
+    minutes, hours, month_day, month, week_day, year = (field.upper() for field in fields)
+    if (month_day == "?") == (week_day == "?"):
+        raise ValueError(
+            f"schedule {expression!r} has {month_day!r} as day of month and {week_day!r} as day "
+            "of week; exactly one of them must be '?'"
+        )
+    reader = _FieldReader(expression)
+    schedule = CronSchedule(
+        minutes=tuple(sorted(reader.values("minutes", minutes, (0, 59)))),
+        hours=tuple(sorted(reader.values("hours", hours, (0, 23)))),
+        months=reader.values("month", month, (1, 12), _MONTHS),
+        years=reader.values("year", year, _YEARS),
+        is_day=reader.month_days(month_day) if week_day == "?" else reader.week_days(week_day),
+    )
+    if schedule.never_runs:
+        raise ValueError(f"schedule {expression!r} names a date that never comes")
+    return schedule
+
+
+@dataclass(frozen=True, slots=True)
+class _FieldReader:
+    """Reads one field at a time and names the whole expression when it cannot."""
+
+    expression: str
+
+    def values(
+        self, field: str, text: str, limits: tuple[int, int], names: dict[str, int] | None = None
+    ) -> frozenset[int]:
+        """Read a list of values, ranges and steps."""
+        found: set[int] = set()
+        for item in text.split(","):
+            found.update(self._item(field, item, limits, names or {}))
+        return frozenset(found)
+
+    def month_days(self, text: str) -> _DayTest:
+        """Read the day of the month: values, ``L`` for the last day, ``15W`` for a weekday."""
+        if text == "L":
+            return lambda day: day.day == _days_in_month(day)
+        if text == "LW":
+            return lambda day: day == _nearest_weekday(day, _days_in_month(day))
+        if text.endswith("W"):
+            wanted = self._number("day of month", text[:-1], (1, 31), {})
+            return lambda day: (
+                wanted <= _days_in_month(day) and day == _nearest_weekday(day, wanted)
+            )
+        numbers = self.values("day of month", text, (1, 31))
+        return lambda day: day.day in numbers
+
+    def week_days(self, text: str) -> _DayTest:
+        """Read the day of the week: values, ``L``, ``6L`` for a last, ``6#3`` for a third."""
+        limits = (1, 7)
+        if text == "L":
+            return lambda day: _weekday(day) == _WEEKDAYS["SAT"]
+        if text.endswith("L"):
+            last = self._number("day of week", text[:-1], limits, _WEEKDAYS)
+            return lambda day: _weekday(day) == last and day.day > _days_in_month(day) - 7
+        if "#" in text:
+            name, _, count = text.partition("#")
+            wanted = self._number("day of week", name, limits, _WEEKDAYS)
+            nth = self._number("day of week", count, (1, 5), {})
+            return lambda day: _weekday(day) == wanted and (day.day - 1) // 7 + 1 == nth
+        numbers = self.values("day of week", text, limits, _WEEKDAYS)
+        return lambda day: _weekday(day) in numbers
+
+    def _item(
+        self, field: str, item: str, limits: tuple[int, int], names: dict[str, int]
+    ) -> range:
+        span, slash, step = item.partition("/")
+        low, dash, high = span.partition("-")
+        if span == "*":
+            first, last = limits
+        elif dash:
+            first = self._number(field, low, limits, names)
+            last = self._number(field, high, limits, names)
+        else:
+            first = self._number(field, low, limits, names)
+            last = limits[1] if slash else first
+        if first > last:
+            raise self._refused(field, item, limits)
+        return range(
+            first, last + 1, self._number(field, step, (1, limits[1]), {}) if slash else 1
+        )
+
+    def _number(
+        self, field: str, text: str, limits: tuple[int, int], names: dict[str, int]
+    ) -> int:
+        if text in names:
+            return names[text]
+        if not re.fullmatch(r"[0-9]{1,4}", text) or not limits[0] <= int(text) <= limits[1]:
+            raise self._refused(field, text, limits)
+        return int(text)
+
+    def _refused(self, field: str, text: str, limits: tuple[int, int]) -> ValueError:
+        return ValueError(
+            f"schedule {self.expression!r} has {text!r} as {field}, "
+            f"allowed is {limits[0]} to {limits[1]}"
+        )
+
+
+def _weekday(day: date) -> int:
+    return day.isoweekday() % 7 + 1
+
+
+def _days_in_month(day: date) -> int:
+    return calendar.monthrange(day.year, day.month)[1]
+
+
+def _nearest_weekday(day: date, wanted: int) -> date:
+    # A Saturday gives way to Friday, a Sunday to Monday, but never into another month.
+    target = day.replace(day=wanted)
+    saturday, sunday = 6, 7
+    if target.isoweekday() == saturday:
+        return target + timedelta(days=-1 if wanted > 1 else 2)
+    if target.isoweekday() == sunday:
+        return target + timedelta(days=1 if wanted < _days_in_month(day) else -2)
+    return target

@@ -1,0 +1,1 @@
+"""The construct: all that needs the CDK."""

@@ -1,0 +1,217 @@
+"""How the schedule's event reaches the task: retries, dead letters, and the scheduled time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+
+from bixarena_constructs.cdk.durations import require_seconds_within
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from constructs import Construct
+
+__all__ = [
+    "SCHEDULED_AT",
+    "EventDelivery",
+    "default_event_age",
+    "define_dead_letter_queue",
+    "pass_scheduled_time",
+    "rule_resource",
+]
+
+SCHEDULED_AT: Final = "SCHEDULED_AT"
+"""Environment variable that tells the container which scheduled time it runs for."""
+
+_TARGET: Final = "Targets.0"
+# EventBridge's limits of a target's retry policy.
+_EVENT_AGE_SECONDS: Final = range(60, 86_400 + 1)
+_RETRY_ATTEMPTS: Final = range(185 + 1)
+_LONGEST_DEFAULT_AGE_SECONDS: Final = 3600
+
+
+def rule_resource(rule: events.Rule) -> events.CfnRule:
+    """Return the CloudFormation resource of a rule that the app defines."""
+    resource = rule.node.default_child
+    if not isinstance(resource, events.CfnRule):
+        raise TypeError(f"{rule.node.path} has no AWS::Events::Rule of its own")
+    return resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDelivery:
+    """How hard EventBridge tries to start a run, and where it leaves an event that it gives up.
+
+    Attributes:
+        max_event_age: How long it tries.
+        retry_attempts: How often it tries again; None for EventBridge's own 185.
+        dead_letter_queue: Where it leaves the event.
+
+    Raises:
+        ValueError: A value lies outside EventBridge's limits.
+    """
+
+    max_event_age: Duration
+    retry_attempts: int | None
+    dead_letter_queue: sqs.IQueue
+
+    def __post_init__(self) -> None:
+        _require_queue_for_events(self.dead_letter_queue)
+        require_seconds_within("max_event_age", self.max_event_age, _EVENT_AGE_SECONDS)
+        attempts = self.retry_attempts
+        if attempts is None or Token.is_unresolved(attempts):
+            return
+        if attempts not in _RETRY_ATTEMPTS:
+            raise ValueError(f"retry_attempts is {attempts}, allowed is 0 to 185")
+
+    def bind(self, rule: events.Rule) -> None:
+        """Set it on the one target of a rule, and let the rule reach the queue.
+
+        Args:
+            rule: The rule.
+        """
+        retries: dict[str, object] = {"MaximumEventAgeInSeconds": self.max_event_age.to_seconds()}
+        if self.retry_attempts is not None:
+            retries["MaximumRetryAttempts"] = self.retry_attempts
+        # One override for both: the CDK merges it into the target.
+        rule_resource(rule).add_property_override(
+            _TARGET,
+            {
+                "DeadLetterConfig": {"Arn": self.dead_letter_queue.queue_arn},
+                "RetryPolicy": retries,
+            },
+        )
+        _let_send(rule, self.dead_letter_queue)
+        _let_encrypt(rule, self.dead_letter_queue)
+
+
+def default_event_age(shortest_gap: timedelta | None) -> Duration:
+    """Return how long EventBridge tries to start a run before it gives the event up.
+
+    An hour, or half the time to the next run where that is shorter, so that a late run does not
+    meet the next one; a minute at least, which is EventBridge's own limit.
+
+    Args:
+        shortest_gap: Shortest time between two runs; None if the schedule is a token.
+    """
+    seconds = _LONGEST_DEFAULT_AGE_SECONDS
+    if shortest_gap is not None:
+        seconds = min(seconds, int(shortest_gap.total_seconds()) // 2)
+    return Duration.seconds(max(seconds, _EVENT_AGE_SECONDS.start))
+
+
+def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
+    """Define the queue that keeps the events of runs that could not be started.
+
+    Args:
+        scope: The construct that the queue is defined in, as ``DeadLetterQueue``.
+    """
+    return sqs.Queue(
+        scope,
+        "DeadLetterQueue",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        # As long as SQS keeps anything.
+        retention_period=Duration.days(14),
+        # A dead letter is of no use without the stack that its run belongs to.
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
+    """Hand the event's scheduled time to a container as its variable `SCHEDULED_AT`.
+
+    The time in the event is that of the schedule, the same for a delivery that comes twice or
+    late; ``<aws.events.event.ingestion-time>`` is not.
+
+    Args:
+        rule: The rule whose one target is given the input.
+        container_name: The container; a sidecar does not hear of it.
+    """
+    overrides = {
+        "containerOverrides": [
+            {
+                "name": container_name,
+                "environment": [{"name": SCHEDULED_AT, "value": "<time>"}],
+            }
+        ]
+    }
+    resource = rule_resource(rule)
+    resource.add_property_deletion_override(f"{_TARGET}.Input")
+    resource.add_property_override(
+        f"{_TARGET}.InputTransformer",
+        {
+            "InputPathsMap": {"time": "$.time"},
+            # EventBridge puts the quotes round what it fills in.
+            "InputTemplate": json.dumps(overrides, separators=(",", ":")).replace(
+                '"<time>"', "<time>"
+            ),
+        },
+    )
+
+
+def _require_queue_for_events(queue: sqs.IQueue) -> None:
+    if queue.fifo:
+        raise ValueError(
+            "dead_letter_queue is a FIFO queue, allowed is a standard one: EventBridge sends dead "
+            "letters to no other"
+        )
+    if queue.encryption_type is sqs.QueueEncryption.KMS_MANAGED:
+        raise ValueError(
+            "dead_letter_queue is encrypted with AWS's own key, allowed is SQS_MANAGED or a "
+            "customer key: EventBridge may not use the other"
+        )
+
+
+def _let_send(rule: events.Rule, queue: sqs.IQueue) -> None:
+    granted = queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="AllowEventsOfTheSchedule",
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+        )
+    )
+    if not granted.statement_added:
+        Annotations.of(rule).add_warning_v2(
+            "bixarena-constructs:deadLetterQueuePolicy",
+            "dead_letter_queue is imported and its policy cannot be changed from here; let "
+            "events.amazonaws.com call sqs:SendMessage on it for this rule, or dead letters are "
+            "dropped",
+        )
+
+
+def _let_encrypt(rule: events.Rule, queue: sqs.IQueue) -> None:
+    key = queue.encryption_master_key
+    if key is None:
+        return
+    # The CDK has no word for EventBridge's use of a queue's key; without it letters are dropped.
+    granted = key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            # Stands for the key whose policy it is in.
+            resources=["*"],
+            # Not the rule, as in the queue's policy: it needs the queue, which needs the key.
+            conditions={"StringEquals": {"aws:SourceAccount": Stack.of(rule).account}},
+        )
+    )
+    if not granted.statement_added:
+        Annotations.of(rule).add_warning_v2(
+            "bixarena-constructs:deadLetterQueueKey",
+            "dead_letter_queue is encrypted with a key whose policy cannot be changed from here; "
+            "let events.amazonaws.com call kms:Decrypt and kms:GenerateDataKey with it, or dead "
+            "letters are dropped",
+        )
+
+
+publication.publish()

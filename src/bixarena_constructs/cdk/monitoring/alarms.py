@@ -1,0 +1,69 @@
+"""What all alarms of a task have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+
+from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sns as sns
+    from constructs import Construct
+
+__all__ = ["AlarmTrait", "define_alarm"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmTrait:
+    """When an alarm goes off, and what it then says.
+
+    Attributes:
+        metric: What it looks at.
+        comparison: How a bad data point compares with the threshold of 1.
+        evaluation_periods: How many data points in a row must be bad.
+        description: What happened and what to do, the first words of the message.
+        is_active: Whether it tells anybody.
+    """
+
+    metric: cloudwatch.IMetric
+    comparison: cloudwatch.ComparisonOperator
+    evaluation_periods: int
+    description: str
+    is_active: bool = True
+
+
+def define_alarm(
+    scope: Construct, construct_id: str, *, trait: AlarmTrait, topic: sns.ITopic
+) -> cloudwatch.Alarm:
+    """Define an alarm that tells a topic when it goes off, and nobody when all is well again.
+
+    Where there are no data there is nothing bad.
+
+    Args:
+        scope: The construct that it is defined in.
+        construct_id: Id below that scope.
+        trait: When it goes off.
+        topic: Who is told.
+    """
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        metric=trait.metric,
+        comparison_operator=trait.comparison,
+        threshold=1,
+        evaluation_periods=trait.evaluation_periods,
+        datapoints_to_alarm=trait.evaluation_periods,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        alarm_description=f"{trait.description} See {TROUBLESHOOTING}",
+        actions_enabled=trait.is_active,
+    )
+    alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
+    return alarm
+
+
+publication.publish()

@@ -1,0 +1,102 @@
+"""Why a run failed, as far as the event of its end tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import publication
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bixarena_constructs.cdk.monitoring.signals import ExitCode
+
+__all__ = ["FailureCause", "failure_causes"]
+
+_NEVER_STARTED: Final = "TaskFailedToStart"
+_INTERRUPTED: Final = ("SpotInterruption", "TerminationNotice")
+# Somebody stopped the task on purpose: no failure, and nobody needs to be told.
+_ON_PURPOSE: Final = "UserInitiated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCause:
+    """One reason of failure; an event is of one cause at most.
+
+    Attributes:
+        id: Construct id of what is defined for it.
+        meaning: Completes the sentence "a run failed: ...".
+        detail: What an event of this cause has in its detail, as an event pattern.
+        is_transient: Whether the same run may succeed a little later.
+    """
+
+    id: str
+    meaning: str
+    # `Any`: the tree of lists and mappings that event patterns are made of.
+    detail: Mapping[str, Any]
+    is_transient: bool
+
+
+def failure_causes(
+    exit_codes: Mapping[int, ExitCode], *, container_name: str
+) -> tuple[FailureCause, ...]:
+    """Return every cause, without overlap.
+
+    A rule matches a value and cannot put a number into words, so that a message that says what
+    happened takes a rule, and so a cause, for each exit code that has a meaning.
+
+    Args:
+        exit_codes: Those that have one.
+        container_name: The worker's container. The name and the exit code are compared within
+            one container of the event, so that no sidecar counts.
+    """
+    own = [
+        FailureCause(
+            id=f"ExitCode{code}",
+            meaning=f"{exit_code.meaning} (exit code {code})",
+            detail=_ended(container_name, [code]),
+            is_transient=exit_code.is_transient,
+        )
+        for code, exit_code in exit_codes.items()
+    ]
+    others = [{"anything-but": [0, *exit_codes]}]
+    return (
+        FailureCause(
+            id="NeverStarted",
+            meaning="the task never started",
+            detail={"stopCode": [_NEVER_STARTED]},
+            is_transient=True,
+        ),
+        FailureCause(
+            id="Interrupted",
+            meaning="Fargate took the capacity back",
+            detail={
+                "stopCode": list(_INTERRUPTED),
+                **_container(container_name, [{"anything-but": [0]}]),
+            },
+            is_transient=True,
+        ),
+        *own,
+        FailureCause(
+            id="OtherExitCode",
+            meaning="the worker ended with another exit code, see its log",
+            detail=_ended(container_name, others),
+            is_transient=False,
+        ),
+    )
+
+
+def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
+    told_otherwise = [_NEVER_STARTED, *_INTERRUPTED, _ON_PURPOSE]
+    return {
+        "stopCode": [{"anything-but": told_otherwise}],
+        **_container(container_name, exit_codes),
+    }
+
+
+def _container(name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
+    return {"containers": {"name": [name], "exitCode": list(exit_codes)}}
+
+
+publication.publish()

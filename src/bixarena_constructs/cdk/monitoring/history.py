@@ -1,0 +1,95 @@
+"""What happened to each task, kept: ECS forgets a stopped task after about an hour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from bixarena_constructs.cdk.monitoring.rule_targets import LogGroupTarget
+
+if TYPE_CHECKING:
+    from bixarena_constructs.cdk.run_events import RunEvents
+
+__all__ = ["RunHistory"]
+
+_POLICY_ID: Final = "BixarenaHistoryPolicy"
+
+
+class RunHistory(Construct):
+    """Keeps every state change of the task's runs, failed starts among them, as JSON.
+
+    Attributes:
+        log_group: Where they are kept, an event a line.
+    """
+
+    log_group: logs.LogGroup
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        runs: RunEvents,
+        retention: logs.RetentionDays | None,
+    ) -> None:
+        """Define the log group and the rule that writes to it.
+
+        Args:
+            scope: The construct that they are defined in.
+            construct_id: Id below that scope.
+            name: Name of the task.
+            runs: The events of its runs.
+            retention: How long a state change is kept. Default: three months.
+        """
+        super().__init__(scope, construct_id)
+        self.log_group = logs.LogGroup(
+            self,
+            "LogGroup",
+            retention=retention or logs.RetentionDays.THREE_MONTHS,
+            # Task ARNs and reasons of a stack that is gone; the worker's own log stays.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        rule = events.Rule(
+            self,
+            "Rule",
+            description=f"Keeps the state changes of the runs of {name}",
+            event_pattern=runs.state_changes(),
+            targets=[LogGroupTarget(self.log_group)],
+        )
+        _let_write(rule, self.log_group)
+
+
+def _let_write(rule: events.Rule, log_group: logs.LogGroup) -> None:
+    # The two statements of EventBridge's guide: the first action knows no source.
+    writer = iam.ServicePrincipal("events.amazonaws.com")
+    _policy_of(Stack.of(rule)).document.add_statements(
+        iam.PolicyStatement(
+            principals=[writer],
+            actions=["logs:CreateLogStream"],
+            resources=[log_group.log_group_arn],
+        ),
+        iam.PolicyStatement(
+            principals=[writer],
+            actions=["logs:PutLogEvents"],
+            resources=[log_group.log_group_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+        ),
+    )
+
+
+def _policy_of(stack: Stack) -> logs.ResourcePolicy:
+    """Return the stack's one policy for its histories: an account has ten in a region."""
+    found = stack.node.try_find_child(_POLICY_ID)
+    return (
+        found if isinstance(found, logs.ResourcePolicy) else logs.ResourcePolicy(stack, _POLICY_ID)
+    )
+
+
+publication.publish()

@@ -1,0 +1,51 @@
+"""What a user says of the monitoring of a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import publication
+
+from bixarena_constructs.cdk.monitoring.signals import WorkerSignals
+
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+    from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_sns as sns
+
+__all__ = ["SnapshotMonitoring"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotMonitoring:
+    """How a task tells that a run failed, could not start, hung, or never happened.
+
+    See docs/monitoring.md for what each part defines, costs, and cannot see.
+
+    Attributes:
+        topic: Where alerts go; its policy must let EventBridge and CloudWatch publish where it
+            is imported, and its key where it has one. Default: - a new topic with a key of its
+            own.
+        signals: How to read the worker. Default: - as the reference worker.
+        missed_run_alarm: Whether to tell that no snapshot came in time; a schedule of a week or
+            rarer must do without. Default: True.
+        longest_gap: Longest time between two runs, for a schedule that is a token.
+            Default: - read from the schedule.
+        retry_after: After what time a scheduled run that never started, was interrupted, or
+            ended with a transient exit code is run again, once, for the same scheduled time.
+            Default: - never.
+        history_retention: How long the task's state changes are kept. Default: three months.
+        dashboard: Whether to define a dashboard. Default: False.
+    """
+
+    topic: sns.ITopic | None = None
+    signals: WorkerSignals = field(default_factory=WorkerSignals)
+    missed_run_alarm: bool = True
+    longest_gap: Duration | None = None
+    retry_after: Duration | None = None
+    history_retention: logs.RetentionDays | None = None
+    dashboard: bool = False
+
+
+publication.publish()

@@ -1,0 +1,218 @@
+"""Who watches: all parts of the monitoring of a task, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from constructs import Construct
+
+from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
+from bixarena_constructs.cdk.monitoring.causes import failure_causes
+from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
+from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
+from bixarena_constructs.cdk.monitoring.failures import FailureRules
+from bixarena_constructs.cdk.monitoring.hang import HangAlarm
+from bixarena_constructs.cdk.monitoring.history import RunHistory
+from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
+from bixarena_constructs.cdk.monitoring.retry import RunRetry
+from bixarena_constructs.cdk.monitoring.run_metrics import OUTCOMES, RunMetrics
+from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
+from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+from bixarena_constructs.cdk.monitoring.window import missed_run_hours
+from bixarena_constructs.cdk.outputs import add_outputs
+
+if TYPE_CHECKING:
+    from aws_cdk import Duration
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_events as events
+    from aws_cdk import aws_logs as logs
+    from aws_cdk import aws_scheduler as scheduler
+    from aws_cdk import aws_sns as sns
+
+    from bixarena_constructs.cdk.monitoring.watched_task import Monitorable
+
+__all__ = ["TaskMonitoring"]
+
+
+class TaskMonitoring(Construct):
+    """Reports failures of any scheduled Fargate task to a topic; see docs/monitoring.md.
+
+    A `ScheduledSnapshotTask` defines it for itself where it is given ``monitoring``. Everything
+    else that runs on Fargate by a rule or a schedule is watched by one of its own:
+
+    - a `SnapshotTask` on an ``aws_scheduler.Schedule``:
+      ``TaskMonitoring(self, "Monitoring", task=task, trigger=schedule)``
+    - a bare ``ScheduledFargateTask``:
+      ``TaskMonitoring(self, "Monitoring", task=pattern, max_runtime=Duration.minutes(5))``
+    - any ``FargateTaskDefinition`` with the rule or the schedule that starts it.
+
+    A task that is not the reference worker needs ``signals`` in its settings.
+
+    Attributes:
+        topic: Where alerts go.
+        history: Log group that keeps the state changes of all runs.
+        alarms: All alarms.
+        dashboard: The dashboard, if there is one.
+    """
+
+    topic: sns.ITopic
+    history: logs.ILogGroup
+    alarms: tuple[cloudwatch.Alarm, ...]
+    dashboard: cloudwatch.Dashboard | None
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        task: Monitorable,
+        trigger: events.Rule | scheduler.Schedule | RunTrigger | None = None,
+        max_runtime: Duration | None = None,
+        settings: SnapshotMonitoring | None = None,
+    ) -> None:
+        """Define the monitoring.
+
+        Args:
+            scope: The construct that it is defined in.
+            construct_id: Id below that scope.
+            task: What runs. Its container must log to CloudWatch.
+            trigger: The rule or the schedule that starts it.
+                Default: - the rule of a ``ScheduledFargateTask``.
+            max_runtime: How long a run may take.
+                Default: - that of a `SnapshotTask`; any other task needs one.
+            settings: What to watch, and where alerts go. Default: - that of the reference worker.
+
+        Raises:
+            TypeError: The trigger is neither a rule nor a schedule of the app.
+            ValueError: Something is missing, or cannot work with the schedule or the run time.
+        """
+        super().__init__(scope, construct_id)
+        settings = settings or SnapshotMonitoring()
+        starts = self._trigger_of(task, trigger)
+        watched = self._watched(task, starts, max_runtime=max_runtime)
+        causes = failure_causes(
+            settings.signals.exit_codes, container_name=watched.runs.container_name
+        )
+        metrics = RunMetrics(task)
+        self.topic = settings.topic or define_alert_topic(self)
+        self.history = RunHistory(
+            self,
+            "History",
+            name=watched.name,
+            runs=watched.runs,
+            retention=settings.history_retention,
+        ).log_group
+        metrics.record(
+            self,
+            "Outcome",
+            log_group=watched.log_group,
+            pattern=settings.signals.outcome,
+            metric_name=OUTCOMES,
+            value=1,
+        )
+        failures = FailureRules(
+            self,
+            "Failures",
+            task=watched,
+            causes=causes,
+            retry_after=settings.retry_after,
+            topic=self.topic,
+        )
+        self.alarms = self._define_alarms(watched, starts, settings, metrics)
+        let_publish(self.topic, rules=failures.rules, alarms=self.alarms)
+        if settings.retry_after is not None:
+            RunRetry(
+                self,
+                "Retry",
+                task=watched,
+                causes=causes,
+                started_by=starts.started_by,
+                delay=settings.retry_after,
+            )
+        self.dashboard = (
+            self._define_dashboard(watched, starts, metrics) if settings.dashboard else None
+        )
+        add_outputs(
+            task,
+            {
+                "AlertTopicArn": self.topic.topic_arn,
+                "AlarmNames": ",".join(alarm.alarm_name for alarm in self.alarms),
+                "HistoryLogGroupName": self.history.log_group_name,
+            },
+        )
+
+    def _trigger_of(
+        self,
+        task: Monitorable,
+        trigger: events.Rule | scheduler.Schedule | RunTrigger | None,
+    ) -> RunTrigger:
+        if isinstance(trigger, RunTrigger):
+            return trigger
+        if trigger is None and isinstance(task, ecs_patterns.ScheduledFargateTask):
+            trigger = task.event_rule
+        if trigger is None:
+            raise ValueError(
+                f"trigger is missing; name the rule or the schedule that starts {task.node.path}"
+            )
+        return RunTrigger.of(self, trigger)
+
+    def _watched(
+        self, task: Monitorable, trigger: RunTrigger, *, max_runtime: Duration | None
+    ) -> WatchedTask:
+        if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
+            return WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
+        return WatchedTask.of_own(task, max_runtime=max_runtime)
+
+    def _define_alarms(
+        self,
+        task: WatchedTask,
+        trigger: RunTrigger,
+        settings: SnapshotMonitoring,
+        metrics: RunMetrics,
+    ) -> tuple[cloudwatch.Alarm, ...]:
+        delivery = DeliveryAlarms(
+            self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
+        )
+        hang = HangAlarm(
+            self,
+            "Hang",
+            task=task,
+            signals=settings.signals,
+            metrics=metrics,
+            history=self.history,
+            topic=self.topic,
+        )
+        alarms = (*delivery.alarms, hang.alarm)
+        if not settings.missed_run_alarm:
+            return alarms
+        missed = MissedRunAlarm(
+            self,
+            "MissedRun",
+            name=task.name,
+            trigger=trigger,
+            hours=missed_run_hours(trigger, settings, max_runtime=task.max_runtime),
+            metrics=metrics,
+            topic=self.topic,
+        )
+        return (*alarms, missed.alarm)
+
+    def _define_dashboard(
+        self, task: WatchedTask, trigger: RunTrigger, metrics: RunMetrics
+    ) -> cloudwatch.Dashboard:
+        return TaskDashboard(
+            self,
+            "Dashboard",
+            name=task.name,
+            trigger=trigger,
+            log_group=task.log_group,
+            metrics=metrics,
+            history=self.history,
+            alarms=self.alarms,
+        ).dashboard
+
+
+publication.publish()

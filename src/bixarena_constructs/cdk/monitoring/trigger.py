@@ -1,0 +1,159 @@
+"""What starts the runs of a task on a schedule: a rule, or a schedule of EventBridge Scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import publication
+from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
+
+from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics
+from bixarena_constructs.cdk.schedule import RunSchedule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import Construct
+
+    from bixarena_constructs.cdk.delivery import EventDelivery
+
+__all__ = ["RunTrigger"]
+
+# `startedBy` of a run, followed by the name of what started it, cut to 36 characters.
+_STARTED_BY_A_RULE: Final = "events-rule/"
+_STARTED_BY_A_SCHEDULE: Final = "chronos-schedule/"
+# Of a target without a retry policy.
+_DEFAULT_EVENT_AGE_SECONDS: Final = 24 * 3600
+# How much longer a day of local time gets than a day of UTC when the clocks go back.
+_CLOCK_CHANGE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTrigger:
+    """What starts the runs of a task, as the monitoring sees it.
+
+    Attributes:
+        expression: When, as people read it.
+        longest_gap: Longest time between two runs; None if the expression is a token.
+        enabled: Whether it starts runs.
+        max_delay: How long after its time a run may start.
+        started_by: What `startedBy` of its runs begins with.
+        metrics: What AWS counts of its starts; None where it counts them with those of others.
+        dead_letter_queue: Where events go whose run could not be started, if anywhere.
+        target: What it starts, resolved; empty for a task of this library, which knows it.
+    """
+
+    expression: str
+    longest_gap: timedelta | None
+    enabled: bool
+    max_delay: Duration
+    started_by: str
+    metrics: DeliveryMetrics | None
+    dead_letter_queue: sqs.IQueue | None
+    # `Any`: the property of a resource.
+    target: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_own_rule(
+        cls,
+        rule: events.Rule,
+        *,
+        schedule: RunSchedule,
+        enabled: bool,
+        delivery: EventDelivery,
+    ) -> RunTrigger:
+        """Return the rule of a task that knows all about it."""
+        return cls(
+            expression=schedule.expression,
+            longest_gap=schedule.longest_gap,
+            enabled=enabled,
+            max_delay=delivery.max_event_age,
+            started_by=_STARTED_BY_A_RULE,
+            metrics=DeliveryMetrics.of_rule(rule.rule_name),
+            dead_letter_queue=delivery.dead_letter_queue,
+        )
+
+    @classmethod
+    def of(cls, scope: Construct, trigger: events.Rule | scheduler.Schedule) -> RunTrigger:
+        """Read a rule or a schedule that somebody else defined.
+
+        Args:
+            scope: The construct that an imported dead-letter queue is defined in.
+            trigger: The rule or the schedule.
+
+        Raises:
+            TypeError: It is neither, or an imported one, whose settings cannot be seen.
+            ValueError: It has no schedule, or its expression is not valid.
+        """
+        if isinstance(trigger, events.Rule | scheduler.Schedule):
+            resource = trigger.node.default_child
+            if isinstance(resource, events.CfnRule):
+                return cls._of_rule(scope, resource)
+            if isinstance(resource, scheduler.CfnSchedule):
+                return cls._of_schedule(scope, resource)
+        raise TypeError(
+            f"trigger is {type(trigger).__name__}; it must be an aws_events.Rule or an "
+            "aws_scheduler.Schedule that the app defines"
+        )
+
+    @classmethod
+    def _of_rule(cls, scope: Construct, resource: events.CfnRule) -> RunTrigger:
+        if resource.schedule_expression is None:
+            raise ValueError(
+                f"trigger {resource.node.path} has an event pattern and no schedule; the "
+                "monitoring needs to know when runs are due"
+            )
+        schedule = RunSchedule(events.Schedule.expression(resource.schedule_expression))
+        (target, *_) = Stack.of(scope).resolve(resource.targets) or [{}]
+        return cls(
+            expression=schedule.expression,
+            longest_gap=schedule.longest_gap,
+            enabled=resource.state != "DISABLED",
+            max_delay=_event_age(target),
+            started_by=_STARTED_BY_A_RULE,
+            metrics=DeliveryMetrics.of_rule(resource.ref),
+            dead_letter_queue=_dead_letter_queue(scope, target),
+            target=target,
+        )
+
+    @classmethod
+    def _of_schedule(cls, scope: Construct, resource: scheduler.CfnSchedule) -> RunTrigger:
+        schedule = RunSchedule(events.Schedule.expression(resource.schedule_expression))
+        zone, gap = resource.schedule_expression_timezone, schedule.longest_gap
+        target = Stack.of(scope).resolve(resource.target)
+        window = Stack.of(scope).resolve(resource.flexible_time_window)
+        in_local_time = zone not in (None, "UTC", "Etc/UTC") and "cron" in schedule.expression
+        group = resource.group_name
+        return cls(
+            expression=f"{schedule.expression} {zone or 'UTC'}",
+            longest_gap=gap + _CLOCK_CHANGE if gap is not None and in_local_time else gap,
+            enabled=resource.state != "DISABLED",
+            max_delay=_event_age(target).plus(
+                Duration.minutes(window.get("maximumWindowInMinutes") or 0)
+            ),
+            started_by=_STARTED_BY_A_SCHEDULE,
+            metrics=None if group is None else DeliveryMetrics.of_schedule_group(group),
+            dead_letter_queue=_dead_letter_queue(scope, target),
+            target=target,
+        )
+
+
+# `Any`: the resolved target of a rule or a schedule.
+def _event_age(target: Mapping[str, Any]) -> Duration:
+    retries = target.get("retryPolicy") or {}
+    return Duration.seconds(retries.get("maximumEventAgeInSeconds") or _DEFAULT_EVENT_AGE_SECONDS)
+
+
+def _dead_letter_queue(scope: Construct, target: Mapping[str, Any]) -> sqs.IQueue | None:
+    arn = (target.get("deadLetterConfig") or {}).get("arn")
+    if arn is None:
+        return None
+    return sqs.Queue.from_queue_arn(scope, "DeadLetterQueue", Token.as_string(arn))
+
+
+publication.publish()

@@ -1,0 +1,200 @@
+"""The task that is watched: what the monitoring knows of what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import publication
+from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_logs as logs
+from constructs import IConstruct
+
+from bixarena_constructs.cdk.commands import TaskLaunch
+from bixarena_constructs.cdk.outputs import OUTPUTS_ID
+from bixarena_constructs.cdk.run_events import RunEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import Construct
+
+    from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
+
+__all__ = ["Monitorable", "OwnTask", "WatchedTask"]
+
+
+class OwnTask(IConstruct, Protocol):
+    """A `SnapshotTask`, as far as the monitoring sees it."""
+
+    @property
+    def task_definition(self) -> ecs.FargateTaskDefinition:
+        """Its task definition."""
+
+    @property
+    def container_name(self) -> str:
+        """Its worker's container."""
+
+    @property
+    def log_group(self) -> logs.ILogGroup:
+        """Log group of the worker."""
+
+    @property
+    def max_runtime(self) -> Duration:
+        """How long a run may take."""
+
+    @property
+    def launch(self) -> TaskLaunch:
+        """How it is started."""
+
+
+Monitorable = OwnTask | ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition
+"""What can be watched: a task of this library, a bare pattern, or any Fargate task definition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedTask:
+    """A task and its runs.
+
+    Attributes:
+        name: What people call it: the path of its construct.
+        task_definition: Its task definition.
+        runs: The events of its runs.
+        log_group: Log group of the worker.
+        max_runtime: How long a run may take.
+        launch: How a run is started.
+        has_outputs: Whether the command line finds it by the outputs of its stack.
+    """
+
+    name: str
+    task_definition: ecs.FargateTaskDefinition
+    runs: RunEvents
+    log_group: logs.ILogGroup
+    max_runtime: Duration
+    launch: TaskLaunch
+    has_outputs: bool = False
+
+    @classmethod
+    def of_own(cls, task: OwnTask, *, max_runtime: Duration | None) -> WatchedTask:
+        """Return a task of this library, which knows all that is needed.
+
+        Raises:
+            ValueError: ``max_runtime`` is set, too.
+        """
+        if max_runtime is not None:
+            raise ValueError("max_runtime is a prop of the task; set it there")
+        return cls(
+            name=task.node.path,
+            task_definition=task.task_definition,
+            runs=RunEvents(
+                cluster_arn=task.launch.cluster_arn,
+                family=task.task_definition.family,
+                container_name=task.container_name,
+            ),
+            log_group=task.log_group,
+            max_runtime=task.max_runtime,
+            launch=task.launch,
+            has_outputs=task.node.try_find_child(OUTPUTS_ID) is not None,
+        )
+
+    @classmethod
+    def of_other(
+        cls,
+        scope: Construct,
+        task: ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition,
+        *,
+        max_runtime: Duration | None,
+        trigger: RunTrigger,
+    ) -> WatchedTask:
+        """Read a task of somebody else's: its container, its log, and how it is started.
+
+        Args:
+            scope: The construct that the log group is imported into.
+            task: The pattern or the task definition.
+            max_runtime: How long a run may take.
+            trigger: What starts it.
+
+        Raises:
+            ValueError: ``max_runtime`` is missing, or the container has no log group.
+        """
+        if max_runtime is None:
+            raise ValueError(
+                f"max_runtime is missing; set it to the longest time that a run of "
+                f"{task.node.path} may take"
+            )
+        task_definition = (
+            task.task_definition if isinstance(task, ecs_patterns.ScheduledFargateTask) else task
+        )
+        container = task_definition.default_container
+        if container is None:
+            raise ValueError(f"{task_definition.node.path} has no container")
+        launch = _launch_of(scope, trigger.target, container.container_name)
+        return cls(
+            name=task.node.path,
+            task_definition=task_definition,
+            runs=RunEvents(
+                cluster_arn=launch.cluster_arn,
+                family=task_definition.family,
+                container_name=container.container_name,
+            ),
+            log_group=_log_group_of(scope, container),
+            max_runtime=max_runtime,
+            launch=launch,
+        )
+
+
+def _log_group_of(scope: Construct, container: ecs.ContainerDefinition) -> logs.ILogGroup:
+    config = container.log_driver_config
+    options = (config.options if config is not None else None) or {}
+    if "awslogs-group" not in options:
+        raise ValueError(
+            f"container {container.container_name} does not log to CloudWatch; give it "
+            "LogDrivers.aws_logs(...), which the monitoring reads"
+        )
+    return logs.LogGroup.from_log_group_name(scope, "WorkerLog", options["awslogs-group"])
+
+
+# `Any`: the resolved target of a rule or a schedule.
+def _launch_of(scope: Construct, target: Mapping[str, Any], container_name: str) -> TaskLaunch:
+    parameters = target.get("ecsParameters")
+    if parameters is None:
+        raise ValueError(
+            "trigger does not start an ECS task; name the rule or the schedule that does"
+        )
+    network = parameters.get("networkConfiguration") or {}
+    # The two services spell it differently.
+    vpc = network.get("awsVpcConfiguration") or network.get("awsvpcConfiguration") or {}
+    version = parameters.get("platformVersion")
+    tags = parameters.get("tagList") or parameters.get("tags") or ()
+    return TaskLaunch(
+        region=Stack.of(scope).region,
+        cluster_arn=_text(target["arn"]),
+        task_definition_arn=_text(parameters["taskDefinitionArn"]),
+        container_name=container_name,
+        subnet_ids=_texts(vpc.get("subnets")),
+        security_group_ids=_texts(vpc.get("securityGroups")),
+        assign_public_ip=vpc.get("assignPublicIp") == "ENABLED",
+        platform_version=version,
+        tags={_text(tag["key"]): _text(tag["value"]) for tag in tags},
+        propagate_tags=parameters.get("propagateTags"),
+        enable_ecs_managed_tags=bool(
+            parameters.get("enableEcsManagedTags"),
+        ),
+        enable_execute_command=bool(parameters.get("enableExecuteCommand")),
+    )
+
+
+# `Any`: a string, or a function of CloudFormation, which becomes a token again.
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else Token.as_string(value)
+
+
+def _texts(value: Any) -> list[str]:
+    if value is None or isinstance(value, list):
+        return [_text(one) for one in value or ()]
+    return Token.as_list(value)
+
+
+publication.publish()

@@ -1,0 +1,109 @@
+"""When the task runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import publication
+from aws_cdk import Annotations, Duration, Token
+from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import aws_events as events
+
+from bixarena_constructs.aws.schedule_expression import parse_expression
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from constructs import Construct
+
+__all__ = ["RunSchedule", "Schedule"]
+
+Schedule: TypeAlias = appscaling.Schedule | events.Schedule
+"""Either of the CDK's two schedule classes; ScheduledFargateTask itself takes the first only."""
+
+
+class RunSchedule:
+    """A schedule that EventBridge takes, with what the rest of the construct needs of it.
+
+    Attributes:
+        expression: The schedule expression; times are in UTC.
+        shortest_gap: Shortest time between two runs; None if the expression is a token.
+        longest_gap: Longest time between two runs; None if the expression is a token.
+    """
+
+    expression: str
+    shortest_gap: timedelta | None
+    longest_gap: timedelta | None
+
+    def __init__(self, schedule: Schedule | None) -> None:
+        """Check a schedule.
+
+        Args:
+            schedule: The user's choice. Default: every day at 10:00 UTC.
+
+        Raises:
+            TypeError: It is of another class, which may carry a time zone.
+            ValueError: EventBridge would refuse the expression, or it happens only once.
+        """
+        if schedule is None:
+            schedule = _daily_at_ten()
+        _require_schedule(schedule)
+        self.expression = schedule.expression_string
+        if Token.is_unresolved(self.expression):
+            self.shortest_gap = self.longest_gap = None
+            return
+        parsed = parse_expression(self.expression)
+        self.shortest_gap = parsed.shortest_gap
+        self.longest_gap = parsed.longest_gap
+
+    def for_pattern(self) -> appscaling.Schedule:
+        """Return the schedule in the one type that ScheduledFargateTask takes."""
+        return appscaling.Schedule.expression(self.expression)
+
+    def warn_of_overlap(self, scope: Construct, *, max_runtime: Duration) -> None:
+        """Warn where a run may still be under way when the next one starts.
+
+        Args:
+            scope: The construct that the warning is attached to.
+            max_runtime: How long a run may take.
+        """
+        if self.shortest_gap is None or max_runtime.is_unresolved():
+            return
+        if self.shortest_gap.total_seconds() < float(max_runtime.to_seconds()):
+            Annotations.of(scope).add_warning_v2(
+                "bixarena-constructs:overlappingRuns",
+                f"schedule {self.expression} (UTC) starts a run after {self.shortest_gap}, and a "
+                f"run may take {max_runtime.to_human_string()}: runs would wait for each other; "
+                "choose a longer interval or a shorter max_runtime",
+            )
+
+
+def _require_schedule(schedule: object) -> None:
+    # By class, not by attribute: other classes of the CDK have an `expression_string` too, which
+    # leaves out their time zone or is not in EventBridge's form.
+    if isinstance(schedule, appscaling.Schedule | events.Schedule):
+        return
+    raise TypeError(
+        f"schedule is {_described(schedule)}; it must be an aws_applicationautoscaling.Schedule "
+        "or an aws_events.Schedule, whose times are in UTC; for a time zone, define the task as "
+        "SnapshotTask(...) and give its schedule_target() to an aws_scheduler.Schedule"
+    )
+
+
+def _described(value: object) -> str:
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    # Python sees a proxy of the CDK's class, as in aws-cdk-lib.aws_scheduler.ScheduleExpression.
+    jsii_name = str(getattr(value, "__jsii_type__", type(value).__qualname__))
+    zone = getattr(value, "time_zone", None)
+    return f"of class {jsii_name.removeprefix('aws-cdk-lib.')}" + (
+        "" if zone is None else f" in the time zone {zone.timezone_name}"
+    )
+
+
+def _daily_at_ten() -> appscaling.Schedule:
+    # BixArena's own hour.
+    return appscaling.Schedule.cron(hour="10", minute="0")
+
+
+publication.publish()

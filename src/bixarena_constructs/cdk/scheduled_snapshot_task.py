@@ -1,0 +1,356 @@
+"""When it runs: the task on a schedule, started by ``ScheduledFargateTask``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+
+from bixarena_constructs.cdk.access import PassRoleCheck, grant_all, rule_statement
+from bixarena_constructs.cdk.delivery import (
+    EventDelivery,
+    default_event_age,
+    pass_scheduled_time,
+    rule_resource,
+)
+from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_letter_metric
+from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
+from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
+from bixarena_constructs.cdk.outputs import add_outputs
+from bixarena_constructs.cdk.schedule import RunSchedule
+from bixarena_constructs.cdk.snapshot_task import SnapshotTask
+from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
+    from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
+
+    from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.cdk.schedule import Schedule
+    from bixarena_constructs.cdk.task.secrets import SecretSource
+
+__all__ = ["ScheduledSnapshotTask"]
+
+_ECS_PARAMETERS: Final = "Targets.0.EcsParameters"
+_PUBLIC_IP: Final = f"{_ECS_PARAMETERS}.NetworkConfiguration.AwsVpcConfiguration.AssignPublicIp"
+
+
+class ScheduledSnapshotTask(SnapshotTask):
+    """Runs a worker's container as a Fargate task on a schedule in UTC.
+
+    It puts a `SnapshotTask` on ``aws_ecs_patterns.ScheduledFargateTask``. Resources that it adds:
+    a rule with the role that starts the task, and a dead-letter queue with its policy.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cluster: ecs.ICluster,
+        image: str | ecs.ContainerImage | None = None,
+        task_definition: ecs.FargateTaskDefinition | None = None,
+        registry_credentials: secretsmanager.ISecret | None = None,
+        schedule: Schedule | None = None,
+        enabled: bool = True,
+        max_runtime: Duration | None = None,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, SecretSource] | None = None,
+        secret_keys: Sequence[kms.IKey] | None = None,
+        cpu: int | None = None,
+        memory_limit_mib: int | None = None,
+        cpu_architecture: ecs.CpuArchitecture | None = None,
+        ephemeral_storage_gib: int | None = None,
+        family: str | None = None,
+        task_role: iam.IRole | None = None,
+        execution_role: iam.IRole | None = None,
+        user: str | None = None,
+        readonly_root_filesystem: bool | None = None,
+        stop_timeout: Duration | None = None,
+        enable_execute_command: bool = False,
+        subnet_selection: ec2.SubnetSelection | None = None,
+        assign_public_ip: bool | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        platform_version: ecs.FargatePlatformVersion | None = None,
+        rule_name: str | None = None,
+        max_event_age: Duration | None = None,
+        retry_attempts: int | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        task_tags: Mapping[str, str] | None = None,
+        propagate_tags: ecs.PropagatedTagSource | None = None,
+        enable_ecs_managed_tags: bool = False,
+        log_group: logs.ILogGroup | None = None,
+        log_stream_prefix: str | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy | None = None,
+        guardduty_agent_pull: GuardDutyAgentPull = GuardDutyAgentPull.AGENT_REPOSITORY,
+        monitoring: SnapshotMonitoring | None = None,
+        outputs: bool = True,
+        export_prefix: str | None = None,
+    ) -> None:
+        """Define the task, its schedule and its outputs.
+
+        Args:
+            scope: The construct that this one is defined in.
+            construct_id: Id below that scope.
+            cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
+            image: Reference of the worker's image, such as
+                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
+                other ``ecs.ContainerImage``.
+                Default: - none: ``task_definition`` names the image.
+            task_definition: A task definition to run instead of a new one; its default container
+                is the worker. Props of the container cannot be combined with it, and
+                ``log_group`` names where it logs. Default: - a new one for ``image``.
+            registry_credentials: Secret with the JSON fields ``username`` and ``password`` for a
+                private image that is named by a reference. Default: - the image is public.
+            schedule: When to run, in UTC. Default: every day at 10:00 UTC.
+            enabled: Whether the schedule starts runs. Default: True.
+            max_runtime: How long a run may take; the container gets it as
+                ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
+            command: Words that replace the image's own command. Default: - the image's own.
+            environment: Plain environment variables of the container. Default: - none.
+            secrets: Environment variables whose values the ECS agent takes from a secret when
+                the task starts: a secret, a pair of a secret and a JSON field, or an
+                ``ecs.Secret``. Default: - none.
+            secret_keys: Customer keys of those ``secrets`` that are an ``ecs.Secret``, which
+                does not show its key. Default: - none.
+            cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
+            memory_limit_mib: Memory of the task in MiB. Default: 2048.
+            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
+                or Fargate's own, X86_64.
+            ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
+                20.
+            family: Name of all revisions of the task definition. Default: - a generated name.
+            task_role: What the program may do. Default: - a new role without permissions.
+            execution_role: What the ECS agent may do. Default: - a new role.
+            user: User that the program runs as. Default: - the image's own.
+            readonly_root_filesystem: Whether the container's root is read-only, with a writable
+                ``/tmp``. Default: - True for a version of the reference worker, False for other
+                images and for a tag that moves.
+            stop_timeout: Time between SIGTERM and SIGKILL, up to 2 minutes.
+                Default: - Fargate's own, 30 seconds.
+            enable_execute_command: Whether ECS Exec may open a shell in the container.
+                Default: False.
+            subnet_selection: Subnets to run in. Default: - private subnets with egress.
+            assign_public_ip: Whether the task gets a public address; public subnets need it.
+                Default: - only if ``subnet_selection`` is by the type PUBLIC.
+            security_groups: Security groups of the task. Default: - a new one.
+            platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
+            rule_name: Physical name of the rule. Default: - a generated name.
+            max_event_age: How long EventBridge tries to start a run, 1 minute to 24 hours.
+                Default: - an hour, or half the schedule's shortest interval if that is less.
+            retry_attempts: How often EventBridge tries again, up to 185. Default: - 185.
+            dead_letter_queue: Where events go whose run could not be started.
+                Default: - a new queue, encrypted by SQS, that keeps them for two weeks.
+            task_tags: Tags of each run's task. Default: - none.
+            propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
+            enable_ecs_managed_tags: Whether ECS tags each run's task with its cluster.
+                Default: False.
+            log_group: Log group of the worker. Default: - a new one.
+            log_stream_prefix: What the names of log streams begin with.
+                Default: bixarena-worker.
+            log_retention: How long a new log group keeps the worker's log.
+                Default: three months.
+            log_removal_policy: What happens to a new log group when the stack is deleted.
+                Default: RemovalPolicy.RETAIN.
+            guardduty_agent_pull: From where the execution role may pull GuardDuty's sidecar.
+                Default: GuardDutyAgentPull.AGENT_REPOSITORY.
+            monitoring: What reports that a run failed, could not start, hung, or never happened.
+                Default: - nothing.
+            outputs: Whether to define CloudFormation outputs. Default: True.
+            export_prefix: What the outputs' export names begin with.
+                Default: - the outputs are not exported.
+
+        Raises:
+            TypeError: The schedule is of a class that may carry a time zone.
+            ValueError: A prop has a value that would fail when deployed or run.
+        """
+        super().__init__(
+            scope,
+            construct_id,
+            cluster=cluster,
+            image=image,
+            task_definition=task_definition,
+            registry_credentials=registry_credentials,
+            max_runtime=max_runtime,
+            command=command,
+            environment=environment,
+            secrets=secrets,
+            secret_keys=secret_keys,
+            cpu=cpu,
+            memory_limit_mib=memory_limit_mib,
+            cpu_architecture=cpu_architecture,
+            ephemeral_storage_gib=ephemeral_storage_gib,
+            family=family,
+            task_role=task_role,
+            execution_role=execution_role,
+            user=user,
+            readonly_root_filesystem=readonly_root_filesystem,
+            stop_timeout=stop_timeout,
+            enable_execute_command=enable_execute_command,
+            subnet_selection=subnet_selection,
+            assign_public_ip=assign_public_ip,
+            security_groups=security_groups,
+            platform_version=platform_version,
+            task_tags=task_tags,
+            propagate_tags=propagate_tags,
+            enable_ecs_managed_tags=enable_ecs_managed_tags,
+            log_group=log_group,
+            log_stream_prefix=log_stream_prefix,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
+            guardduty_agent_pull=guardduty_agent_pull,
+            outputs=outputs,
+            export_prefix=export_prefix,
+        )
+        self._schedule = RunSchedule(schedule)
+        self._schedule.warn_of_overlap(self, max_runtime=self.max_runtime)
+        self._event_rule = self._define_rule(enabled=enabled, rule_name=rule_name)
+        self._delivery = self._define_delivery(
+            max_event_age=max_event_age,
+            retry_attempts=retry_attempts,
+            dead_letter_queue=dead_letter_queue,
+        )
+        pass_scheduled_time(self._event_rule, container_name=self.container_name)
+        self._set_ecs_parameters()
+        self.node.add_validation(PassRoleCheck(self.task_definition))
+        add_outputs(
+            self,
+            {
+                "RuleName": self._event_rule.rule_name,
+                "DeadLetterQueueUrl": self.dead_letter_queue.queue_url,
+            },
+        )
+        self._monitoring = self._define_monitoring(monitoring, enabled=enabled)
+
+    @property
+    def dead_letter_queue(self) -> sqs.IQueue:
+        """Where the events go whose run could not be started."""
+        return self._delivery.dead_letter_queue
+
+    @property
+    def event_rule(self) -> events.Rule:
+        """The rule that starts the task. Do not add a target: that is a second run."""
+        return self._event_rule
+
+    @property
+    def monitoring(self) -> TaskMonitoring | None:
+        """What watches the task: its topic, alarms and history; None if nothing does."""
+        return self._monitoring
+
+    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let somebody run the task, watch it, stop it and read its log and its rule.
+
+        Args:
+            grantee: Who; it is also what a person needs who operates the task.
+        """
+        read = grant_all(grantee, [rule_statement(self._event_rule)])
+        return super().grant_run(grantee).combine(read)
+
+    def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many events lie in the dead-letter queue.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return dead_letter_metric(self.dead_letter_queue, period=period)
+
+    def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many runs the schedule failed to start; there is no data without one.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return DeliveryMetrics.of_rule(self.event_rule.rule_name).failed_starts(period=period)
+
+    def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """Return how many runs the schedule asked ECS to start.
+
+        Args:
+            period: Length of a data point. Default: 5 minutes.
+        """
+        return DeliveryMetrics.of_rule(self.event_rule.rule_name).starts(period=period)
+
+    def _define_rule(self, *, enabled: bool, rule_name: str | None) -> events.Rule:
+        launch = self.launch
+        tags = [targets.Tag(key=key, value=value) for key, value in launch.tags.items()]
+        scheduled_task = ecs_patterns.ScheduledFargateTask(
+            self,
+            # These two ids, this and the task definition's, keep a bare pattern's logical ids.
+            "Default",
+            cluster=self.cluster,
+            schedule=self._schedule.for_pattern(),
+            enabled=enabled,
+            rule_name=rule_name,
+            scheduled_fargate_task_definition_options=(
+                ecs_patterns.ScheduledFargateTaskDefinitionOptions(
+                    task_definition=self.task_definition
+                )
+            ),
+            subnet_selection=self._network.selection,
+            security_groups=self.connections.security_groups,
+            platform_version=self._platform_version,
+            propagate_tags=self._propagate_tags,
+            tags=tags or None,
+        )
+        return scheduled_task.event_rule
+
+    def _set_ecs_parameters(self) -> None:
+        # What EventBridge takes and the pattern has no prop for.
+        launch = self.launch
+        overrides: dict[str, object] = {}
+        if launch.assign_public_ip:
+            overrides[_PUBLIC_IP] = "ENABLED"
+        if launch.enable_ecs_managed_tags:
+            overrides[f"{_ECS_PARAMETERS}.EnableECSManagedTags"] = True
+        if launch.enable_execute_command:
+            overrides[f"{_ECS_PARAMETERS}.EnableExecuteCommand"] = True
+        if overrides:
+            rule = rule_resource(self._event_rule)
+            for path, value in overrides.items():
+                rule.add_property_override(path, value)
+
+    def _define_delivery(
+        self,
+        *,
+        max_event_age: Duration | None,
+        retry_attempts: int | None,
+        dead_letter_queue: sqs.IQueue | None,
+    ) -> EventDelivery:
+        delivery = EventDelivery(
+            max_event_age=max_event_age or default_event_age(self._schedule.shortest_gap),
+            retry_attempts=retry_attempts,
+            dead_letter_queue=dead_letter_queue or self._define_dead_letter_queue(),
+        )
+        delivery.bind(self._event_rule)
+        return delivery
+
+    def _define_monitoring(
+        self, settings: SnapshotMonitoring | None, *, enabled: bool
+    ) -> TaskMonitoring | None:
+        if settings is None:
+            return None
+        trigger = RunTrigger.of_own_rule(
+            self._event_rule,
+            schedule=self._schedule,
+            enabled=enabled,
+            delivery=self._delivery,
+        )
+        return TaskMonitoring(self, "Monitoring", task=self, trigger=trigger, settings=settings)
+
+
+publication.publish()

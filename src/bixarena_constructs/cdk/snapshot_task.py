@@ -1,0 +1,518 @@
+"""What runs: a worker's container as a Fargate task, whatever starts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import jsii
+import publication
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from bixarena_constructs.cdk.access import (
+    execute_command_statement,
+    grant_all,
+    operator_statements,
+    warn_of_an_immutable_role,
+)
+from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
+from bixarena_constructs.cdk.delivery import (
+    SCHEDULED_AT,
+    EventDelivery,
+    default_event_age,
+    define_dead_letter_queue,
+)
+from bixarena_constructs.cdk.durations import require_seconds_within, seconds_as_text
+from bixarena_constructs.cdk.outputs import TaskOutputs
+from bixarena_constructs.cdk.run_events import RunEvents
+from bixarena_constructs.cdk.schedule_target import (
+    define_schedule_role,
+    scheduled_time_input,
+    selection_with_address,
+)
+from bixarena_constructs.cdk.task.container import WorkerContainer
+from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
+from bixarena_constructs.cdk.task.log import WorkerLog
+from bixarena_constructs.cdk.task.network import TaskNetwork
+from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
+    from bixarena_constructs.cdk.task.secrets import SecretSource
+
+__all__ = ["MAX_RUNTIME_SECONDS", "SnapshotTask"]
+
+_DEFAULT_RUNTIME_MINUTES: Final = 15
+# What the worker takes; a task that runs longer than a day meets the next one.
+_RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
+MAX_RUNTIME_SECONDS: Final = "MAX_RUNTIME_SECONDS"
+"""Environment variable that limits how long a run of the container may take."""
+
+_PLATFORM_VERSIONS: Final = {
+    None: None,
+    ecs.FargatePlatformVersion.LATEST: "LATEST",
+    ecs.FargatePlatformVersion.VERSION1_4: "1.4.0",
+}
+# GuardDuty's sidecar and JSON fields of secrets need 1.4.0.
+_OLD_PLATFORMS: Final = (
+    ecs.FargatePlatformVersion.VERSION1_0,
+    ecs.FargatePlatformVersion.VERSION1_1,
+    ecs.FargatePlatformVersion.VERSION1_2,
+    ecs.FargatePlatformVersion.VERSION1_3,
+)
+
+
+@jsii.implements(ec2.IConnectable, iam.IGrantable)
+class SnapshotTask(Construct):
+    """Defines a worker's container as a Fargate task, for any scheduler to start.
+
+    `ScheduledSnapshotTask` adds a rule that starts it at a time in UTC. For a time in a time
+    zone, hand `schedule_target` to an ``aws_scheduler.Schedule``. A state machine or a pipeline
+    may start it too; it passes the scheduled time as the variable ``SCHEDULED_AT``.
+
+    Resources that it defines: a task definition with its execution and task roles, a log group,
+    and a security group.
+
+    Permissions of the program go to the task role: the construct is an ``IGrantable``
+    (``bucket.grant_read(task)``). The network is opened through it as an ``IConnectable``
+    (``database.connections.allow_default_port_from(task)``).
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cluster: ecs.ICluster,
+        image: str | ecs.ContainerImage | None = None,
+        task_definition: ecs.FargateTaskDefinition | None = None,
+        registry_credentials: secretsmanager.ISecret | None = None,
+        max_runtime: Duration | None = None,
+        command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        secrets: Mapping[str, SecretSource] | None = None,
+        secret_keys: Sequence[kms.IKey] | None = None,
+        cpu: int | None = None,
+        memory_limit_mib: int | None = None,
+        cpu_architecture: ecs.CpuArchitecture | None = None,
+        ephemeral_storage_gib: int | None = None,
+        family: str | None = None,
+        task_role: iam.IRole | None = None,
+        execution_role: iam.IRole | None = None,
+        user: str | None = None,
+        readonly_root_filesystem: bool | None = None,
+        stop_timeout: Duration | None = None,
+        enable_execute_command: bool = False,
+        subnet_selection: ec2.SubnetSelection | None = None,
+        assign_public_ip: bool | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        platform_version: ecs.FargatePlatformVersion | None = None,
+        task_tags: Mapping[str, str] | None = None,
+        propagate_tags: ecs.PropagatedTagSource | None = None,
+        enable_ecs_managed_tags: bool = False,
+        log_group: logs.ILogGroup | None = None,
+        log_stream_prefix: str | None = None,
+        log_retention: logs.RetentionDays | None = None,
+        log_removal_policy: RemovalPolicy | None = None,
+        guardduty_agent_pull: GuardDutyAgentPull = GuardDutyAgentPull.AGENT_REPOSITORY,
+        outputs: bool = True,
+        export_prefix: str | None = None,
+    ) -> None:
+        """Define the task and its outputs.
+
+        Args:
+            scope: The construct that this one is defined in.
+            construct_id: Id below that scope.
+            cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
+            image: Reference of the worker's image, such as
+                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
+                other ``ecs.ContainerImage``.
+                Default: - none: ``task_definition`` names the image.
+            task_definition: A task definition to run instead of a new one; its default container
+                is the worker. Props of the container cannot be combined with it, and
+                ``log_group`` names where it logs. Default: - a new one for ``image``.
+            registry_credentials: Secret with the JSON fields ``username`` and ``password`` for a
+                private image that is named by a reference. Default: - the image is public.
+            max_runtime: How long a run may take; the container gets it as
+                ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
+            command: Words that replace the image's own command. Default: - the image's own.
+            environment: Plain environment variables of the container. Default: - none.
+            secrets: Environment variables whose values the ECS agent takes from a secret when
+                the task starts: a secret, a pair of a secret and a JSON field, or an
+                ``ecs.Secret``. Default: - none.
+            secret_keys: Customer keys of those ``secrets`` that are an ``ecs.Secret``, which
+                does not show its key. Default: - none.
+            cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
+            memory_limit_mib: Memory of the task in MiB. Default: 2048.
+            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
+                or Fargate's own, X86_64.
+            ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
+                20.
+            family: Name of all revisions of the task definition. Default: - a generated name.
+            task_role: What the program may do. Default: - a new role without permissions.
+            execution_role: What the ECS agent may do. Default: - a new role.
+            user: User that the program runs as. Default: - the image's own.
+            readonly_root_filesystem: Whether the container's root is read-only, with a writable
+                ``/tmp``. Default: - True for a version of the reference worker, False for other
+                images and for a tag that moves.
+            stop_timeout: Time between SIGTERM and SIGKILL, up to 2 minutes.
+                Default: - Fargate's own, 30 seconds.
+            enable_execute_command: Whether ECS Exec may open a shell in the container.
+                Default: False.
+            subnet_selection: Subnets to run in. Default: - private subnets with egress.
+            assign_public_ip: Whether the task gets a public address; public subnets need it.
+                Default: - only if ``subnet_selection`` is by the type PUBLIC.
+            security_groups: Security groups of the task. Default: - a new one.
+            platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
+            task_tags: Tags of each run's task. Default: - none.
+            propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
+            enable_ecs_managed_tags: Whether ECS tags each run's task with its cluster.
+                Default: False.
+            log_group: Log group of the worker. Default: - a new one.
+            log_stream_prefix: What the names of log streams begin with.
+                Default: bixarena-worker.
+            log_retention: How long a new log group keeps the worker's log.
+                Default: three months.
+            log_removal_policy: What happens to a new log group when the stack is deleted.
+                Default: RemovalPolicy.RETAIN.
+            guardduty_agent_pull: From where the execution role may pull GuardDuty's sidecar.
+                Default: GuardDutyAgentPull.AGENT_REPOSITORY.
+            outputs: Whether to define CloudFormation outputs. Default: True.
+            export_prefix: What the outputs' export names begin with.
+                Default: - the outputs are not exported.
+
+        Raises:
+            ValueError: A prop has a value that would fail when deployed or run.
+        """
+        super().__init__(scope, construct_id)
+        self._cluster = cluster
+        self._platform_version = platform_version
+        self._propagate_tags = propagate_tags
+        _check_platform(platform_version)
+        _check_environment(self, environment or {})
+        container = WorkerContainer(
+            image=image,
+            registry_credentials=registry_credentials,
+            command=command,
+            environment=environment,
+            secrets=secrets,
+            secret_keys=secret_keys,
+            cpu=cpu,
+            memory_limit_mib=memory_limit_mib,
+            cpu_architecture=cpu_architecture,
+            ephemeral_storage_gib=ephemeral_storage_gib,
+            family=family,
+            task_role=task_role,
+            execution_role=execution_role,
+            user=user,
+            readonly_root_filesystem=readonly_root_filesystem,
+            stop_timeout=stop_timeout,
+        )
+        log = WorkerLog(
+            log_group=log_group,
+            log_stream_prefix=log_stream_prefix,
+            log_retention=log_retention,
+            log_removal_policy=log_removal_policy,
+        )
+        self._log_group, self._task_definition = self._define_worker(
+            container, log, task_definition
+        )
+        worker = _default_container(self._task_definition)
+        self._container_name = worker.container_name
+        self._grant_to_agent(
+            [
+                *agent_pull_statements(self, guardduty_agent_pull),
+                *container.decrypt_statements(self),
+            ],
+            is_own_role=execution_role is None and task_definition is None,
+        )
+        self._max_runtime = _pass_max_runtime(worker, max_runtime)
+        if enable_execute_command:
+            self._allow_execute_command(container)
+        self._network = TaskNetwork.of(
+            self,
+            cluster.vpc,
+            subnet_selection=subnet_selection,
+            assign_public_ip=assign_public_ip,
+        )
+        self._connections = self._define_connections(security_groups)
+        self._launch = TaskLaunch(
+            region=Stack.of(self).region,
+            cluster_arn=cluster.cluster_arn,
+            task_definition_arn=self._task_definition.task_definition_arn,
+            container_name=self._container_name,
+            subnet_ids=self._network.subnet_ids,
+            security_group_ids=[
+                group.security_group_id for group in self._connections.security_groups
+            ],
+            assign_public_ip=self._network.assign_public_ip,
+            platform_version=_PLATFORM_VERSIONS[platform_version],
+            tags=dict(task_tags or {}),
+            propagate_tags=None if propagate_tags is None else propagate_tags.name,
+            enable_ecs_managed_tags=enable_ecs_managed_tags,
+            enable_execute_command=enable_execute_command,
+        )
+        if not isinstance(image, str):
+            # Its secrets or credentials were set before, where this construct does not see them.
+            self.node.add_validation(CompleteArnCheck(self._task_definition))
+        self._define_outputs(wanted=outputs, export_prefix=export_prefix)
+
+    @property
+    def cluster(self) -> ecs.ICluster:
+        """The cluster that the task runs in."""
+        return self._cluster
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """The network connections of the task."""
+        return self._connections
+
+    @property
+    def container_name(self) -> str:
+        """Name of the worker's container; sidecars come and go, so select it by name."""
+        return self._container_name
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The task role: what the program in the container is allowed to do."""
+        return self._task_definition.task_role.grant_principal
+
+    @property
+    def launch(self) -> TaskLaunch:
+        """All that RunTask needs to start the task as its schedule does."""
+        return self._launch
+
+    @property
+    def log_group(self) -> logs.ILogGroup:
+        """The log group of the worker."""
+        return self._log_group
+
+    @property
+    def log_tail_command(self) -> str:
+        """The command line that follows the worker's log."""
+        return log_tail_command(
+            region=Stack.of(self).region, log_group_name=self._log_group.log_group_name
+        )
+
+    @property
+    def max_runtime(self) -> Duration:
+        """How long a run may take."""
+        return self._max_runtime
+
+    @property
+    def run_task_command(self) -> str:
+        """The command line that runs the task now, as the schedule would."""
+        return self._launch.command
+
+    @property
+    def task_definition(self) -> ecs.FargateTaskDefinition:
+        """The task definition, with its roles and containers."""
+        return self._task_definition
+
+    def schedule_target(
+        self,
+        *,
+        dead_letter_queue: sqs.IQueue | None = None,
+        max_event_age: Duration | None = None,
+        retry_attempts: int | None = None,
+    ) -> scheduler_targets.EcsRunFargateTask:
+        """Return the task as the target of an ``aws_scheduler.Schedule``.
+
+        Each run gets the schedule's time as ``SCHEDULED_AT``, in UTC. Schedules of one task share
+        a role.
+
+        Args:
+            dead_letter_queue: Where events go whose run could not be started.
+                Default: - a new queue, encrypted by SQS, that keeps them for two weeks.
+            max_event_age: How long EventBridge Scheduler tries to start a run, 1 minute to 24
+                hours. Default: an hour.
+            retry_attempts: How often it tries again, up to 185. Default: - 185.
+
+        Raises:
+            ValueError: The queue is a FIFO queue, or a number is out of bounds.
+        """
+        queue = dead_letter_queue or self._define_dead_letter_queue()
+        delivery = EventDelivery(
+            max_event_age=max_event_age or default_event_age(None),
+            retry_attempts=retry_attempts,
+            dead_letter_queue=queue,
+        )
+        return scheduler_targets.EcsRunFargateTask(
+            self._cluster,
+            task_definition=self._task_definition,
+            vpc_subnets=selection_with_address(self._cluster.vpc, self._network),
+            assign_public_ip=self._network.assign_public_ip,
+            security_groups=self._connections.security_groups,
+            platform_version=self._platform_version,
+            tags=[
+                scheduler_targets.Tag(key=key, value=value)
+                for key, value in self._launch.tags.items()
+            ]
+            or None,
+            propagate_tags=self._propagate_tags is ecs.PropagatedTagSource.TASK_DEFINITION or None,
+            enable_ecs_managed_tags=self._launch.enable_ecs_managed_tags or None,
+            enable_execute_command=self._launch.enable_execute_command or None,
+            input=scheduled_time_input(self._container_name),
+            dead_letter_queue=queue,
+            max_event_age=delivery.max_event_age,
+            retry_attempts=delivery.retry_attempts,
+            role=define_schedule_role(self, dead_letter_queue=queue),
+        )
+
+    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let somebody run the task, watch it, stop it and read its log.
+
+        Args:
+            grantee: Who; it is also what a person needs who operates the task.
+        """
+        return grant_all(
+            grantee,
+            operator_statements(
+                cluster=self._cluster,
+                task_definition=self._task_definition,
+                log_group=self._log_group,
+            ),
+        )
+
+    def on_failure(
+        self, construct_id: str, *, target: events.IRuleTarget | None = None
+    ) -> events.Rule:
+        """Define a rule that matches a run that failed or could not start.
+
+        Args:
+            construct_id: Id of the rule below this construct.
+            target: Where the event goes. Default: - nowhere; add targets to the rule.
+        """
+        return events.Rule(
+            self,
+            construct_id,
+            description=f"A run of {self.node.path} failed or could not start",
+            event_pattern=RunEvents.of(
+                cluster=self._cluster,
+                task_definition=self._task_definition,
+                container_name=self._container_name,
+            ).failures(),
+            targets=[target] if target is not None else None,
+        )
+
+    def _define_worker(
+        self,
+        container: WorkerContainer,
+        log: WorkerLog,
+        brought: ecs.FargateTaskDefinition | None,
+    ) -> tuple[logs.ILogGroup, ecs.FargateTaskDefinition]:
+        if brought is not None:
+            container.refuse_beside_task_definition()
+            return log.of_task_definition(), brought
+        log_group = log.define(self)
+        return log_group, container.define(self, logging=log.driver(log_group))
+
+    def _grant_to_agent(
+        self, statements: Sequence[iam.PolicyStatement], *, is_own_role: bool
+    ) -> None:
+        # Before a target is bound: only a role that exists by then may be passed.
+        role = self._task_definition.obtain_execution_role()
+        for statement in statements:
+            self._task_definition.add_to_execution_role_policy(statement)
+        if not is_own_role:
+            warn_of_an_immutable_role(self, "execution_role", role, statements)
+
+    def _allow_execute_command(self, container: WorkerContainer) -> None:
+        if container.has_readonly_root:
+            raise ValueError(
+                "enable_execute_command does not work on a read-only root; "
+                "set readonly_root_filesystem=False with it"
+            )
+        statement = execute_command_statement()
+        self._task_definition.add_to_task_role_policy(statement)
+        role = self._task_definition.task_role
+        warn_of_an_immutable_role(self, "task_role", role, [statement])
+
+    def _define_connections(
+        self, security_groups: Sequence[ec2.ISecurityGroup] | None
+    ) -> ec2.Connections:
+        groups = security_groups or [_security_group_of(self._task_definition, self._cluster.vpc)]
+        return ec2.Connections(security_groups=list(groups))
+
+    def _define_dead_letter_queue(self) -> sqs.IQueue:
+        found = self.node.try_find_child("DeadLetterQueue")
+        return found if isinstance(found, sqs.Queue) else define_dead_letter_queue(self)
+
+    def _define_outputs(self, *, wanted: bool, export_prefix: str | None) -> None:
+        if wanted:
+            TaskOutputs(
+                self,
+                "Outputs",
+                export_prefix=export_prefix,
+                values={
+                    "TaskDefinitionArn": self._task_definition.task_definition_arn,
+                    "TaskDefinitionFamily": self._task_definition.family,
+                    "ContainerName": self._container_name,
+                    "ClusterArn": self._cluster.cluster_arn,
+                    "LogGroupName": self._log_group.log_group_name,
+                    "LogTailCommand": self.log_tail_command,
+                    "RunTaskCommand": self.run_task_command,
+                },
+            )
+
+
+def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
+    if version in _OLD_PLATFORMS:
+        raise ValueError(
+            f"platform_version is {version.name}; it must be 1.4.0 or later, which GuardDuty's "
+            "sidecar and JSON fields of secrets need"
+        )
+
+
+def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None:
+    if MAX_RUNTIME_SECONDS in environment:
+        raise ValueError(f"environment sets {MAX_RUNTIME_SECONDS}; set max_runtime instead")
+    if SCHEDULED_AT in environment:
+        raise ValueError(
+            f"environment sets {SCHEDULED_AT}, which each run gets from the schedule's event; "
+            "leave it out"
+        )
+    for name, value in environment.items():
+        if "{{resolve:" in str(Stack.of(scope).resolve(value)):
+            raise ValueError(
+                f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
+                "into the task definition; use secrets"
+            )
+
+
+def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:
+    container = task_definition.default_container
+    if container is None:
+        raise ValueError("task_definition has no container; add the worker's before you pass it")
+    return container
+
+
+def _pass_max_runtime(worker: ecs.ContainerDefinition, max_runtime: Duration | None) -> Duration:
+    longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
+    require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
+    worker.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
+    return longest_run
+
+
+def _security_group_of(
+    task_definition: ecs.FargateTaskDefinition, vpc: ec2.IVpc
+) -> ec2.ISecurityGroup:
+    # Under the id that the CDK's rule target looks for, so that both have one group.
+    found = task_definition.node.try_find_child("SecurityGroup")
+    if isinstance(found, ec2.SecurityGroup):
+        return found
+    return ec2.SecurityGroup(task_definition, "SecurityGroup", vpc=vpc)
+
+
+publication.publish()

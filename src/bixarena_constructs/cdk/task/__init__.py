@@ -1,0 +1,1 @@
+"""What runs: the parts of a task definition and its network."""

@@ -1,0 +1,175 @@
+"""The task definition that the construct makes for the worker's container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import aws_ecs as ecs
+
+from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.cdk.task.encryption import decrypt_statements, imported_keys
+from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
+from bixarena_constructs.cdk.task.secrets import container_secrets, visible_secrets
+from bixarena_constructs.cdk.task.size import require_fargate_size
+from bixarena_constructs.cdk.task.worker_image import WorkerImage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import Duration
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
+    from constructs import Construct
+
+    from bixarena_constructs.cdk.task.secrets import SecretSource
+
+__all__ = ["CONTAINER_NAME", "WorkerContainer"]
+
+CONTAINER_NAME: Final = "bixarena-worker"
+"""Name of the worker's container, in the task definition and in every command that selects it."""
+
+_DEFAULT_CPU: Final = 1024
+_DEFAULT_MEMORY_MIB: Final = 2048
+_SCRATCH_VOLUME: Final = "tmp"
+_SCRATCH_PATH: Final = "/tmp"  # noqa: S108 - a volume of the container's own
+# Fargate's limits.
+_STOP_SECONDS: Final = range(1, 120 + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerContainer:
+    """What `ScheduledSnapshotTask` was told of the container; None stands for its default."""
+
+    image: str | ecs.ContainerImage | None
+    registry_credentials: secretsmanager.ISecret | None
+    command: Sequence[str] | None
+    environment: Mapping[str, str] | None
+    secrets: Mapping[str, SecretSource] | None
+    secret_keys: Sequence[kms.IKey] | None
+    cpu: int | None
+    memory_limit_mib: int | None
+    cpu_architecture: ecs.CpuArchitecture | None
+    ephemeral_storage_gib: int | None
+    family: str | None
+    task_role: iam.IRole | None
+    execution_role: iam.IRole | None
+    user: str | None
+    readonly_root_filesystem: bool | None
+    stop_timeout: Duration | None
+
+    def refuse_beside_task_definition(self) -> None:
+        """Check that nothing was said of a container that the user's task definition has.
+
+        Raises:
+            ValueError: Something was; it would have no effect.
+        """
+        given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        if given:
+            raise ValueError(
+                f"{', '.join(given)} would have no effect beside task_definition; set it there"
+            )
+
+    @property
+    def has_readonly_root(self) -> bool:
+        """Whether the container's root will be read-only."""
+        if self.readonly_root_filesystem is not None:
+            return self.readonly_root_filesystem
+        return self.image is not None and is_reference_worker(self.image)
+
+    def define(self, scope: Construct, *, logging: ecs.LogDriver) -> ecs.FargateTaskDefinition:
+        """Define the task definition with its container and all that its roles need for it.
+
+        Args:
+            scope: The construct that it is defined in, under the id that a bare
+                ScheduledFargateTask gives it.
+            logging: Where the container's output goes.
+
+        Raises:
+            ValueError: There is no image, or a prop has a value that would fail when deployed.
+        """
+        if self.image is None:
+            raise ValueError("image is missing; name one, or bring a task_definition")
+        if self.stop_timeout is not None:
+            require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
+        task_definition = self._define_task(scope)
+        has_readonly_root = self.has_readonly_root
+        container = task_definition.add_container(
+            CONTAINER_NAME,
+            image=container_image(scope, self.image, credentials=self.registry_credentials),
+            logging=logging,
+            command=list(self.command) if self.command else None,
+            environment=dict(self.environment or {}),
+            secrets=container_secrets(
+                scope, self.secrets or {}, environment=self.environment or {}
+            ),
+            user=self.user,
+            readonly_root_filesystem=has_readonly_root or None,
+            stop_timeout=self.stop_timeout,
+        )
+        if has_readonly_root:
+            _add_writable_scratch(task_definition, container)
+        return task_definition
+
+    def decrypt_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:
+        """Return what the ECS agent needs to decrypt the secrets, beyond what the CDK grants.
+
+        Args:
+            scope: A construct in the stack of the task.
+        """
+        secrets = visible_secrets(self.secrets or {})
+        if self.registry_credentials is not None:
+            secrets.append(self.registry_credentials)
+        return decrypt_statements(scope, [*imported_keys(secrets), *(self.secret_keys or ())])
+
+    def _define_task(self, scope: Construct) -> ecs.FargateTaskDefinition:
+        cpu = _DEFAULT_CPU if self.cpu is None else self.cpu
+        memory = _DEFAULT_MEMORY_MIB if self.memory_limit_mib is None else self.memory_limit_mib
+        require_fargate_size(
+            cpu=cpu, memory_limit_mib=memory, ephemeral_storage_gib=self.ephemeral_storage_gib
+        )
+        return ecs.FargateTaskDefinition(
+            scope,
+            "ScheduledTaskDef",
+            cpu=cpu,
+            memory_limit_mib=memory,
+            runtime_platform=self._runtime_platform(),
+            ephemeral_storage_gib=self.ephemeral_storage_gib,
+            family=self.family,
+            task_role=self.task_role,
+            execution_role=self.execution_role,
+        )
+
+    def _runtime_platform(self) -> ecs.RuntimePlatform | None:
+        architecture = self.cpu_architecture
+        if isinstance(self.image, WorkerImage):
+            if architecture is not None:
+                raise ValueError(
+                    "cpu_architecture is told by WorkerImage; leave it out, and set "
+                    "WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
+                )
+            architecture = self.image.cpu_architecture
+        if architecture is None:
+            return None
+        return ecs.RuntimePlatform(
+            cpu_architecture=architecture,
+            operating_system_family=ecs.OperatingSystemFamily.LINUX,
+        )
+
+
+def _add_writable_scratch(
+    task_definition: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition
+) -> None:
+    # Fargate mounts it as root's; that the worker's user may write there is up to the image,
+    # which declares the path as a volume of mode 1777.
+    task_definition.add_volume(name=_SCRATCH_VOLUME)
+    container.add_mount_points(
+        ecs.MountPoint(
+            source_volume=_SCRATCH_VOLUME, container_path=_SCRATCH_PATH, read_only=False
+        )
+    )
+
+
+publication.publish()

@@ -1,0 +1,109 @@
+"""What GuardDuty's injected sidecar needs of a task's execution role.
+
+GuardDuty Runtime Monitoring adds a container to every Fargate task of an account that has it on.
+Its image lies in a private ECR repository of AWS's, one account a region, and is pulled by the
+task's own execution role.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import Arn, ArnComponents, CfnMapping, Stack, Token
+from aws_cdk import aws_iam as iam
+
+from bixarena_constructs.aws.guardduty_accounts import AGENT_ACCOUNTS, AGENT_REPOSITORY
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+__all__ = ["GuardDutyAgentPull", "agent_pull_statements"]
+
+_MAPPING_ID = "BixarenaGuardDutyAgentAccounts"
+
+
+class GuardDutyAgentPull(Enum):
+    """Says from where the execution role may pull GuardDuty's sidecar."""
+
+    AGENT_REPOSITORY = "agent-repository"
+    """The agent's own repository in the stack's region, and no other."""
+
+    ANY_REPOSITORY = "any-repository"
+    """Any ECR repository: for a region that the table of accounts does not list yet."""
+
+    NONE = "none"
+    """Nothing: GuardDuty Runtime Monitoring is off, or another policy grants the pull."""
+
+
+def agent_pull_statements(
+    scope: Construct, pull: GuardDutyAgentPull
+) -> tuple[iam.PolicyStatement, ...]:
+    """Return the statements that let an execution role pull GuardDuty's sidecar.
+
+    Args:
+        scope: A construct in the stack whose region and partition the statements name.
+        pull: The repositories to allow.
+
+    Raises:
+        ValueError: The stack's region is not among `AGENT_ACCOUNTS` and the pull is to be
+            limited to the agent's repository there.
+    """
+    if pull is GuardDutyAgentPull.NONE:
+        return ()
+    anywhere = pull is GuardDutyAgentPull.ANY_REPOSITORY
+    return (
+        # The one ECR action that takes no resource: IAM allows it on "*" only.
+        iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
+        iam.PolicyStatement(
+            actions=[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            resources=["*" if anywhere else _agent_repository_arn(Stack.of(scope))],
+        ),
+    )
+
+
+def _agent_repository_arn(stack: Stack) -> str:
+    return Arn.format(
+        ArnComponents(
+            service="ecr",
+            region=stack.region,
+            account=_agent_account(stack),
+            resource="repository",
+            resource_name=AGENT_REPOSITORY,
+        ),
+        stack,
+    )
+
+
+def _agent_account(stack: Stack) -> str:
+    if Token.is_unresolved(stack.region):
+        return _account_mapping(stack).find_in_map(stack.region, "accountId")
+    if stack.region in AGENT_ACCOUNTS:
+        return AGENT_ACCOUNTS[stack.region]
+    reason = (
+        "GuardDuty Runtime Monitoring does not support Fargate in China"
+        if stack.region.startswith("cn-")
+        else "no account of GuardDuty's agent is known there"
+    )
+    raise ValueError(
+        f"guardduty_agent_pull cannot be limited to the agent's repository in {stack.region}: "
+        f"{reason}; choose GuardDutyAgentPull.NONE, or ANY_REPOSITORY if GuardDuty has since "
+        "come to the region"
+    )
+
+
+def _account_mapping(stack: Stack) -> CfnMapping:
+    # One for the stack, not one for each task: the table is the same and templates have a limit.
+    existing = stack.node.try_find_child(_MAPPING_ID)
+    if isinstance(existing, CfnMapping):
+        return existing
+    table = {region: {"accountId": account} for region, account in AGENT_ACCOUNTS.items()}
+    return CfnMapping(stack, _MAPPING_ID, mapping=table)
+
+
+publication.publish()

@@ -1,0 +1,71 @@
+"""Where the worker logs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import publication
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_logs as logs
+
+from bixarena_constructs.cdk.task.container import CONTAINER_NAME
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+__all__ = ["WorkerLog"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLog:
+    """What `ScheduledSnapshotTask` was told of the log; None stands for its default."""
+
+    log_group: logs.ILogGroup | None
+    log_stream_prefix: str | None
+    log_retention: logs.RetentionDays | None
+    log_removal_policy: RemovalPolicy | None
+
+    def define(self, scope: Construct) -> logs.ILogGroup:
+        """Return the user's log group, or define one that ends its entries.
+
+        Args:
+            scope: The construct that a new one is defined in.
+
+        Raises:
+            ValueError: There are props of a new log group beside one of the user's.
+        """
+        if self.log_group is None:
+            return logs.LogGroup(
+                scope,
+                "LogGroup",
+                retention=self.log_retention or logs.RetentionDays.THREE_MONTHS,
+                removal_policy=self.log_removal_policy or RemovalPolicy.RETAIN,
+            )
+        for name in ("log_retention", "log_removal_policy"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} is for a new log group; set it on log_group itself")
+        return self.log_group
+
+    def of_task_definition(self) -> logs.ILogGroup:
+        """Return the log group of a task definition that the user brought.
+
+        Raises:
+            ValueError: It is not named, or there are props of a log that is defined here.
+        """
+        for field in fields(self):
+            if field.name != "log_group" and getattr(self, field.name) is not None:
+                raise ValueError(f"{field.name} is not for a task_definition; set it there")
+        if self.log_group is None:
+            raise ValueError("log_group is missing; name the one that task_definition logs to")
+        return self.log_group
+
+    def driver(self, log_group: logs.ILogGroup) -> ecs.LogDriver:
+        """Return the log driver of the worker's container."""
+        return ecs.LogDrivers.aws_logs(
+            stream_prefix=self.log_stream_prefix or CONTAINER_NAME, log_group=log_group
+        )
+
+
+publication.publish()

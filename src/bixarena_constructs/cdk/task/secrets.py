@@ -1,0 +1,82 @@
+"""How a container's secrets are named: ready made, or by a secret and one of its JSON fields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import publication
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import Construct
+
+__all__ = ["SecretSource", "container_secrets", "postgres_secrets", "visible_secrets"]
+
+SecretSource: TypeAlias = ecs.Secret | secretsmanager.ISecret | tuple[secretsmanager.ISecret, str]
+"""What an environment variable's value is taken from when the task starts.
+
+A secret stands for its whole text, a pair of a secret and a name for that field of its JSON; an
+``ecs.Secret`` passes as it is, for Systems Manager parameters and pinned versions.
+"""
+
+
+def container_secrets(
+    scope: Construct, sources: Mapping[str, SecretSource], *, environment: Mapping[str, str]
+) -> dict[str, ecs.Secret]:
+    """Return the secrets of a container definition, by environment variable.
+
+    Args:
+        scope: The construct that warnings are attached to.
+        sources: The secrets that the user named.
+        environment: The container's plain variables.
+
+    Raises:
+        ValueError: A name stands in both, a field's name is empty, or a secret's ARN is not
+            complete.
+    """
+    twice = sorted(set(sources) & set(environment))
+    if twice:
+        raise ValueError(f"secrets and environment both set {', '.join(twice)}, keep one of them")
+    return {name: _container_secret(scope, name, source) for name, source in sources.items()}
+
+
+def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
+    """Return the worker's connection settings as fields of a secret of RDS's form.
+
+    Args:
+        secret: JSON with ``host``, ``port``, ``dbname``, ``username`` and ``password``, as RDS
+            generates it.
+    """
+    return {
+        "POSTGRES_DB": (secret, "dbname"),
+        "POSTGRES_HOST": (secret, "host"),
+        "POSTGRES_PASSWORD": (secret, "password"),
+        "POSTGRES_PORT": (secret, "port"),
+        "POSTGRES_USER": (secret, "username"),
+    }
+
+
+def visible_secrets(sources: Mapping[str, SecretSource]) -> list[secretsmanager.ISecret]:
+    """Return the secrets whose encryption key can be seen: all but those made ready before."""
+    named = (source[0] if isinstance(source, tuple) else source for source in sources.values())
+    return [secret for secret in named if not isinstance(secret, ecs.Secret)]
+
+
+def _container_secret(scope: Construct, name: str, source: SecretSource) -> ecs.Secret:
+    prop = f"secrets[{name!r}]"
+    if isinstance(source, ecs.Secret):
+        require_complete_arn(scope, prop, source)
+        return source
+    secret, field = source if isinstance(source, tuple) else (source, None)
+    require_complete_arn(scope, prop, secret)
+    if field == "":
+        raise ValueError(f"{prop} names an empty JSON field, name one or pass the secret")
+    return ecs.Secret.from_secrets_manager(secret, field)
+
+
+publication.publish()

@@ -1,0 +1,69 @@
+"""The worker of this library as an image that the CDK builds, for development."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import publication
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["WORKER_FOLDER", "WorkerImage"]
+
+WORKER_FOLDER: Final = Path(__file__).parents[2] / "worker"
+"""The worker's source with its Dockerfile; the image is made of nothing else."""
+
+# What Python leaves behind in the folder, here and in its tests, is no part of the image.
+_NOT_SOURCE: Final = ("**/__pycache__", "**/*.pyc")
+_ARCHITECTURES: Final = {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}
+
+
+class WorkerImage(ecs.AssetImage):
+    """Builds the worker's image from the source in this package at deployment, into ECR.
+
+    The machine that deploys needs Docker. Stages that pull from a registry name the image by its
+    reference instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        platform: ecr_assets.Platform | None = None,
+        build_args: Mapping[str, str] | None = None,
+    ) -> None:
+        """Describe the image; it is built when the stack is deployed.
+
+        Args:
+            platform: What to build for, whatever machine builds it; the task runs on the same.
+                Default: Platform.LINUX_AMD64.
+            build_args: Arguments of the Dockerfile, such as ``BASE`` for another base image.
+                Default: - the Dockerfile's own.
+
+        Raises:
+            ValueError: Fargate runs no image for the platform.
+        """
+        target = platform or ecr_assets.Platform.LINUX_AMD64
+        if target.platform not in _ARCHITECTURES:
+            raise ValueError(
+                f"platform is {target.platform}, allowed on Fargate is one of "
+                f"{', '.join(_ARCHITECTURES)}"
+            )
+        super().__init__(
+            str(WORKER_FOLDER),
+            platform=target,
+            build_args=dict(build_args or {}),
+            exclude=list(_NOT_SOURCE),
+        )
+        self._cpu_architecture = ecs.CpuArchitecture.of(_ARCHITECTURES[target.platform])
+
+    @property
+    def cpu_architecture(self) -> ecs.CpuArchitecture:
+        """The architecture that a task needs to run the image."""
+        return self._cpu_architecture
+
+
+publication.publish()

@@ -1,0 +1,1 @@
+"""``bixarena doctor``: find what would make a run fail."""

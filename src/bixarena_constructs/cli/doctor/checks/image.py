@@ -1,0 +1,114 @@
+"""Whether the registry gives the image to the task, and for its processor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import ClientError
+
+from bixarena_constructs.aws.image_reference import ImageReference
+from bixarena_constructs.cli.doctor.checks.secret_references import credentials_arn
+from bixarena_constructs.cli.doctor.checks.secret_values import fields_of_secret
+from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
+from bixarena_constructs.cli.doctor.registry_client import (
+    Credentials,
+    RegistryClient,
+    RegistryError,
+)
+from bixarena_constructs.cli.errors import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bixarena_constructs.cli.doctor.findings import Finding, Subject
+    from bixarena_constructs.cli.doctor.registry_client import FoundImage
+
+__all__ = ["check_image"]
+
+_CHECK: Final = "image"
+_ARCHITECTURES: Final = {"X86_64": "amd64", "ARM64": "arm64"}
+_RENEW: Final = (
+    "put a classic token with read:packages into the credentials secret, authorised for the "
+    "organisation's single sign-on; fine-grained tokens are refused"
+)
+_NO_CREDENTIALS: Final = (
+    "check the image's name; if it is private, give registry_credentials a secret with username "
+    "and password"
+)
+
+
+def check_image(subject: Subject) -> Iterator[Finding]:
+    """Does the registry itself give this image and tag to these credentials?"""
+    image = subject.container["image"]
+    try:
+        reference = ImageReference.parse(image)
+    except ValueError as error:
+        yield problem(_CHECK, str(error), fix="name the image as REGISTRY/REPOSITORY:TAG")
+        return
+    if ".dkr.ecr." in reference.registry:
+        yield not_checked(_CHECK, f"{image} lies in ECR, whose access roles decide")
+        return
+    arn = credentials_arn(subject)
+    try:
+        credentials = None if arn is None else _credentials(subject, arn)
+    except ClientError as error:
+        yield not_checked(_CHECK, f"{image}, without its credentials: {explained(error)}")
+        return
+    if arn is not None and credentials is None:
+        yield not_checked(_CHECK, f"{image}: its credentials are incomplete, see secrets")
+        return
+    yield from _asked(subject, reference, credentials)
+
+
+def _credentials(subject: Subject, arn: str) -> Credentials | None:
+    fields = fields_of_secret(subject.session, arn)
+    if not fields.get("username") or not fields.get("password"):
+        return None
+    return Credentials(fields["username"], fields["password"])
+
+
+def _asked(
+    subject: Subject, reference: ImageReference, credentials: Credentials | None
+) -> Iterator[Finding]:
+    try:
+        found = RegistryClient(reference, credentials).find()
+    except RegistryError as error:
+        yield _failure(error, reference, credentials)
+        return
+    expiry = f"; its token expires {found.token_expires}" if found.token_expires else ""
+    yield fine(_CHECK, f"{reference.registry} gives {reference}{expiry}")
+    yield _architecture(subject, found)
+
+
+def _failure(
+    error: RegistryError, reference: ImageReference, credentials: Credentials | None
+) -> Finding:
+    if error.kind == "refused":
+        whom = "to anybody" if credentials is None else "to the credentials"
+        return problem(
+            _CHECK,
+            f"{reference.registry} does not give {reference} {whom}: {error}",
+            fix=_NO_CREDENTIALS if credentials is None else _RENEW,
+        )
+    if error.kind == "not found":
+        return problem(
+            _CHECK,
+            f"{reference.registry} has no {reference}, or hides it from these credentials",
+            fix="push it, or check its name and tag, and whom the package lets in",
+        )
+    # From here the registry may be out of reach and from the task's subnets not.
+    return not_checked(_CHECK, str(error))
+
+
+def _architecture(subject: Subject, found: FoundImage) -> Finding:
+    platform = subject.definition.get("runtimePlatform", {})
+    wanted = f"linux/{_ARCHITECTURES[platform.get('cpuArchitecture', 'X86_64')]}"
+    if not found.platforms:
+        return not_checked("architecture", "the image does not say what it is built for")
+    if wanted in found.platforms:
+        return fine("architecture", f"the image is built for {wanted}")
+    return problem(
+        "architecture",
+        f"the task runs on {wanted}, the image is built for {', '.join(sorted(found.platforms))}",
+        fix="build it for both, or set cpu_architecture to what it is built for",
+    )

@@ -1,0 +1,54 @@
+"""The command ``bixarena doctor``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
+    Format,
+    Profile,
+    Region,
+    Stack,
+    Task,
+)
+
+__all__ = ["doctor"]
+
+
+def doctor(
+    stack: Stack,
+    *,
+    task: Task = None,
+    database_security_group: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The database's security group, as in sg-0123."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What could not be checked counts as a problem.")
+    ] = False,
+    output_format: Format = "text",
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Find what would break the next run of the deployed task, and say how to mend it.
+
+    Exit code 78 means that there is a problem. Nothing is changed, and no secret is shown.
+    """
+    from bixarena_constructs.cli.doctor.execute import (  # noqa: PLC0415 - loads boto3
+        Request,
+        look,
+    )
+
+    look(
+        Request(
+            stack=stack,
+            task=task,
+            database_security_group=database_security_group,
+            strict=strict,
+            as_json=output_format == "json",
+            profile=profile,
+            region=region,
+        )
+    )

@@ -1,0 +1,1 @@
+"""``bixarena logs``: read the worker's log."""

@@ -1,0 +1,1 @@
+"""``bixarena rank``: leaderboards from files of votes."""

@@ -1,0 +1,112 @@
+"""The command ``bixarena rank``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+__all__ = ["Format", "Intervals", "rank"]
+
+Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
+Intervals: TypeAlias = Literal["percentile", "sandwich", "voter"]
+
+_File: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="Votes as CSV, or as Parquet if named .parquet: columns model_a, model_b and winner "
+        "(model_a, model_b or tie); further columns are ignored.",
+    ),
+]
+_Format: TypeAlias = Annotated[
+    Format, typer.Option("--format", help="What to print on standard output.")
+]
+_PriorBattles: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        help="Virtual battles of each model against an average opponent, half of them won; 0 for "
+        "the maximum-likelihood estimate."
+    ),
+]
+_Bootstrap: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Bootstrap rounds; 0 gives scores without intervals.")
+]
+_MinEvals: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Votes a model needs to be listed; all are fitted.")
+]
+_Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+_Significant: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--significant", help="Rank by 1 + the number of intervals that lie wholly above."
+    ),
+]
+_Intervals: TypeAlias = Annotated[
+    Intervals,
+    typer.Option(
+        help="Resample votes (percentile) or voters (voter), or take the robust variance "
+        "(sandwich)."
+    ),
+]
+_VoterColumn: TypeAlias = Annotated[
+    str, typer.Option(help="The column that names the voter, for --intervals voter.")
+]
+_Threads: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Threads; the result does not depend on it.",
+        show_default="one for each processor",
+    ),
+]
+_Plot: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Write the scores and intervals as an SVG picture.")
+]
+_Report: TypeAlias = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")]
+
+
+def rank(
+    file: _File,
+    *,
+    output_format: _Format = "table",
+    prior_battles: _PriorBattles = 0.5,
+    bootstrap: _Bootstrap = 1000,
+    min_evals: _MinEvals = 10,
+    seed: _Seed = 0,
+    significant: _Significant = False,
+    intervals: _Intervals = "percentile",
+    voter_column: _VoterColumn = "voter",
+    threads: _Threads = None,
+    plot: _Plot = None,
+    report: _Report = None,
+) -> None:
+    """Rank models by a file of votes, exactly as the worker does.
+
+    Exit code 65 means that the votes are wrong or cannot be ranked; nothing is written then.
+    """
+    # The rounds run in threads of their own, which BLAS's would get in the way of.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from bixarena_constructs.cli.rank.execute import Request, run  # noqa: PLC0415 - loads numpy
+
+    request = Request(
+        file=file,
+        output_format=output_format,
+        voter_column=voter_column if intervals == "voter" else None,
+        plot=plot,
+        report=report,
+    )
+    run(
+        request,
+        prior_battles=prior_battles,
+        num_bootstrap=bootstrap,
+        min_evals=min_evals,
+        significant=significant,
+        seed=seed,
+        interval_method=intervals,
+        threads=threads,
+    )

@@ -1,0 +1,1 @@
+"""``bixarena run``: start the task now and watch it."""

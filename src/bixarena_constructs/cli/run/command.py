@@ -1,0 +1,80 @@
+"""The command ``bixarena run``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
+    Profile,
+    Region,
+    Stack,
+    Task,
+)
+
+__all__ = ["run"]
+
+
+def run(
+    stack: Stack,
+    *,
+    task: Task = None,
+    leaderboard: Annotated[
+        str | None,
+        typer.Option(help="Publish only this leaderboard, by slug.", show_default="all"),
+    ] = None,
+    variables: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a variable of the worker."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Compute and log the boards, write nothing.")
+    ] = False,
+    scheduled_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="The scheduled time to run for, such as that of a dead letter.",
+            show_default="now",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Watch no longer than this; the run goes on.",
+            show_default="until it ends",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow/--no-follow", help="Watch the run, and end with its exit code."),
+    ] = True,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Start the deployed task as its schedule would, and watch it.
+
+    Ends with the worker's exit code; see docs/cli.md for it and for the command's own, from 64.
+    """
+    from bixarena_constructs.cli.run.execute import (  # noqa: PLC0415 - loads boto3
+        Request,
+        run_now,
+    )
+
+    run_now(
+        Request(
+            stack=stack,
+            task=task,
+            leaderboard=leaderboard,
+            variables=tuple(variables or ()),
+            dry_run=dry_run,
+            scheduled_at=scheduled_at,
+            timeout=timeout,
+            follow=follow,
+            profile=profile,
+            region=region,
+        )
+    )

@@ -1,0 +1,105 @@
+"""The status of a deployed task on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bixarena_constructs.cli.status.reading import RunLine, Status
+
+__all__ = ["print_status"]
+
+_ALARM_STYLES: Final = {"ALARM": "bold red", "OK": "green"}
+
+
+def print_status(status: Status, console: Console) -> None:
+    """Print the schedule, the runs, the snapshots, the alarms and the dead letters."""
+    console.print(Text(f"{status.task} of {status.stack}", style="bold"))
+    _schedule(status, console)
+    _runs(status.runs, console)
+    _snapshots(status, console)
+    _alarms(status, console)
+    _dead_letters(status, console)
+    for part, why in status.unknown.items():
+        console.print(Text(f"not known: {part}: {why}", style="yellow"))
+
+
+def _schedule(status: Status, console: Console) -> None:
+    schedule = status.schedule
+    if schedule is None:
+        return
+    state = "enabled" if schedule.enabled else "disabled"
+    console.print(Text(f"schedule  {schedule.expression} in UTC, {state}"))
+    if schedule.next_runs:
+        console.print(Text(f"next runs  {', '.join(map(_minute, schedule.next_runs))} UTC"))
+    if schedule.note:
+        console.print(Text(f"  {schedule.note}", style="dim"))
+
+
+def _runs(runs: tuple[RunLine, ...], console: Console) -> None:
+    if not runs:
+        console.print("\nno run that ECS, the history or the log remembers")
+        return
+    table = Table(title="\nLast runs", title_justify="left", box=None, pad_edge=False)
+    for heading in ("Started", "For", "Outcome", "Published"):
+        table.add_column(heading)
+    # In one piece, to be copied.
+    table.add_column("Run", no_wrap=True)
+    for run in runs:
+        table.add_row(
+            _minute(run.started_at),
+            _minute(run.scheduled_at),
+            Text(run.outcome, style="" if run.exit_code in (0, None) else "bold red"),
+            "" if run.published is None else str(run.published),
+            Text(run.id),
+        )
+    console.print(table)
+    if runs[0].why:
+        console.print(Text(f"the last run: {runs[0].why}", style="yellow"))
+
+
+def _snapshots(status: Status, console: Console) -> None:
+    if not status.snapshots:
+        return
+    table = Table(title="\nLast snapshots", title_justify="left", box=None, pad_edge=False)
+    table.add_column("Leaderboard")
+    table.add_column("Snapshot")
+    for slug, snapshot in status.snapshots.items():
+        table.add_row(Text(slug), Text(snapshot))
+    console.print(table)
+
+
+def _alarms(status: Status, console: Console) -> None:
+    if status.alarms is None:
+        if "alarms" not in status.unknown:
+            console.print("\nno alarms: the task has no monitoring")
+        return
+    table = Table(title="\nAlarms", title_justify="left", box=None, pad_edge=False)
+    table.add_column("Alarm", overflow="fold")
+    table.add_column("State")
+    for name, state in status.alarms.items():
+        table.add_row(Text(name), Text(state, style=_ALARM_STYLES.get(state, "")))
+    console.print(table)
+
+
+def _dead_letters(status: Status, console: Console) -> None:
+    dead = status.dead_letters
+    if dead is None:
+        return
+    console.print(f"\ndead letters  {dead.count}")
+    for letter in dead.letters:
+        console.print(Text(f"  {letter.scheduled_at}  {letter.why}"))
+    if dead.letters:
+        example = dead.letters[-1].scheduled_at
+        console.print(
+            Text(f"  run one again with `bixarena run {status.stack} --scheduled-at {example}`")
+        )
+
+
+def _minute(moment: str | None) -> str:
+    return "" if moment is None else moment[:16].replace("T", " ")

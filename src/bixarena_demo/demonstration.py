@@ -1,0 +1,161 @@
+"""The whole line once: synthesise, deploy, fire the schedule, run the worker, read the rows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.cli.deployed.outputs import outputs_by_task
+from bixarena_demo.bixarena_database import BixArenaDatabase
+from bixarena_demo.boards import published_boards
+from bixarena_demo.cdk_cli import Cdk
+from bixarena_demo.neighbours import define_neighbours
+from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.votes import simulate
+from local_aws import LocalAws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bixarena_demo.boards import PublishedBoard
+
+__all__ = ["DATABASE", "Demonstration", "DemonstrationError", "demonstrate"]
+
+DATABASE: Final = "bixarena"
+"""Name of the demo's database."""
+
+_IMAGE: Final = "ghcr.io/sage-bionetworks/bixarena-worker"
+_SEED: Final = 2026
+
+
+class DemonstrationError(Exception):
+    """The deployed task did not do what it is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """What came of it.
+
+    Attributes:
+        outputs: The stack's outputs, by name without the construct's path and hash.
+        template: The stack's template, as it was deployed.
+        log: The worker's log, a JSON object a line.
+        boards: The published leaderboards, read back from the database.
+        truth: Strength of each model that the votes were drawn from, on the Elo scale.
+    """
+
+    outputs: dict[str, str]
+    template: str
+    log: list[str]
+    boards: list[PublishedBoard]
+    truth: dict[str, float]
+
+
+def demonstrate(
+    app_folder: Path,
+    *,
+    data_folder: Path,
+    tell: Callable[[str], None],
+    worker_password: str | None = None,
+) -> Demonstration:
+    """Run the scheduled snapshot of an app on this machine.
+
+    Args:
+        app_folder: The app, ``examples/minimal`` or one with the same context and stack.
+        data_folder: Where the database's files are kept afterwards; what an earlier
+            demonstration left there is replaced.
+        tell: Told each step before it is taken.
+        worker_password: Password of the worker's role in the database. Default: - a random one.
+
+    Raises:
+        DemonstrationError: The task did not end with exit code 0.
+        CdkError: The app could not be synthesised or deployed.
+    """
+    _clear(data_folder)
+    simulation = simulate(seed=_SEED)
+    with ExitStack() as running:
+        tell("starting PostgreSQL 16, with simulated votes of known truth")
+        server = running.enter_context(PostgresServer.start(version=16, folder=data_folder))
+        database = BixArenaDatabase.create(
+            server, DATABASE, simulation=simulation, worker_password=worker_password
+        )
+        tell("starting a local AWS, with a VPC, a cluster and the database's secret in it")
+        worker = [sys.executable, "-m", "bixarena_constructs.worker"]
+        aws = running.enter_context(LocalAws.start(images={_IMAGE: worker}))
+        context = define_neighbours(aws, database.worker)
+        stack_name, outputs = _deploy(aws, app_folder, context, tell)
+        template = _template_of(aws, stack_name)
+        log = _run_schedule(aws, outputs, tell)
+        with database.owner.connect() as connection:
+            boards = published_boards(connection)
+    truth = {model.slug: model.strength for model in simulation.models}
+    return Demonstration(outputs=outputs, template=template, log=log, boards=boards, truth=truth)
+
+
+def _clear(data_folder: Path) -> None:
+    if (data_folder / "data" / "PG_VERSION").exists():
+        shutil.rmtree(data_folder)
+
+
+def _deploy(
+    aws: LocalAws, app_folder: Path, context: dict[str, str], tell: Callable[[str], None]
+) -> tuple[str, dict[str, str]]:
+    cdk = Cdk(
+        app_folder, environment=aws.environment(), context=context, work_folder=aws.folder / "cdk"
+    )
+    tell("bootstrapping it with the CDK command line")
+    cdk.bootstrap(account=aws.account, region=aws.region)
+    tell(f"synthesising and deploying {app_folder}")
+    ((stack_name, stack_outputs),) = cdk.deploy().items()
+    (outputs,) = outputs_by_task(stack_outputs).values()
+    return stack_name, outputs
+
+
+def _template_of(aws: LocalAws, stack_name: str) -> str:
+    client = aws.session.client("cloudformation")
+    return json.dumps(client.get_template(StackName=stack_name)["TemplateBody"])
+
+
+def _run_schedule(
+    aws: LocalAws, outputs: dict[str, str], tell: Callable[[str], None]
+) -> list[str]:
+    scheduled_at = _last_ten_o_clock(datetime.now(UTC))
+    tell(f"firing the schedule for {scheduled_at:%Y-%m-%d %H:%M} UTC; the worker runs")
+    (task_arn,) = aws.fire(outputs["RuleName"], scheduled_at=scheduled_at)
+    task = aws.wait_for_task(outputs["ClusterArn"], task_arn, timeout_seconds=120)
+    log = _log_of(aws, outputs, task_arn)
+    (container,) = (
+        one for one in task["containers"] if one.get("name") == outputs["ContainerName"]
+    )
+    if container.get("exitCode") != 0:
+        raise DemonstrationError(
+            f"the task ended with exit code {container.get('exitCode')}: "
+            f"{task.get('stoppedReason')}\n" + "\n".join(log)
+        )
+    return log
+
+
+def _last_ten_o_clock(now: datetime) -> datetime:
+    today = now.replace(hour=10, minute=0, second=0, microsecond=0)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def _log_of(aws: LocalAws, outputs: dict[str, str], task_arn: str) -> list[str]:
+    task_id = task_arn.rpartition("/")[2]
+    pages = (
+        aws.session.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=outputs["LogGroupName"])
+    )
+    return [
+        event["message"]
+        for page in pages
+        for event in page["events"]
+        if event["logStreamName"].endswith(task_id)
+    ]

@@ -1,0 +1,108 @@
+"""EventBridge's schedule expressions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pytest
+
+from bixarena_constructs.aws.schedule_expression import (
+    CronSchedule,
+    RateSchedule,
+    parse_expression,
+)
+
+START = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)  # a Friday
+
+
+def runs(expression: str, count: int) -> list[str]:
+    schedule = parse_expression(expression)
+    assert isinstance(schedule, CronSchedule)
+    return [f"{run:%Y-%m-%d %H:%M}" for run in islice(schedule.runs_after(START), count)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("cron(0 10 * * ? *)", ["2026-03-07 10:00", "2026-03-08 10:00"]),
+        ("cron(15 12 * * ? *)", ["2026-03-06 12:15", "2026-03-07 12:15"]),
+        ("cron(0 18 ? * MON-FRI *)", ["2026-03-06 18:00", "2026-03-09 18:00"]),
+        ("cron(0 8 1 * ? *)", ["2026-04-01 08:00", "2026-05-01 08:00"]),
+        ("cron(0/10 * ? * MON-FRI *)", ["2026-03-06 10:10", "2026-03-06 10:20"]),
+        ("cron(0/30 20-22 ? * SAT,sun *)", ["2026-03-07 20:00", "2026-03-07 20:30"]),
+        ("cron(0 0 L * ? *)", ["2026-03-31 00:00", "2026-04-30 00:00"]),
+        # The 1st of August 2026 is a Saturday and stays in its month; 1 November is a Sunday.
+        ("cron(0 0 1W 8,11 ? *)", ["2026-08-03 00:00", "2026-11-02 00:00"]),
+        ("cron(0 0 15W 3,8 ? *)", ["2026-03-16 00:00", "2026-08-14 00:00"]),
+        ("cron(0 0 31W 5 ? *)", ["2026-05-29 00:00", "2027-05-31 00:00"]),
+        ("cron(0 0 LW * ? *)", ["2026-03-31 00:00", "2026-04-30 00:00"]),
+        ("cron(0 0 ? * L *)", ["2026-03-07 00:00", "2026-03-14 00:00"]),
+        ("cron(0 0 ? * 6L *)", ["2026-03-27 00:00", "2026-04-24 00:00"]),
+        ("cron(0 0 ? * 2#1 *)", ["2026-04-06 00:00", "2026-05-04 00:00"]),
+        ("cron(0 0 29 FEB ? *)", ["2028-02-29 00:00", "2032-02-29 00:00"]),
+        ("cron(0 0 1 1 ? 2027)", ["2027-01-01 00:00"]),
+    ],
+)
+def test_runs_at_the_times_that_the_user_guide_gives(expression: str, expected: list[str]) -> None:
+    assert runs(expression, 2) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "shortest", "longest"),
+    [
+        ("cron(0 10 * * ? *)", timedelta(days=1), timedelta(days=1)),
+        ("cron(0 9,18 * * ? *)", timedelta(hours=9), timedelta(hours=15)),
+        ("cron(0 10 ? * MON-FRI *)", timedelta(days=1), timedelta(days=3)),
+        ("cron(0/15 * * * ? *)", timedelta(minutes=15), timedelta(minutes=15)),
+        ("cron(0 0 1 * ? *)", timedelta(days=28), timedelta(days=31)),
+        ("cron(0 0 1 1 ? 2027)", timedelta.max, timedelta.max),
+        ("rate(90 minutes)", timedelta(minutes=90), timedelta(minutes=90)),
+        ("rate(1 day)", timedelta(days=1), timedelta(days=1)),
+    ],
+)
+def test_knows_the_shortest_and_the_longest_gap(
+    expression: str, shortest: timedelta, longest: timedelta
+) -> None:
+    schedule = parse_expression(expression)
+    assert (schedule.shortest_gap, schedule.longest_gap) == (shortest, longest)
+
+
+def test_reads_a_rate() -> None:
+    assert parse_expression("rate(5 minutes)") == RateSchedule(timedelta(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("", "no schedule expression"),
+        ("every day", "no schedule expression"),
+        ("0 10 * * ? *", "no schedule expression"),
+        ("cron(0 10 * * ? *) ", "no schedule expression"),
+        ("at(2026-03-06T10:00:00)", "happens once"),
+        ("rate(0 minutes)", "value '0'"),
+        ("rate(1.5 hours)", "value '1.5'"),
+        ("rate(1 minutes)", "unit 'minutes', allowed with 1 is minute, hour, day"),
+        ("rate(2 minute)", "unit 'minute', allowed with 2 is minutes, hours, days"),
+        ("rate(30 seconds)", "unit 'seconds'"),
+        ("cron(0 10 * * ?)", "has 5 fields"),
+        ("cron(0 10 * * * *)", "exactly one of them must be '\\?'"),
+        ("cron(0 10 ? * ? *)", "exactly one of them must be '\\?'"),
+        ("cron(60 10 * * ? *)", "'60' as minutes, allowed is 0 to 59"),
+        ("cron(0 24 * * ? *)", "'24' as hours, allowed is 0 to 23"),
+        ("cron(0 10 0 * ? *)", "'0' as day of month, allowed is 1 to 31"),
+        ("cron(0 10 * 13 ? *)", "'13' as month, allowed is 1 to 12"),
+        ("cron(0 10 * JANUARY ? *)", "'JANUARY' as month"),
+        ("cron(0 10 ? * 0 *)", "'0' as day of week, allowed is 1 to 7"),
+        ("cron(0 10 ? * 2#6 *)", "'6' as day of week, allowed is 1 to 5"),
+        ("cron(0 10 * * ? 1969)", "'1969' as year, allowed is 1970 to 2199"),
+        ("cron(10-5 10 * * ? *)", "'10-5' as minutes"),
+        ("cron(*/0 10 * * ? *)", "'0' as minutes"),
+        ("cron(, 10 * * ? *)", "'' as minutes"),
+        ("cron(0 10 30 2 ? *)", "a date that never comes"),
+        ("cron(0 10 29 2 ? 2027)", "a date that never comes"),
+    ],
+)
+def test_refuses_what_eventbridge_would_and_says_which_part(expression: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        parse_expression(expression)

@@ -1,0 +1,193 @@
+"""Alerts for real: the stack on the local AWS, the worker, PostgreSQL, and who hears of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import Duration
+
+from bixarena_constructs import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
+from bixarena_constructs.cdk.monitoring.retry import STARTED_BY_RETRY
+from bixarena_demo.neighbours import define_neighbours
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bixarena_demo.bixarena_database import BixArenaDatabase
+    from local_aws import LocalAws
+
+MORNING = datetime(2026, 3, 6, 10, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Arena:
+    """The deployed stack, and a queue that hears what the topic hears."""
+
+    aws: LocalAws
+    outputs: dict[str, str]
+    queue_url: str
+
+    def run(self) -> dict[str, Any]:
+        """Fire the schedule, and return the task when it has stopped."""
+        (task_arn,) = self.aws.fire(self.outputs["RuleName"], scheduled_at=MORNING)
+        task = self.aws.wait_for_task(self.outputs["ClusterArn"], task_arn, timeout_seconds=120)
+        return dict(task)
+
+    def alerts(self) -> list[str]:
+        """Take what the queue has; the event of a stopped task is delivered before it is seen."""
+        sqs = self.aws.session.client("sqs")
+        found = []
+        while messages := sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        ).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"])["Message"])
+                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    @contextmanager
+    def retrying(self, *, after_seconds: int) -> Iterator[None]:
+        """Retry sooner than in an hour, or than the minute that is the shortest to ask for."""
+        self.wait_before_retry(seconds=after_seconds)
+        try:
+            yield
+        finally:
+            self.wait_before_retry(seconds=3600)
+
+    def wait_before_retry(self, *, seconds: int) -> None:
+        client = self.aws.session.client("stepfunctions")
+        (machine,) = client.list_state_machines()["stateMachines"]
+        arn = machine["stateMachineArn"]
+        definition = json.loads(client.describe_state_machine(stateMachineArn=arn)["definition"])
+        definition["States"]["Wait"]["Seconds"] = seconds
+        client.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
+
+    def second_attempts(self) -> set[str]:
+        """ARNs of the tasks that a retry started."""
+        return {
+            detail["taskArn"]
+            for detail in self.history()
+            if detail["startedBy"] == STARTED_BY_RETRY
+        }
+
+    def wait_for_more(self, before: set[str]) -> set[str]:
+        """Return the tasks that a retry has started since, once there is one."""
+        deadline = time.monotonic() + 60
+        while not (more := self.second_attempts() - before):
+            assert time.monotonic() < deadline, "no second attempt"
+            time.sleep(0.2)
+        return more
+
+    def history(self) -> list[dict[str, Any]]:
+        group = self.outputs["HistoryLogGroupName"]
+        events = self.aws.session.client("logs").filter_log_events(logGroupName=group)["events"]
+        return [json.loads(event["message"])["detail"] for event in events]
+
+
+@pytest.fixture(scope="module")
+def database(filled_bixarena: Any) -> Iterator[BixArenaDatabase]:
+    with filled_bixarena() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def arena(aws: LocalAws, database: BixArenaDatabase, define: Any) -> Arena:
+    found = define_neighbours(aws, database.worker)
+    outputs = _deploy(aws, define, found)
+    sqs, sns = aws.session.client("sqs"), aws.session.client("sns")
+    queue_url = sqs.create_queue(QueueName="on-call")["QueueUrl"]
+    queue_arn = f"arn:aws:sqs:{aws.region}:{aws.account}:on-call"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    }
+    sqs.set_queue_attributes(
+        QueueUrl=queue_url,
+        Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})},
+    )
+    sns.subscribe(TopicArn=outputs["AlertTopicArn"], Protocol="sqs", Endpoint=queue_arn)
+    deployed = Arena(aws, outputs, queue_url)
+    # Only the test of it wants a retry.
+    deployed.wait_before_retry(seconds=3600)
+    return deployed
+
+
+def _deploy(aws: LocalAws, define: Any, found: dict[str, str]) -> dict[str, str]:
+    monitored = define(
+        vpc_id=found["vpc_id"],
+        subnet_id=found["private_subnet_ids"].partition(",")[0],
+        cluster_name=found["cluster_name"],
+        database_secret_arn=found["database_secret_arn"],
+        environment={"NUM_BOOTSTRAP": "50"},
+        max_runtime=Duration.minutes(1),
+        monitoring=SnapshotMonitoring(retry_after=Duration.minutes(1), dashboard=True),
+    )
+    cloudformation = aws.session.client("cloudformation")
+    template = json.dumps(monitored.template.to_json())
+    aws.session.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
+    )
+    cloudformation.create_stack(StackName="Arena", TemplateBody=template)
+    (stack,) = cloudformation.describe_stacks(StackName="Arena")["Stacks"]
+    return {
+        output["OutputKey"].removeprefix("SnapshotOutputs")[:-8]: output["OutputValue"]
+        for output in stack["Outputs"]
+    }
+
+
+def _exit_codes(task: dict[str, Any]) -> list[int | None]:
+    return [container.get("exitCode") for container in task["containers"]]
+
+
+def test_tells_a_failure_once_and_a_success_never(
+    arena: Arena, database: BixArenaDatabase, without: Any
+) -> None:
+    assert _exit_codes(arena.run()) == [0]
+    assert arena.alerts() == []
+
+    with without(database):
+        task = arena.run()
+    assert _exit_codes(task) == [4]
+    (alert,) = arena.alerts()
+    lines = alert.splitlines()
+    assert "Arena/Snapshot: a run failed: PostgreSQL was out of reach" in lines[0]
+    assert any("Essential container in task exited" in line for line in lines)
+    assert any(task["taskArn"] in line for line in lines)
+    assert any(arena.outputs["LogTailCommand"] in line for line in lines)
+    assert any("aws ecs run-task" in line for line in lines)
+    assert TROUBLESHOOTING in lines[-1]
+
+
+def test_runs_a_failed_run_again_once_for_the_same_time(
+    arena: Arena, database: BixArenaDatabase, without: Any
+) -> None:
+    before = arena.second_attempts()
+    with arena.retrying(after_seconds=2):
+        with without(database):
+            first = arena.run()
+        assert _exit_codes(first) == [4]
+        (task_arn,) = arena.wait_for_more(before)
+    again = arena.aws.wait_for_task(arena.outputs["ClusterArn"], task_arn, timeout_seconds=120)
+    assert _exit_codes(dict(again)) == [0]
+    # Its one override tells it the scheduled time of the first attempt.
+    assert again["overrides"] == first["overrides"]
+    assert "2026-03-06T10:00:00Z" in json.dumps(again["overrides"])
+    assert len(arena.alerts()) == 1
+
+
+def test_keeps_what_became_of_a_run(arena: Arena) -> None:
+    task = arena.run()
+    states = [
+        detail["lastStatus"] for detail in arena.history() if detail["taskArn"] == task["taskArn"]
+    ]
+    assert states[-1] == "STOPPED"
+    assert "RUNNING" in states

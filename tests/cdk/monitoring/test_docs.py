@@ -1,0 +1,82 @@
+"""docs/monitoring.md and docs/troubleshooting.md."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk.assertions import Template
+
+from bixarena_constructs import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
+from bixarena_constructs.cdk.monitoring.signals import REFERENCE_EXIT_CODES
+
+if TYPE_CHECKING:
+    from aws_cdk import Stack
+    from aws_cdk.aws_ecs import ICluster
+
+DOCS = Path(__file__).parents[3] / "docs"
+MONITORING = (DOCS / "monitoring.md").read_text()
+EXPLAINED = (DOCS / "troubleshooting.md").read_text()
+
+
+def test_lists_every_resource_that_monitoring_defines(define: Any) -> None:
+    rows = re.findall(r"^\| (`AWS.*?) \| ([0-9]+)(?: with ([0-9]+))? \|", MONITORING, re.MULTILINE)
+    told = {
+        kind: int(count)
+        for cell, *counts in rows
+        for kind, count in zip(re.findall(r"`(AWS::.*?)`", cell), counts, strict=False)
+        if count
+    }
+    resources = define().template.to_json()["Resources"].items()
+    assert told == Counter(
+        resource["Type"]
+        for name, resource in resources
+        if "Monitoring" in name or "HistoryPolicy" in name
+    )
+
+
+def test_watches_a_bare_pattern_as_the_page_says(stack: Stack, cluster: ICluster) -> None:
+    _, block = re.findall(r"```python\n(.*?)```", MONITORING, re.DOTALL)
+    pattern = ecs_patterns.ScheduledFargateTask(
+        stack,
+        "Bare",
+        cluster=cluster,
+        schedule=appscaling.Schedule.rate(Duration.hours(6)),
+        scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
+            image=ecs.ContainerImage.from_registry("example/cleaner")
+        ),
+    )
+    names = {"stack": stack, "pattern": pattern}
+    exec(compile(block, "monitoring.md", "exec"), names)  # noqa: S102 - the page's own
+    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", 3)
+
+
+def test_tells_every_setting() -> None:
+    # `topic` is told in words: who brings one knows its name.
+    names = {field.name for field in fields(SnapshotMonitoring)} - {"topic"}
+    assert [name for name in names if name not in MONITORING] == []
+
+
+def test_tells_the_hours_of_the_default_schedule(define: Any) -> None:
+    alarm = define().one("AWS::CloudWatch::Alarm", below="MissedRun")
+    assert f"For the default schedule that is {alarm['EvaluationPeriods']}:" in MONITORING
+
+
+def test_explains_every_alarm_exit_code_and_the_page_that_alerts_name(define: Any) -> None:
+    assert TROUBLESHOOTING.endswith("/docs/troubleshooting.md")
+    codes = {int(code) for code in re.findall(r"^\| ([0-9]+) \|", EXPLAINED, re.MULTILINE)}
+    assert codes >= REFERENCE_EXIT_CODES.keys() | {1}
+    explained = re.findall(r"^\*\*(\w+)\*\*:", EXPLAINED, re.MULTILINE)
+    alarms = [
+        name.removeprefix("SnapshotMonitoring").removeprefix("Delivery").removesuffix("Alarm")
+        for name in define().resources("AWS::CloudWatch::Alarm")
+    ]
+    assert sorted(explained) == sorted(alarms)

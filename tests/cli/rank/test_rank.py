@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import csv
+import inspect
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from bixarena_constructs.cli.app import app
+from bixarena_constructs.cli.rank.command import rank as rank_command
+from bixarena_constructs.worker.ranking import RankingOptions
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Bixarena
+    from typer.testing import Result
+
+
+# Any: JSON.
+def parsed(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.stderr
+    loaded: dict[str, Any] = json.loads(result.stdout)
+    return loaded
+
+
+def test_defaults_are_the_workers() -> None:
+    # They are written twice so that `bixarena --help` need not load numpy.
+    command = {
+        name: parameter.default
+        for name, parameter in inspect.signature(rank_command).parameters.items()
+    }
+    options = RankingOptions()
+    assert command["prior_battles"] == options.prior_battles
+    assert command["bootstrap"] == options.num_bootstrap
+    assert command["min_evals"] == options.min_evals
+    assert command["seed"] == options.seed
+    assert command["significant"] == options.significant
+    assert command["intervals"] == options.interval_method
+    assert command["threads"] == options.threads
+
+
+def test_help_loads_no_numerics() -> None:
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from bixarena_constructs.cli.app import app\n"
+        "result = CliRunner().invoke(app, ['rank', '--help'])\n"
+        "assert '--prior-battles' in result.stdout, result.stdout\n"
+        "heavy = {'numpy', 'pyarrow', 'boto3', 'aws_cdk'} & set(sys.modules)\n"
+        "sys.exit(f'{heavy} loaded' if heavy else 0)\n"
+    )
+    environment = {"COLUMNS": "200", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_json_holds_entries_in_rank_order(bixarena: Bixarena, votes_csv: Path) -> None:
+    found = parsed(bixarena("rank", votes_csv, "--format", "json"))
+    entries = found["entries"]
+    assert [entry["model"] for entry in entries] == ["alpha", "<b>|[red]", "gamma"]
+    assert [entry["rank"] for entry in entries] == [1, 2, 3]
+    assert [entry["votes"] for entry in entries] == [37, 36, 24]
+    for entry in entries:
+        assert entry["lower"] < entry["score"] < entry["upper"]
+    assert found["unlisted"] == [{"model": "newcomer", "votes": 1}]
+    assert found["self_battles"] == 1
+    assert found["options"]["seed"] == 0
+
+
+def test_rounds_without_a_finite_estimate_give_null_bounds(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("model_a,model_b,winner\na,b,model_a\na,b,model_b\n", encoding="utf-8")
+    options = ("--prior-battles", "0", "--min-evals", "0")
+    entries = parsed(bixarena("rank", path, "--format", "json", *options))["entries"]
+    assert [(entry["lower"], entry["upper"]) for entry in entries] == [(None, None)] * 2
+    table = bixarena("rank", path, *options).stdout
+    assert "-∞ to ∞" in table
+    assert "have no finite estimate" in table
+
+
+def test_csv_is_read_back_as_written(bixarena: Bixarena, votes_csv: Path) -> None:
+    result = bixarena("rank", votes_csv, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    entries = parsed(bixarena("rank", votes_csv, "--format", "json"))["entries"]
+    assert [row["model"] for row in rows] == [entry["model"] for entry in entries]
+    assert [float(row["lower"]) for row in rows] == [round(each["lower"], 6) for each in entries]
+    assert "not listed, with fewer than 10 votes: newcomer (1)" in result.stderr
+
+
+def test_markdown_keeps_names_from_breaking_the_table(bixarena: Bixarena, votes_csv: Path) -> None:
+    lines = bixarena("rank", votes_csv, "--format", "markdown").stdout.splitlines()
+    assert lines[0] == "| Rank | Model | Score | 95% interval | Votes |"
+    assert lines[3].startswith(r"| 2 | \<b\>\|\[red\] |")
+
+
+def test_table_shows_names_as_they_are_and_the_notes(bixarena: Bixarena, votes_csv: Path) -> None:
+    table = bixarena("rank", votes_csv).stdout
+    assert "<b>|[red]" in table
+    assert "●" in table
+    assert "left out: 1 battles of a model with itself" in table
+
+
+def test_without_rounds_the_table_has_no_intervals(bixarena: Bixarena, votes_csv: Path) -> None:
+    table = bixarena("rank", votes_csv, "--bootstrap", "0").stdout
+    assert "interval" not in table
+    assert "●" not in table
+
+
+def test_resamples_voters_when_asked_to(bixarena: Bixarena, votes_csv: Path) -> None:
+    options = ("--intervals", "voter", "--format", "json")
+    by_voter = parsed(bixarena("rank", votes_csv, *options))
+    by_vote = parsed(bixarena("rank", votes_csv, "--format", "json"))
+    scores = [[entry["score"] for entry in found["entries"]] for found in (by_voter, by_vote)]
+    bounds = [[entry["lower"] for entry in found["entries"]] for found in (by_voter, by_vote)]
+    assert scores[0] == scores[1]
+    assert bounds[0] != bounds[1]
+
+
+def test_names_the_voter_column_that_is_missing(bixarena: Bixarena, votes_csv: Path) -> None:
+    result = bixarena("rank", votes_csv, "--intervals", "voter", "--voter-column", "user")
+    assert result.exit_code == 65
+    assert "user not found among model_a, model_b, winner, voter" in result.stderr
+
+
+def test_a_plot_is_an_svg_picture_with_a_text_alternative(
+    bixarena: Bixarena, votes_csv: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "plot.svg"
+    assert bixarena("rank", votes_csv, "--plot", path).exit_code == 0
+    root = ET.fromstring(path.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    svg = "{http://www.w3.org/2000/svg}"
+    assert root.get("role") == "img"
+    labels = [root.find(f"{svg}{tag}") for tag in ("title", "desc")]
+    assert [label.get("id") for label in labels if label is not None] == root.get(
+        "aria-labelledby", ""
+    ).split()
+    assert root.findtext(f"{svg}title") == "Scores by model, with 95% intervals"
+    assert "First is alpha" in root.findtext(f"{svg}desc", "")
+    assert len(root.findall(f".//{svg}circle")) == 3
+    assert "<b>|[red]" in [text.text for text in root.iter(f"{svg}text")]
+
+
+def test_tells_bad_values_and_writes_nothing(bixarena: Bixarena, tmp_path: Path) -> None:
+    votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
+    votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,draw\n,b\n", encoding="utf-8")
+    result = bixarena("rank", votes, "--plot", plot)
+    assert result.exit_code == 65
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        f"error: {votes}: 3 values are wrong, nothing was ranked or written",
+        "  line 3, column winner: got 'draw', allowed: model_a, model_b, tie",
+        "  line 4, column model_a: got '', allowed: any name",
+        "  line 4, column winner: got nothing, allowed: model_a, model_b, tie",
+    ]
+    assert not plot.exists()
+
+
+def test_a_board_that_cannot_be_ranked_is_a_data_error(bixarena: Bixarena, tmp_path: Path) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_text("model_a,model_b,winner\nhero,villain,model_a\n", encoding="utf-8")
+    too_few = bixarena("rank", votes)
+    assert too_few.exit_code == 65
+    assert "error: two models with 10 or more votes" in too_few.stderr
+    infinite = bixarena("rank", votes, "--min-evals", "0", "--prior-battles", "0")
+    assert infinite.exit_code == 65
+    assert "no point was lost to another group by 'hero'" in infinite.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--prior-battles", "-1", "prior_battles must be 0 or from"),
+        ("--bootstrap", "-1", "should be greater than or equal to 0"),
+        ("--format", "xml", "'xml' is not one of"),
+    ],
+)
+def test_an_option_out_of_range_is_a_usage_error(
+    bixarena: Bixarena, votes_csv: Path, *, option: str, value: str, told: str
+) -> None:
+    result = bixarena("rank", votes_csv, option, value)
+    assert result.exit_code == 64
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_missing_file_is_a_usage_error(bixarena: Bixarena, tmp_path: Path) -> None:
+    assert bixarena("rank", tmp_path / "none.csv").exit_code == 64
+
+
+def test_says_which_file_cannot_be_written(
+    bixarena: Bixarena, votes_csv: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "none" / "plot.svg"
+    result = bixarena("rank", votes_csv, "--plot", path)
+    assert result.exit_code == 73
+    assert f"cannot write {path}" in result.stderr
+
+
+def test_every_option_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "ranking.md").read_text(encoding="utf-8")
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    names = [name for parameter in command.commands["rank"].params for name in parameter.opts]
+    options = [name for name in names if name.startswith("--")]
+    assert "--prior-battles" in options
+    assert [name for name in options if f"`{name}" not in page] == []
+
+
+def test_progress_is_not_shown_to_programs(bixarena: Bixarena, votes_csv: Path) -> None:
+    assert bixarena("rank", votes_csv).stderr == ""
