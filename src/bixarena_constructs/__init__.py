@@ -11,7 +11,8 @@ from importlib import import_module
 # Type checkers take it for typing's own, whose import would cost more than all the rest here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from bixarena_constructs.cdk.monitoring import ExitCode, SnapshotMonitoring, WorkerSignals
+    from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+    from bixarena_constructs.cdk.monitoring.signals import ExitCode, WorkerSignals
     from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
     from bixarena_constructs.cdk.scheduled_snapshot_task import ScheduledSnapshotTask
     from bixarena_constructs.cdk.snapshot_task import SnapshotTask
@@ -33,21 +34,21 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "ExitCode": "bixarena_constructs.cdk.monitoring",
+    "ExitCode": "bixarena_constructs.cdk.monitoring.signals",
     "GuardDutyAgentPull": "bixarena_constructs.cdk.task.guardduty",
     "ScheduledSnapshotTask": "bixarena_constructs.cdk.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.cdk.task.secrets",
-    "SnapshotMonitoring": "bixarena_constructs.cdk.monitoring",
+    "SnapshotMonitoring": "bixarena_constructs.cdk.monitoring.settings",
     "SnapshotTask": "bixarena_constructs.cdk.snapshot_task",
     "TaskMonitoring": "bixarena_constructs.cdk.monitoring.task_monitoring",
     "WorkerImage": "bixarena_constructs.cdk.task.worker_image",
-    "WorkerSignals": "bixarena_constructs.cdk.monitoring",
+    "WorkerSignals": "bixarena_constructs.cdk.monitoring.signals",
     "postgres_secrets": "bixarena_constructs.cdk.task.secrets",
 }
 
 
-# No `publication.publish()` here, unlike in the other public modules: it replaces the module
-# object and would drop this `__getattr__`.
+# No `publication.publish()` here, unlike in the modules that define these names: it replaces the
+# module object and would drop this `__getattr__`.
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,6 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import jsii
-import publication
 from aws_cdk import Annotations, Arn, ArnComponents, ArnFormat, Resource, Stack
 from aws_cdk import aws_iam as iam
 from constructs import IValidation
@@ -242,6 +241,3 @@ def _tasks_of(cluster: ecs.ICluster) -> str:
         ),
         Stack.of(cluster),
     )
-
-
-publication.publish()

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import publication
 from aws_cdk import Fn
 
 if TYPE_CHECKING:
@@ -128,6 +127,3 @@ class TaskLaunch:
 def log_tail_command(*, region: str, log_group_name: str) -> str:
     """Return the command line that follows a log group."""
     return f"aws logs tail {log_group_name} --region {region} --follow --since 1h"
-
-
-publication.publish()

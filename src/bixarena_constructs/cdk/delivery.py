@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -212,6 +211,3 @@ def _let_encrypt(rule: events.Rule, queue: sqs.IQueue) -> None:
             "let events.amazonaws.com call kms:Decrypt and kms:GenerateDataKey with it, or dead "
             "letters are dropped",
         )
-
-
-publication.publish()

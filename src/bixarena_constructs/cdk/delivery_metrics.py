@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 if TYPE_CHECKING:
@@ -94,6 +93,3 @@ def dead_letter_metric(queue: sqs.IQueue, *, period: Duration | None) -> cloudwa
     return queue.metric_approximate_number_of_messages_visible(
         period=period, statistic=cloudwatch.Stats.MAXIMUM
     )
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import Tokenization
 
 if TYPE_CHECKING:
@@ -43,6 +42,3 @@ def seconds_as_text(duration: Duration) -> str:
     if duration.is_unresolved():
         return Tokenization.stringify_number(duration.to_seconds())
     return str(int(duration.to_seconds()))
-
-
-publication.publish()

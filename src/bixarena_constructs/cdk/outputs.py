@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import CfnOutput
 from constructs import Construct
 
@@ -85,6 +84,3 @@ def add_outputs(scope: IConstruct, values: Mapping[str, str]) -> None:
     outputs = scope.node.try_find_child(OUTPUTS_ID)
     if isinstance(outputs, TaskOutputs):
         outputs.add(values)
-
-
-publication.publish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import publication
 from aws_cdk import aws_events as events
 
 if TYPE_CHECKING:
@@ -78,6 +77,3 @@ class RunEvents:
                 **detail,
             },
         )
-
-
-publication.publish()

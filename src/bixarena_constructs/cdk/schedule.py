@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-import publication
 from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_events as events
@@ -104,6 +103,3 @@ def _described(value: object) -> str:
 def _daily_at_ten() -> appscaling.Schedule:
     # BixArena's own hour.
     return appscaling.Schedule.cron(hour="10", minute="0")
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -88,6 +87,3 @@ def selection_with_address(vpc: ec2.IVpc, network: TaskNetwork) -> ec2.SubnetSel
             "VPC, where a schedule cannot assign a public address; select subnets of that VPC"
         )
     return selection
-
-
-publication.publish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 
@@ -64,6 +63,3 @@ def define_alarm(
     )
     alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
     return alarm
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Annotations, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -100,6 +99,3 @@ def _key_statements(scope: Construct) -> tuple[iam.PolicyStatement, ...]:
             conditions={"StringEquals": {"aws:SourceAccount": account}},
         ),
     )
-
-
-publication.publish()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import publication
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -97,6 +95,3 @@ def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
 
 def _container(name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
     return {"containers": {"name": [name], "exitCode": list(exit_codes)}}
-
-
-publication.publish()

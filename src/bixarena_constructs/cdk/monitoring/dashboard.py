@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -138,6 +137,3 @@ def _query(
         width=width,
         height=_HEIGHT,
     )
-
-
-publication.publish()

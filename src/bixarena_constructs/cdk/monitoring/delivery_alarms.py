@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
@@ -85,6 +84,3 @@ def _metrics_of(trigger: RunTrigger) -> dict[str, cloudwatch.Metric]:
         if metrics is not None:
             found["LostDeadLetters"] = metrics.lost_dead_letters(period=period)
     return found
-
-
-publication.publish()

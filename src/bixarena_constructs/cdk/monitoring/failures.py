@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import aws_events as events
 from constructs import Construct
 
@@ -68,6 +67,3 @@ class FailureRules(Construct):
             )
             for cause in causes
         )
-
-
-publication.publish()

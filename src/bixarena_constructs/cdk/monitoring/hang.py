@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
@@ -128,6 +127,3 @@ def _last_heard(metrics: RunMetrics) -> cloudwatch.MathExpression:
         label="a run is under way",
         period=period,
     )
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -90,6 +89,3 @@ def _policy_of(stack: Stack) -> logs.ResourcePolicy:
     return (
         found if isinstance(found, logs.ResourcePolicy) else logs.ResourcePolicy(stack, _POLICY_ID)
     )
-
-
-publication.publish()

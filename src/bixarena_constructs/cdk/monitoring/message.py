@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 
@@ -53,6 +52,3 @@ def failure_message(
             "only if no second message follows, that went well.",
         )
     return events.RuleTargetInput.from_multiline_text("\n".join(lines))
-
-
-publication.publish()

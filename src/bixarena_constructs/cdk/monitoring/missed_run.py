@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -122,6 +121,3 @@ class MissedRunAlarm(Construct):
                 ],
             ),
         )
-
-
-publication.publish()

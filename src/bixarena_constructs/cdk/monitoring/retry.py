@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import publication
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -134,6 +133,3 @@ def _run_again(launch: TaskLaunch) -> dict[str, Any]:  # a state of the Amazon S
         ],
         "End": True,
     }
-
-
-publication.publish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import jsii
-import publication
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_events as events
 
@@ -66,6 +65,3 @@ class LogGroupTarget:
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         return events.RuleTargetConfig(arn=arn)
-
-
-publication.publish()

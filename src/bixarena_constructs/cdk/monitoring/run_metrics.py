@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
@@ -80,6 +79,3 @@ class RunMetrics:
             metric_name=metric_name,
             metric_value=str(value),
         )
-
-
-publication.publish()

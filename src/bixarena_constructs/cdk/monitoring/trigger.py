@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import publication
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
@@ -154,6 +153,3 @@ def _dead_letter_queue(scope: Construct, target: Mapping[str, Any]) -> sqs.IQueu
     if arn is None:
         return None
     return sqs.Queue.from_queue_arn(scope, "DeadLetterQueue", Token.as_string(arn))
-
-
-publication.publish()

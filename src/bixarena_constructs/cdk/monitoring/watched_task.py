@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import publication
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
@@ -195,6 +194,3 @@ def _texts(value: Any) -> list[str]:
     if value is None or isinstance(value, list):
         return [_text(one) for one in value or ()]
     return Token.as_list(value)
-
-
-publication.publish()

@@ -6,8 +6,6 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import publication
-
 if TYPE_CHECKING:
     from aws_cdk import Duration
 
@@ -87,6 +85,3 @@ def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta
             f"up to {known}"
         )
     return known
-
-
-publication.publish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.cdk.durations import require_seconds_within
@@ -170,6 +169,3 @@ def _add_writable_scratch(
             source_volume=_SCRATCH_VOLUME, container_path=_SCRATCH_PATH, read_only=False
         )
     )
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import Resource, Stack
 from aws_cdk import aws_iam as iam
 
@@ -50,6 +49,3 @@ def decrypt_statements(
             conditions={"StringEquals": {"kms:ViaService": services}},
         ),
     )
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_ecs as ecs
 
@@ -99,6 +98,3 @@ def _warn_of_another_registry(scope: Construct, reference: ImageReference) -> No
             f"registry_credentials are sent to {reference.registry}, not to {_GHCR}; make sure "
             "that they are that registry's",
         )
-
-
-publication.publish()

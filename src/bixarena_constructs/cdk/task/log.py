@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
@@ -66,6 +65,3 @@ class WorkerLog:
         return ecs.LogDrivers.aws_logs(
             stream_prefix=self.log_stream_prefix or CONTAINER_NAME, log_group=log_group
         )
-
-
-publication.publish()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import publication
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_ec2 as ec2
 
@@ -111,6 +110,3 @@ def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str]) 
             f"All subnets lie in {next(iter(zones))}: the task cannot start while that zone is "
             "out; select subnets of two zones or more",
         )
-
-
-publication.publish()

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import jsii
-import publication
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import IValidation
@@ -116,6 +115,3 @@ def _name_in(resolved_arn: object) -> str | None:
         resolved_arn = resolved_arn["Fn::Join"][1][-1]
     named = _NAMED.search(resolved_arn) if isinstance(resolved_arn, str) else None
     return named["name"] if named else None
-
-
-publication.publish()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import publication
 from aws_cdk import Token
 
 if TYPE_CHECKING:
@@ -79,6 +78,3 @@ def _require_storage(ephemeral_storage_gib: int) -> None:
             f"ephemeral_storage_gib is {ephemeral_storage_gib}, allowed is {allowed[0]} to "
             f"{allowed[-1]}; leave it out for the 20 that a task always has"
         )
-
-
-publication.publish()
