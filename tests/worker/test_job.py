@@ -13,9 +13,9 @@ from bixarena_constructs.worker.errors import (
     DatabaseRefusedError,
     MissingGrantsError,
     NoLeaderboardError,
+    NotStorableError,
 )
 from bixarena_constructs.worker.job import run
-from bixarena_constructs.worker.ranking import NotStorableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +228,7 @@ def test_never_stores_an_infinite_bound_and_names_the_model_by_slug(
     assert raised.value.exit_code == 3
     assert isinstance(raised.value.failures["overall"], NotStorableError)
     (event,) = journal.named("board_failed")
-    assert "'model-a: upper inf'" in event["error"]
+    assert "'model-a': upper inf" in event["error"]
     assert _snapshots(bixarena) == []
 
 

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from bixarena_constructs.worker.records import Visibility
@@ -23,6 +23,7 @@ __all__ = [
     "MissingGrantsError",
     "NoLeaderboardError",
     "NoSnapshotError",
+    "NotStorableError",
     "SettingsError",
     "StopRun",
     "VotesError",
@@ -106,6 +107,23 @@ class VotesError(WorkerError):
     cause = "data"
     exit_code = 3
     models: tuple[str, ...] = ()
+
+
+class NotStorableError(VotesError):
+    """A number does not fit the leaderboard's columns ``numeric(10,6)``.
+
+    Attributes:
+        faults: ``(model, field, value)`` of each number that does not fit.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str, float]]) -> None:
+        self.faults = tuple(faults)
+        named = ", ".join(f"{model!r}: {field} {value:g}" for model, field, value in faults[:10])
+        more = f" and {len(faults) - 10} more" if len(faults) > 10 else ""  # noqa: PLR2004
+        super().__init__(
+            "a stored score or bound must be a number between -9999.999999 and 9999.999999, "
+            f"got {named}{more}; set prior_battles above 0 (the default is 0.5)"
+        )
 
 
 class DatabaseError(WorkerError):

@@ -17,7 +17,12 @@ from bixarena_constructs.worker.errors import (
     VotesError,
     WorkerError,
 )
-from bixarena_constructs.worker.ranking import RankingOptions, TooFewModelsError, rank
+from bixarena_constructs.worker.ranking import (
+    RankingError,
+    RankingOptions,
+    TooFewModelsError,
+    rank,
+)
 from bixarena_constructs.worker.records import Retention, Snapshot, Status, entries_of
 from bixarena_constructs.worker.report import (
     RunReport,
@@ -208,7 +213,12 @@ class _Run:
             # memory and bring nothing.
             threads=1,
         )
-        ranking = rank(counts, options)
+        try:
+            ranking = rank(counts, options)
+        except TooFewModelsError:
+            raise
+        except RankingError as error:
+            raise VotesError(str(error)) from error
         log.info("board_ranked", seconds=_since(started), **ranking_fields(ranking, votes))
         return entries_of(ranking)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.ranking import VoteCounts, check_storable
+from bixarena_constructs.worker.errors import NotStorableError, VotesError
+from bixarena_constructs.worker.ranking import VoteCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
-    from bixarena_constructs.worker.ranking import Ranking
+    from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
 __all__ = [
     "Board",
@@ -25,12 +26,15 @@ __all__ = [
     "Status",
     "Visibility",
     "Votes",
+    "check_storable",
+    "entries_of",
 ]
 
 Visibility: TypeAlias = Literal["public", "private"]
 """Who sees a snapshot: everybody, or those who have the database."""
 
 _SIX_DECIMALS = Decimal("0.000001")
+_STORED_LIMIT = 10**4
 _NO_VOTES = VoteCounts.from_cells(())
 
 
@@ -194,3 +198,24 @@ def _decimal(value: float | None) -> Decimal:
     if value is None:
         raise TypeError("an entry without an interval cannot be stored, set NUM_BOOTSTRAP above 0")
     return Decimal(value).quantize(_SIX_DECIMALS)
+
+
+def check_storable(entries: Iterable[RankedModel]) -> None:
+    """Refuse numbers that the leaderboard's columns would refuse or distort.
+
+    Raises:
+        NotStorableError: With every score or bound that is not finite or has more than four
+            digits before the point.
+    """
+    faults = [
+        (entry.model, field, value)
+        for entry in entries
+        for field in ("score", "lower", "upper")
+        if (value := getattr(entry, field)) is not None and not _fits(value)
+    ]
+    if faults:
+        raise NotStorableError(faults)
+
+
+def _fits(value: float) -> bool:
+    return isfinite(value) and abs(round(value, 6)) < _STORED_LIMIT

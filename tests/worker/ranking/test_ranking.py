@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 
 from bixarena_constructs.worker.ranking import (
     NoFiniteEstimateError,
-    NotStorableError,
-    RankedModel,
     Ranking,
     RankingOptions,
     TooFewModelsError,
     VoteCounts,
-    check_storable,
     rank,
 )
 from bixarena_constructs.worker.ranking.board import fit_board
@@ -287,28 +284,6 @@ def test_the_seed_changes_intervals_but_not_scores() -> None:
     one, two = (rank(votes, RankingOptions(seed=seed)) for seed in (1, 2))
     assert scores(one) == scores(two)
     assert one.entries[0].lower != two.entries[0].lower
-
-
-def test_refuses_to_store_what_the_columns_cannot_hold() -> None:
-    entry = RankedModel(
-        model="m",
-        score=9999.9999994,
-        lower=-math.inf,
-        upper=9999.9999996,
-        rank=1,
-        votes=1,
-        rank_lower=None,
-        rank_upper=None,
-        probability_best=None,
-    )
-    with pytest.raises(NotStorableError, match=r"-9999\.999999") as caught:
-        check_storable([entry])
-    # The first rounds to 9999.999999, which fits; the last to 10000.000000, which does not.
-    assert caught.value.faults == (("m", "lower", -math.inf), ("m", "upper", 9999.9999996))
-
-
-def test_lets_scores_without_bounds_be_stored() -> None:
-    check_storable(rank(VoteCounts.from_cells(circle(3)), POINTS).entries)
 
 
 BOARDS = st.lists(

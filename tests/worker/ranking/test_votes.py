@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.ranking import BadCellsError, VoteCounts
+from bixarena_constructs.worker.ranking import BadCellsError, RankingError, VoteCounts
 
 if TYPE_CHECKING:
     from random import Random
@@ -73,7 +72,7 @@ def test_refuses_bad_cells_and_tells_each_by_its_number() -> None:
                 ("a", "b", "tie", -1),
             ]
         )
-    assert isinstance(caught.value, VotesError)
+    assert isinstance(caught.value, RankingError)
     assert caught.value.count == 3
     assert caught.value.faults == (
         "count 2: outcome 'bothbad' is not one of model_a, model_b, tie",

@@ -15,7 +15,7 @@ from bixarena_constructs.cli.rank.progress import rounds_on_stderr
 from bixarena_constructs.cli.rank.report import to_html
 from bixarena_constructs.cli.rank.vote_files import read_votes
 from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.ranking import RankingOptions, rank
+from bixarena_constructs.worker.ranking import RankingError, RankingOptions, rank
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def _ranked(request: Request, options: RankingOptions) -> tuple[VoteCounts, Rank
         votes = read_votes(request.file, voter_column=request.voter_column)
         with rounds_on_stderr() as progress:
             return votes, rank(votes, options, progress=progress)
-    except VotesError as error:
+    except (RankingError, VotesError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(DATA_ERROR) from error
 

@@ -10,7 +10,7 @@ from bixarena_constructs.worker.ranking.errors import (
     BadCellsError,
     NoFiniteEstimateError,
     NotConvergedError,
-    NotStorableError,
+    RankingError,
     TooFewModelsError,
     VotersMissingError,
 )
@@ -25,7 +25,6 @@ from bixarena_constructs.worker.ranking.result import (
     RankedModel,
     Ranking,
     UnlistedModel,
-    check_storable,
 )
 from bixarena_constructs.worker.ranking.votes import (
     OUTCOMES,
@@ -43,10 +42,10 @@ __all__ = [
     "IntervalMethod",
     "NoFiniteEstimateError",
     "NotConvergedError",
-    "NotStorableError",
     "Progress",
     "RankedModel",
     "Ranking",
+    "RankingError",
     "RankingOptions",
     "TooFewModelsError",
     "UnlistedModel",
@@ -54,6 +53,5 @@ __all__ = [
     "VoterCell",
     "VoterCounts",
     "VotersMissingError",
-    "check_storable",
     "rank",
 ]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.worker.errors import VotesError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -13,7 +11,7 @@ __all__ = [
     "BadCellsError",
     "NoFiniteEstimateError",
     "NotConvergedError",
-    "NotStorableError",
+    "RankingError",
     "TooFewModelsError",
     "VotersMissingError",
 ]
@@ -28,7 +26,11 @@ def _listing(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-class BadCellsError(VotesError):
+class RankingError(Exception):
+    """The votes cannot be ranked as they are."""
+
+
+class BadCellsError(RankingError):
     """Counted votes name no model, an unknown outcome or an impossible number.
 
     Attributes:
@@ -43,7 +45,7 @@ class BadCellsError(VotesError):
         super().__init__(f"{count} bad vote counts: {'; '.join(faults)}{more}")
 
 
-class TooFewModelsError(VotesError):
+class TooFewModelsError(RankingError):
     """Fewer than two models can be ranked.
 
     Attributes:
@@ -61,7 +63,7 @@ class TooFewModelsError(VotesError):
         )
 
 
-class NoFiniteEstimateError(VotesError):
+class NoFiniteEstimateError(RankingError):
     """Without a prior the votes have no maximum-likelihood estimate (Ford 1957).
 
     Attributes:
@@ -91,7 +93,7 @@ class NoFiniteEstimateError(VotesError):
         )
 
 
-class NotConvergedError(VotesError):
+class NotConvergedError(RankingError):
     """The fit did not reach the maximum of its likelihood; its numbers are not shown.
 
     Attributes:
@@ -110,23 +112,7 @@ class NotConvergedError(VotesError):
         )
 
 
-class NotStorableError(VotesError):
-    """A number does not fit the leaderboard's column ``numeric(10,6)``.
-
-    Attributes:
-        faults: ``(model, field, value)`` of each number that does not fit.
-    """
-
-    def __init__(self, faults: Sequence[tuple[str, str, float]]) -> None:
-        self.faults = tuple(faults)
-        named = _listing([f"{model}: {field} {value:g}" for model, field, value in faults])
-        super().__init__(
-            "a stored score or bound must be a number between -9999.999999 and 9999.999999, "
-            f"got {named}; set prior_battles above 0 (the default is 0.5)"
-        )
-
-
-class VotersMissingError(VotesError):
+class VotersMissingError(RankingError):
     """Resampling by voter was asked for, but the votes were not counted by voter."""
 
     def __init__(self) -> None:

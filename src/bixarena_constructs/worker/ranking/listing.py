@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bixarena_constructs.worker.ranking.result import STORED_DECIMALS, RankedModel
+from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS, RankedModel
 from bixarena_constructs.worker.ranking.summary import (
     probability_above,
     probability_best,
@@ -41,7 +41,7 @@ def list_models(
     """
     ranks = _ranks(evidence, significant=options.significant)
     # Models are in ascending order and the sort is stable: equals stay in it.
-    order = np.lexsort([-evidence.scores.round(STORED_DECIMALS), ranks])
+    order = np.lexsort([-evidence.scores.round(SCORE_DECIMALS), ranks])
     best = rank_lower = rank_upper = above = None
     if evidence.replicates is not None:
         best = probability_best(evidence.replicates)
@@ -69,7 +69,7 @@ def _ranks(evidence: Evidence, *, significant: bool) -> IntArray:
     if significant and evidence.lower is not None and evidence.upper is not None:
         above = evidence.lower[:, np.newaxis] > evidence.upper
     else:
-        scores = evidence.scores.round(STORED_DECIMALS)
+        scores = evidence.scores.round(SCORE_DECIMALS)
         above = scores[:, np.newaxis] > scores
     ranks: IntArray = 1 + above.sum(axis=0)
     return ranks

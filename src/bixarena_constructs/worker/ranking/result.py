@@ -6,19 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.worker.ranking.errors import NotStorableError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.options import RankingOptions
 
-__all__ = ["RankedModel", "Ranking", "UnlistedModel", "check_storable"]
+__all__ = ["RankedModel", "Ranking", "UnlistedModel"]
 
-STORED_DECIMALS: Final = 6
-"""Decimals of the leaderboard's numeric(10,6) columns; scores that agree in them are equal."""
-_STORED_LIMIT: Final = 10**4
+SCORE_DECIMALS: Final = 6
+"""Scores that agree in these decimals are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +88,7 @@ class Ranking:
         """Give everything as JSON knows it; an infinite bound becomes None."""
         return {
             "entries": [_entry_to_dict(entry) for entry in self.entries],
-            "above": None if self.above is None else self.above.round(STORED_DECIMALS).tolist(),
+            "above": None if self.above is None else self.above.round(SCORE_DECIMALS).tolist(),
             "unlisted": [{"model": each.model, "votes": each.votes} for each in self.unlisted],
             "groups": [list(group) for group in self.groups],
             "total_votes": self.total_votes,
@@ -109,27 +104,6 @@ class Ranking:
                 "interval_method": self.options.interval_method,
             },
         }
-
-
-def check_storable(entries: Iterable[RankedModel]) -> None:
-    """Refuse numbers that the leaderboard's numeric(10,6) columns would refuse or distort.
-
-    Raises:
-        NotStorableError: With every score or bound that is not finite or has more than four
-            digits before the point.
-    """
-    faults = [
-        (entry.model, field, value)
-        for entry in entries
-        for field in ("score", "lower", "upper")
-        if (value := getattr(entry, field)) is not None and not _fits(value)
-    ]
-    if faults:
-        raise NotStorableError(faults)
-
-
-def _fits(value: float) -> bool:
-    return math.isfinite(value) and abs(round(value, STORED_DECIMALS)) < _STORED_LIMIT
 
 
 def _entry_to_dict(entry: RankedModel) -> dict[str, object]:
