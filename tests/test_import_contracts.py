@@ -35,6 +35,7 @@ MUTANTS = [
         "bixarena_constructs.worker.settings",
         "The construct runs without",
     ),
+    ("bixarena_constructs.worker.contract", "numpy", "What the worker promises needs"),
     (
         "bixarena_constructs.worker.ranking.fit",
         "bixarena_constructs.worker.store",

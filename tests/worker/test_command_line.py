@@ -214,6 +214,7 @@ def test_publishes_one_set_when_two_workers_start_at_once(
     for worker in workers:
         code, events, _ = worker.wait()
         assert code == 0
-        outcomes.append((events[-1]["outcome"], events[-1]["snapshots_published"]))
-    assert sorted(outcomes) == [("already_published", 0), ("published", 1)]
+        counts = (events[-1]["boards_already_published"], events[-1]["snapshots_published"])
+        outcomes.append((events[-1]["outcome"], *counts))
+    assert sorted(outcomes) == [("partial", 0, 1), ("partial", 1, 0)]
     assert _count(bixarena, "leaderboard_snapshot") == 1

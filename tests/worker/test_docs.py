@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import bixarena_constructs.worker.errors as errors_module
+from bixarena_constructs.worker.contract import Outcome
 from bixarena_constructs.worker.errors import InterruptedRunError, WorkerError
+from bixarena_constructs.worker.records import Status
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "worker.md").read_text()
 _SOURCE = Path(str(files("bixarena_constructs.worker")))
@@ -34,8 +36,11 @@ def test_lists_every_variable() -> None:
 def test_lists_every_event() -> None:
     documented = {name for row in _table("Log") for name in re.findall(r"`(\w+)`", row[0])}
     logged = set(re.findall(r'\.(?:info|warning|error)\(\s*"(\w+)"', _code()))
-    published = {"board_published", "board_stored_private", "board_already_published"}
-    assert documented == logged | published
+    assert documented == logged | {f"board_{status}" for status in Status}
+
+
+def test_lists_every_outcome() -> None:
+    assert {row[0].strip("`") for row in _table("Outcomes")} == set(Outcome)
 
 
 def test_lists_every_exit_code() -> None:

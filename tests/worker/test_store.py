@@ -278,7 +278,7 @@ def test_does_not_publish_again_what_somebody_made_private(
     store.publish(_snapshot(_overall(store), simulation))
     assert store.set_visibility(_TEN, None, "private") == ("overall",)
     again = store.publish(_snapshot(_overall(store), simulation))
-    assert again.status == Status.ALREADY_PUBLISHED
+    assert again.status == Status.ALREADY_PRIVATE
     assert _stored(bixarena) == [(_TEN, "private", 10)]
 
 

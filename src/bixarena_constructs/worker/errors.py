@@ -6,6 +6,8 @@ import signal
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.worker.contract import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BoardsFailedError",
+    "BoardsRegressedError",
     "DatabaseError",
     "DatabaseRefusedError",
     "DatabaseUnavailableError",
@@ -124,6 +127,26 @@ class NotStorableError(VotesError):
             "a stored score or bound must be a number between -9999.999999 and 9999.999999, "
             f"got {named}{more}; set prior_battles above 0 (the default is 0.5)"
         )
+
+
+class BoardsRegressedError(VotesError):
+    """Some leaderboards are public and have too few votes now; the others were published.
+
+    Attributes:
+        reasons: Leaderboard slug to the threshold that it is below.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        named = "; ".join(f"{slug}: {reason}" for slug, reason in self.reasons.items())
+        super().__init__(
+            f"public, but below a threshold now: {named}; what the site shows is old: look for"
+            " votes that are gone, or hide the board"
+        )
+
+    def fields(self) -> dict[str, object]:
+        """The same as fields of a log line."""
+        return {"outcome": Outcome.REGRESSED, **super().fields()}
 
 
 class DatabaseError(WorkerError):

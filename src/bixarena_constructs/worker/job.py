@@ -12,6 +12,7 @@ from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import (
     BoardsFailedError,
+    BoardsRegressedError,
     DatabaseRefusedError,
     NoLeaderboardError,
     VotesError,
@@ -70,11 +71,17 @@ def run(
 
     Raises:
         BoardsFailedError: Some leaderboards failed, the others were published.
+        BoardsRegressedError: Some are public and have too few votes now, the others were
+            published.
         WorkerError: The run ended early; see its subclasses.
     """
     started = perf_counter()
     moment = (settings.scheduled_at or now()).astimezone(UTC)
-    report = RunReport(identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"))
+    report = RunReport(
+        identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"),
+        leaderboard_slug=settings.leaderboard_slug,
+        dry_run=settings.dry_run,
+    )
     log.info("run_started", snapshot=report.identifier, dry_run=settings.dry_run)
     deadline = deadline or Deadline(settings.max_runtime_seconds)
     try:
@@ -124,6 +131,8 @@ class _Run:
                 self._do_board(board, votes)
         if self._report.failed:
             raise BoardsFailedError(self._report.failed)
+        if self._report.regressed:
+            raise BoardsRegressedError(self._report.regressed)
 
     def _needs(self) -> tuple[preflight.Need, ...]:
         if self._settings.dry_run:
@@ -150,11 +159,12 @@ class _Run:
         if self._settings.dry_run:
             return wanted
         for board in wanted:
-            if board.existing is not None:
+            if board.existing == "public":
                 self._report.already_published.append(board.slug)
-                self._log.info(
-                    "board_already_published", leaderboard=board.slug, visibility=board.existing
-                )
+                self._log.info("board_already_published", leaderboard=board.slug)
+            elif board.existing is not None:
+                self._report.stored_private.append(board.slug)
+                self._log.info("board_already_private", leaderboard=board.slug)
         return tuple(board for board in wanted if board.existing is None)
 
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
@@ -187,8 +197,18 @@ class _Run:
             log.error("board_failed", cause=error.cause, error=votes.in_slugs(str(error)))
             return
         if reason is not None:
+            self._leave_out(board, reason, votes=votes.of(board).total, log=log)
+
+    def _leave_out(
+        self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger
+    ) -> None:
+        if board.shown is None:
             self._report.skipped.append(board.slug)
-            log.info("board_skipped", reason=reason, votes=votes.of(board).total)
+            log.info("board_skipped", reason=reason, votes=votes)
+        else:
+            # People go on seeing it, and nothing else would say that it grows old.
+            self._report.regressed[board.slug] = reason
+            log.error("board_regressed", reason=reason, votes=votes, shown=board.shown)
 
     def _too_small(self, counts: VoteCounts) -> str | None:
         battles, models = self._settings.min_total_battles, self._settings.min_total_models

@@ -46,11 +46,14 @@ class Board:
         id: Its key.
         slug: ``overall`` or the category that it is about.
         existing: Visibility of its snapshot of this run's time, if it has one.
+        shown: Identifier of the newest public snapshot, those of the future left out, if it has
+            one.
     """
 
     id: UUID
     slug: str
     existing: str | None
+    shown: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +153,7 @@ class Status(StrEnum):
     PUBLISHED = "published"
     STORED_PRIVATE = "stored_private"
     ALREADY_PUBLISHED = "already_published"
+    ALREADY_PRIVATE = "already_private"
 
 
 @dataclass(frozen=True, kw_only=True)

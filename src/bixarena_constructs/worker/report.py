@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.worker.contract import Outcome
 from bixarena_constructs.worker.records import Status
 
 if TYPE_CHECKING:
@@ -23,20 +24,27 @@ class RunReport:
 
     Attributes:
         identifier: Of the run's snapshots.
+        leaderboard_slug: The only leaderboard that the run was for, if it was for one.
+        dry_run: Whether nothing was to be written.
         published: Public now.
-        stored_private: Stored, but older than the snapshot that is public.
-        already_published: Had a snapshot of this time before; it was left as it was.
+        stored_private: Stored, but not public: older than the snapshot that is, or made private
+            before a second run of this time.
+        already_published: Had a public snapshot of this time before; it was left as it was.
         computed: Ranked by a dry run.
-        skipped: Below a threshold.
+        skipped: Below a threshold, and not public.
+        regressed: Below a threshold, but public; with the reason.
         failed: What went wrong.
     """
 
     identifier: str
+    leaderboard_slug: str | None = None
+    dry_run: bool = False
     published: list[str] = field(default_factory=list)
     stored_private: list[str] = field(default_factory=list)
     already_published: list[str] = field(default_factory=list)
     computed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    regressed: dict[str, str] = field(default_factory=dict)
     failed: dict[str, WorkerError] = field(default_factory=dict)
 
     def boards(self, status: Status) -> list[str]:
@@ -45,24 +53,33 @@ class RunReport:
             Status.PUBLISHED: self.published,
             Status.STORED_PRIVATE: self.stored_private,
             Status.ALREADY_PUBLISHED: self.already_published,
+            Status.ALREADY_PRIVATE: self.stored_private,
         }[status]
 
     @property
-    def outcome(self) -> str:
-        """The run in a word: the first of these that happened to any leaderboard."""
-        for outcome in ("published", "stored_private", "already_published", "computed"):
-            if getattr(self, outcome):
-                return outcome
-        return "below_thresholds"
+    def outcome(self) -> Outcome:
+        """The run in a word; only what people see may pass for published."""
+        cases = (
+            (Outcome.REGRESSED, self.regressed),
+            (Outcome.COMPUTED, self.dry_run),
+            (Outcome.STORED_PRIVATE, self.stored_private),
+            (Outcome.PARTIAL, self.leaderboard_slug),
+            (Outcome.PUBLISHED, self.published),
+            (Outcome.ALREADY_PUBLISHED, self.already_published),
+        )
+        happened = (outcome for outcome, is_so in cases if is_so)
+        return next(happened, Outcome.BELOW_THRESHOLDS)
 
     def fields(self) -> dict[str, object]:
         """The same as fields of a log line."""
         return {
             "snapshot": self.identifier,
+            "leaderboard_slug": self.leaderboard_slug,
             "snapshots_published": len(self.published),
             "snapshots_stored_private": len(self.stored_private),
             "boards_already_published": len(self.already_published),
             "boards_skipped": len(self.skipped),
+            "boards_regressed": list(self.regressed),
             "boards_failed": list(self.failed),
         }
 

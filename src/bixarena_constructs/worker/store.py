@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from psycopg.rows import kwargs_row
+from psycopg.rows import class_row, kwargs_row
 
 from bixarena_constructs.worker.environment import MOST_AHEAD
 from bixarena_constructs.worker.errors import VotesError
@@ -66,9 +66,12 @@ class Store:
 
     def boards(self, identifier: str) -> tuple[Board, ...]:
         """List the leaderboards, and which of them have a snapshot of this name."""
-        with self._primary.reading() as connection:
-            rows = connection.execute(query("boards"), {"identifier": identifier}).fetchall()
-        return tuple(Board(id=id_, slug=slug, existing=existing) for id_, slug, existing in rows)
+        wanted = {"identifier": identifier, "ahead": MOST_AHEAD}
+        with (
+            self._primary.reading() as connection,
+            connection.cursor(row_factory=class_row(Board)) as cursor,
+        ):
+            return tuple(cursor.execute(query("boards"), wanted).fetchall())
 
     def votes(self, slugs: Iterable[str]) -> Votes:
         """Count the votes of some leaderboards, all as of one moment."""
@@ -163,10 +166,12 @@ class _SnapshotsSoFar:
             return so_far
 
     def publication_of(self, snapshot: Snapshot) -> Publication:
-        if self.existing_id != snapshot.id:
-            return Publication(status=Status.ALREADY_PUBLISHED)
-        # Our own first attempt: the connection was lost just when it was committed.
         is_public = self.existing_visibility == "public"
+        if self.existing_id != snapshot.id:
+            return Publication(
+                status=Status.ALREADY_PUBLISHED if is_public else Status.ALREADY_PRIVATE
+            )
+        # Our own first attempt: the connection was lost just when it was committed.
         return Publication(
             status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE,
             shown_instead=self.shown_instead,

@@ -34,9 +34,9 @@ class Arena:
     outputs: dict[str, str]
     queue_url: str
 
-    def run(self) -> dict[str, Any]:
+    def run(self, scheduled_at: datetime = MORNING) -> dict[str, Any]:
         """Fire the schedule, and return the task when it has stopped."""
-        (task_arn,) = self.aws.fire(self.outputs["RuleName"], scheduled_at=MORNING)
+        (task_arn,) = self.aws.fire(self.outputs["RuleName"], scheduled_at=scheduled_at)
         task = self.aws.wait_for_task(self.outputs["ClusterArn"], task_arn, timeout_seconds=120)
         return dict(task)
 
@@ -191,3 +191,21 @@ def test_keeps_what_became_of_a_run(arena: Arena) -> None:
     ]
     assert states[-1] == "STOPPED"
     assert "RUNNING" in states
+
+
+def test_tells_of_a_public_board_whose_votes_vanished(
+    arena: Arena, database: BixArenaDatabase
+) -> None:
+    assert _exit_codes(arena.run()) == [0]
+    with database.owner.connect() as connection:
+        connection.execute("UPDATE api.battle_validation SET is_biomedical = NOT is_biomedical")
+    try:
+        task = arena.run(MORNING.replace(hour=11))
+    finally:
+        with database.owner.connect() as connection:
+            connection.execute(
+                "UPDATE api.battle_validation SET is_biomedical = NOT is_biomedical"
+            )
+    assert _exit_codes(task) == [3]
+    (alert,) = arena.alerts()
+    assert "a public leaderboard has too few now (exit code 3)." in alert.splitlines()[0]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from bixarena_constructs.cli.deployed.history import kept_runs
-from bixarena_constructs.cli.status.reading import read_status
+from bixarena_constructs.cli.status.reading import RunLine, Status, read_status
+from bixarena_constructs.cli.status.status_table import print_status
 
 if TYPE_CHECKING:
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
@@ -104,6 +107,37 @@ def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
     sqs.purge_queue(QueueUrl=arena.task.outputs["DeadLetterQueueUrl"])
 
 
+def test_status_marks_a_run_after_which_the_site_shows_an_older_board() -> None:
+    runs = tuple(
+        RunLine(
+            id=outcome,
+            started_at=None,
+            scheduled_at=None,
+            outcome=outcome,
+            exit_code=exit_code,
+            snapshot=None,
+            published=None,
+            why=None,
+        )
+        for outcome, exit_code in (("published", 0), ("stored_private", 0), ("regressed", 3))
+    )
+    status = Status(
+        stack=STACK,
+        task="Snapshot",
+        schedule=None,
+        runs=runs,
+        snapshots={},
+        alarms=None,
+        dead_letters=None,
+    )
+    console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=100)
+    print_status(status, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+    assert "\x1b[33mstored_private" in printed
+    assert "\x1b[1;31mregressed" in printed
+    assert "mpublished " not in printed
+
+
 @pytest.mark.usefixtures("run_id")
 def test_status_of_a_rate_counts_from_the_last_scheduled_run(arena: Arena) -> None:
     events = arena.aws.session.client("events")
@@ -180,3 +214,21 @@ def test_says_that_credentials_are_missing(arena: Arena) -> None:
     )
     assert told.returncode == 77
     assert told.stderr.startswith("error: no AWS credentials were found")
+
+
+@pytest.mark.usefixtures("run_id")
+def test_run_and_status_say_how_a_run_ended_that_did_not_publish_all(arena: Arena) -> None:
+    quick = ("--set", "NUM_BOOTSTRAP=20")
+    regressed = arena.bixarena("run", STACK, "--set", "MIN_TOTAL_MODELS=1000", *quick)
+    assert regressed.returncode == 3
+    assert "  outcome regressed  " in regressed.stdout.splitlines()[-1]
+    assert "a leaderboard that is public has too few now" in regressed.stderr
+    late = arena.bixarena("run", STACK, "--scheduled-at", "2026-03-06T09:00:00Z", *quick)
+    assert late.returncode == 0, late.stderr
+    assert "run finished  outcome stored_private" in late.stdout
+    one = arena.bixarena("run", STACK, "--leaderboard", "overall", *quick)
+    assert "run finished  outcome partial" in one.stdout
+    told = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
+    ends = [(run["outcome"], run["exit_code"]) for run in told["runs"][:3]]
+    assert ends == [("partial", 0), ("stored_private", 0), ("regressed", 3)]
+    assert "has too few now" in told["runs"][2]["why"]

@@ -20,6 +20,7 @@ from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import OUTCOMES, RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.signals import reference_outcome
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
@@ -110,7 +111,7 @@ class TaskMonitoring(Construct):
             self,
             "Outcome",
             log_group=watched.log_group,
-            pattern=settings.signals.outcome,
+            pattern=settings.signals.outcome or reference_outcome(watched.leaderboard_slug),
             metric_name=OUTCOMES,
             value=1,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 
 __all__ = ["Monitorable", "OwnTask", "WatchedTask"]
+
+_LEADERBOARD_SLUG: Final = "LEADERBOARD_SLUG"
 
 
 class OwnTask(IConstruct, Protocol):
@@ -74,6 +76,24 @@ class WatchedTask:
     max_runtime: Duration
     launch: TaskLaunch
     has_outputs: bool = False
+
+    @property
+    def leaderboard_slug(self) -> str | None:
+        """The one leaderboard that the worker's container is defined for; None for all.
+
+        Where a secret sets it, its value is not known: ``*``, which a log filter takes for any.
+        """
+        resource = self.task_definition.node.default_child
+        containers = Stack.of(self.task_definition).resolve(
+            getattr(resource, "container_definitions", ())
+        )
+        (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
+        plain = {each["name"]: each["value"] for each in worker.get("environment", ())}
+        hidden = {each["name"] for each in worker.get("secrets", ())}
+        if _LEADERBOARD_SLUG in hidden:
+            return "*"
+        # The worker takes a blank one for none.
+        return _text(plain.get(_LEADERBOARD_SLUG, "")).strip() or None
 
     @classmethod
     def of_own(cls, task: OwnTask, *, max_runtime: Duration | None) -> WatchedTask:

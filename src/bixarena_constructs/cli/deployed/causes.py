@@ -157,7 +157,10 @@ _REFUSALS: Final = (
 _EXITS: Final = {
     1: Cause("a bug of the worker", "report it with the log's traceback"),
     2: Cause("a setting is wrong", "the log names the variable and what is allowed"),
-    3: Cause("votes cannot be ranked", "the log names them; mend the rows and run it again"),
+    3: Cause(
+        "votes cannot be ranked, or a leaderboard that is public has too few now",
+        "the log names the leaderboard; correct the rows and run it again",
+    ),
     4: Cause(
         "PostgreSQL cannot be reached, or refuses",
         "see the log for which; check the database, its security group and the secret",

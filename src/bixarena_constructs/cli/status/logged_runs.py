@@ -56,12 +56,14 @@ def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
     last: dict[str, Any] = next(
         (each for each in reversed(events) if each["event"] in _LAST_EVENTS), {}
     )
-    failed = last.get("event") == "run_failed"
+    outcome = last.get("outcome")
+    if outcome is None and last.get("event") == "run_failed":
+        outcome = f"failed: {last.get('cause')}"
     return LoggedRun(
         id=run_id,
         started_at=first.get("time"),
         snapshot=first.get("snapshot"),
-        outcome=f"failed: {last.get('cause')}" if failed else last.get("outcome"),
+        outcome=outcome,
         exit_code=last.get("exit_code"),
         seconds=last.get("seconds"),
         published=tuple(

@@ -20,6 +20,7 @@ from bixarena_constructs.cli.deployed.runs import Run, recent_runs
 from bixarena_constructs.cli.errors import CommandError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
 from bixarena_constructs.cli.status.logged_runs import LoggedRun, logged_runs
+from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -201,7 +202,8 @@ def _merged(runs: Iterable[Run], logged: Iterable[LoggedRun]) -> tuple[RunLine, 
 
 def _line(run: Run | None, said: LoggedRun | None) -> RunLine:
     outcome = said.outcome if said else None
-    if run and (outcome is None or run.exit_code != 0):
+    # What ECS says of a run that failed is surer than its last line, but for one that says more.
+    if run and (outcome is None or (run.exit_code != 0 and outcome != Outcome.REGRESSED)):
         outcome = run.outcome
     started = said.started_at if said else None
     if run and run.created_at:

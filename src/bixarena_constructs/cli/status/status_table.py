@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
+from bixarena_constructs.worker.contract import Outcome
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -54,7 +56,7 @@ def _runs(runs: tuple[RunLine, ...], console: Console) -> None:
         table.add_row(
             _minute(run.started_at),
             _minute(run.scheduled_at),
-            Text(run.outcome, style="" if run.exit_code in (0, None) else "bold red"),
+            Text(run.outcome, style=_style(run)),
             "" if run.published is None else str(run.published),
             Text(run.id),
         )
@@ -99,6 +101,13 @@ def _dead_letters(status: Status, console: Console) -> None:
         console.print(
             Text(f"  run one again with `bixarena run {status.stack} --scheduled-at {example}`")
         )
+
+
+def _style(run: RunLine) -> str:
+    if run.exit_code not in {0, None}:
+        return "bold red"
+    # It did what it was asked to, and the site shows an older board.
+    return "yellow" if run.outcome == Outcome.STORED_PRIVATE else ""
 
 
 def _minute(moment: str | None) -> str:

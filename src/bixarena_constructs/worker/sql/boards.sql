@@ -1,7 +1,17 @@
--- The leaderboards, and whether each has the snapshot of this time already.
-SELECT board.id, board.slug, snapshot.visibility
+-- The leaderboards; of each, whether it has the snapshot of this time already, and which snapshot
+-- people saw last: the newest public one, without those of the future.
+SELECT board.id, board.slug, snapshot.visibility AS existing, shown.snapshot_identifier AS shown
 FROM api.leaderboard AS board
 LEFT JOIN api.leaderboard_snapshot AS snapshot
     ON snapshot.leaderboard_id = board.id
     AND snapshot.snapshot_identifier = %(identifier)s
+LEFT JOIN LATERAL (
+    SELECT snapshot_identifier
+    FROM api.leaderboard_snapshot
+    WHERE leaderboard_id = board.id
+        AND visibility = 'public'
+        AND created_at <= statement_timestamp() + %(ahead)s
+    ORDER BY created_at DESC
+    LIMIT 1
+) AS shown ON true
 ORDER BY board.slug <> 'overall', board.slug;
