@@ -1,4 +1,4 @@
-"""Tests for stacks that have a scheduled task: snapshots that last, and promises to hold.
+"""Assertions and snapshots for the tests of stacks with a scheduled task.
 
 Install with the extra ``testing``. Templates are those of
 ``aws_cdk.assertions.Template.from_stack(stack).to_json()``; nothing here needs the CDK.

@@ -1,11 +1,12 @@
-"""What the template of a stack with scheduled tasks has to promise."""
+"""Assertions on the template of a stack with scheduled tasks."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import publication
+
+from bixarena_constructs.aws.secret_arn import SecretArn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,8 +17,6 @@ __all__ = [
     "assert_schedule_can_start_its_task",
     "assert_single_target",
 ]
-
-_INCOMPLETE_ARN: Final = re.compile(r":secret:(?![^:]+-[A-Za-z0-9]{6}(?::|$))[^:]+")
 
 
 def assert_schedule_can_start_its_task(template: Mapping[str, Any]) -> None:
@@ -57,7 +56,8 @@ def assert_complete_secret_arns(template: Mapping[str, Any]) -> None:
     for name, definition in _of_type(template, "AWS::ECS::TaskDefinition"):
         for container in definition["ContainerDefinitions"]:
             for arn in _secret_arns(container):
-                if _INCOMPLETE_ARN.search(_literal_end(arn)):
+                secret = SecretArn.find(_literal_end(arn))
+                if secret is not None and not secret.is_complete:
                     raise AssertionError(
                         f"{name}: container {container['Name']} takes a secret from {arn}, "
                         "which lacks the six characters at the end of its ARN"
@@ -65,7 +65,7 @@ def assert_complete_secret_arns(template: Mapping[str, Any]) -> None:
 
 
 def assert_finite_log_retention(template: Mapping[str, Any]) -> None:
-    """Check that every log group of the template lets go of its entries some day.
+    """Check that every log group of the template deletes its entries some day.
 
     Args:
         template: A synthesised template.
@@ -110,7 +110,7 @@ def _ecs_targets(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, A
 
 
 def _allowed(template: Mapping[str, Any], role_arn: object) -> set[tuple[object, str]]:
-    # By text: resources are texts or intrinsic functions, which are no keys.
+    # As text, since intrinsic functions are dicts and no keys.
     policies = [
         policy["PolicyDocument"]
         for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
@@ -145,7 +145,7 @@ def _secret_arns(container: Mapping[str, Any]) -> Iterator[object]:
 
 
 def _literal_end(arn: object) -> str:
-    # Behind the last reference; what CloudFormation fills in is complete.
+    # After the last reference; what CloudFormation fills in is complete.
     last = arn["Fn::Join"][1][-1] if isinstance(arn, dict) and "Fn::Join" in arn else arn
     return last if isinstance(last, str) else ""
 

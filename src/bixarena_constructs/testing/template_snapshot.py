@@ -1,4 +1,4 @@
-"""Templates as text that changes only when the stack does."""
+"""Snapshots of templates that change only when the stack does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TemplateSnapshotExtension", "normalised_template"]
 
-# What the CDK's default synthesiser adds to every stack: it tells of the tool, not of the stack.
+# What the CDK's default synthesiser adds to every stack, whatever is in it.
 _BOOTSTRAP_NOISE: Final = {
     "Conditions": "CDKMetadataAvailable",
     "Parameters": "BootstrapVersion",

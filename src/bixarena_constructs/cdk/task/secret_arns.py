@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import jsii
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecs as ecs
 from constructs import IValidation
+
+from bixarena_constructs.aws.secret_arn import SecretArn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 __all__ = ["CompleteArnCheck", "is_incomplete", "require_complete_arn"]
-
-# The name, and what ECS lets follow it: a JSON field, a version stage and a version.
-_NAMED = re.compile(r":secret:(?P<name>[^:]+)(?::.*)?")
-_SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
-_WORD = re.compile(r"-[a-z]{6}")
-_SUFFIX_LENGTH = len("-AbCdEf")
 
 _WAY_OUT = (
     "import it with Secret.from_secret_complete_arn and the ARN that Secrets Manager shows, "
@@ -33,7 +28,7 @@ _WAY_OUT = (
 def require_complete_arn(
     scope: Construct, prop: str, secret: secretsmanager.ISecret | ecs.Secret
 ) -> None:
-    """Check that ECS will be told where a secret is.
+    """Check that ECS can find a secret.
 
     Args:
         scope: The construct that the ARN is resolved in and warnings are attached to.
@@ -50,8 +45,9 @@ def require_complete_arn(
         raise ValueError(
             f"{prop} has a secret without its complete ARN, which ECS cannot find; {_WAY_OUT}"
         )
-    name = _name_in(resolved)
-    if name is not None and _WORD.fullmatch(name[-_SUFFIX_LENGTH:]):
+    secret_arn = _secret_in(resolved)
+    if secret_arn is not None and secret_arn.may_end_in_a_word:
+        name = secret_arn.name
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:doubtfulSecretArn",
             f"{prop} has a secret whose ARN ends in {name!r}: if {name[-6:]!r} is part of its "
@@ -60,25 +56,25 @@ def require_complete_arn(
 
 
 def is_incomplete(resolved_arn: object) -> bool:
-    """Tell whether an ARN names a secret and visibly lacks the end that Secrets Manager gives.
+    """Return whether an ARN names a secret and visibly lacks the end that Secrets Manager adds.
 
     Args:
         resolved_arn: The ARN as the template has it: a text or an intrinsic function.
     """
-    name = _name_in(resolved_arn)
-    return name is not None and not _SUFFIX.fullmatch(name[-_SUFFIX_LENGTH:])
+    secret_arn = _secret_in(resolved_arn)
+    return secret_arn is not None and not secret_arn.is_complete
 
 
 @jsii.implements(IValidation)
 class CompleteArnCheck:
     """Fails the synthesis if a container takes a secret from an incomplete ARN.
 
-    It sees the secrets that no prop shows: those of a task definition that was brought, and of an
-    image that came with its credentials.
+    It sees the secrets that no prop shows: those of the user's own task definition, and the
+    credentials of an ``ecs.ContainerImage``.
     """
 
     def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:
-        """Remember what to check.
+        """Take what is checked at synthesis.
 
         Args:
             task_definition: A task definition that the app defines.
@@ -109,9 +105,8 @@ def _secrets_of(container: dict[str, object]) -> Iterator[tuple[str, object]]:
         yield f"the secret {secret['name']}", secret["valueFrom"]
 
 
-def _name_in(resolved_arn: object) -> str | None:
-    # Only text after the last token can tell: "arn:", a partition's token, ":secret:name".
+def _secret_in(resolved_arn: object) -> SecretArn | None:
+    # The name is after the last token: "arn:", a partition's token, ":secret:name".
     if isinstance(resolved_arn, dict) and "Fn::Join" in resolved_arn:
         resolved_arn = resolved_arn["Fn::Join"][1][-1]
-    named = _NAMED.search(resolved_arn) if isinstance(resolved_arn, str) else None
-    return named["name"] if named else None
+    return SecretArn.find(resolved_arn) if isinstance(resolved_arn, str) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from bixarena_constructs.aws.secret_arn import SecretArn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,11 +13,6 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.doctor.findings import Subject
 
 __all__ = ["SecretReference", "credentials_arn", "references_of"]
-
-# A complete ARN, and what ECS lets follow it: a JSON field, a version stage and a version.
-_SECRET = re.compile(
-    r"(?P<arn>arn:[^:]+:secretsmanager:[^:]*:[^:]*:secret:[^:]+)(?::(?P<field>[^:]*).*)?"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +53,7 @@ def references_of(subject: Subject) -> Iterator[SecretReference]:
 
 
 def _reference(value_from: str, purpose: str) -> SecretReference:
-    found = _SECRET.fullmatch(value_from)
-    if found is None:
+    secret = SecretArn.find(value_from)
+    if secret is None:
         return SecretReference(arn=value_from, field=None, purpose=purpose, is_parameter=True)
-    return SecretReference(
-        arn=found["arn"], field=found["field"] or None, purpose=purpose, is_parameter=False
-    )
+    return SecretReference(arn=secret.arn, field=secret.field, purpose=purpose, is_parameter=False)
