@@ -160,7 +160,10 @@ def test_warns_of_a_queue_whose_key_is_imported(stack: Stack, rule: events.Rule)
     ("props", "message"),
     [
         ({"fifo": True}, "a FIFO queue"),
-        ({"encryption": sqs.QueueEncryption.KMS_MANAGED}, "encrypted with AWS's own key"),
+        (
+            {"encryption": sqs.QueueEncryption.KMS_MANAGED},
+            "encrypted with the key that AWS manages",
+        ),
     ],
 )
 def test_refuses_a_queue_that_eventbridge_cannot_send_to(
@@ -176,7 +179,7 @@ def test_refuses_a_queue_that_eventbridge_cannot_send_to(
 
 @pytest.mark.parametrize("seconds", [59, 86_401])
 def test_refuses_an_event_age_that_eventbridge_would(stack: Stack, seconds: int) -> None:
-    with pytest.raises(ValueError, match=r"max_event_age is .*, allowed is 60 to 86400 seconds"):
+    with pytest.raises(ValueError, match=r"max_event_age is .* seconds from 60 to 86400"):
         EventDelivery(
             max_event_age=Duration.seconds(seconds),
             retry_attempts=None,
@@ -186,7 +189,9 @@ def test_refuses_an_event_age_that_eventbridge_would(stack: Stack, seconds: int)
 
 @pytest.mark.parametrize("attempts", [-1, 186])
 def test_refuses_retry_attempts_that_eventbridge_would(stack: Stack, attempts: int) -> None:
-    with pytest.raises(ValueError, match=f"retry_attempts is {attempts}, allowed is 0 to 185"):
+    with pytest.raises(
+        ValueError, match=f"retry_attempts is {attempts}; it must be from 0 to 185"
+    ):
         EventDelivery(
             max_event_age=Duration.hours(1),
             retry_attempts=attempts,

@@ -22,7 +22,9 @@ def test_takes_whole_seconds_within_the_limits(length: Duration) -> None:
     "length", [Duration.seconds(0), Duration.seconds(121), Duration.millis(1500)]
 )
 def test_refuses_others_and_names_the_prop(length: Duration) -> None:
-    with pytest.raises(ValueError, match=r"stop_timeout is .*, allowed is 1 to 120 seconds"):
+    with pytest.raises(
+        ValueError, match=r"stop_timeout is .*; it must be a whole number of seconds from 1 to 120"
+    ):
         require_seconds_within("stop_timeout", length, range(1, 121))
 
 

@@ -437,9 +437,9 @@ class TestContainer:
         [
             ({"image": None}, "image is missing"),
             ({"enable_execute_command": True}, "set readonly_root_filesystem=False"),
-            ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* 1 to 120 seconds"),
-            ({"max_runtime": Duration.millis(500)}, "max_runtime is .* 1 to 86400 seconds"),
-            ({"cpu": 2048}, "memory_limit_mib is 2048, allowed with cpu 2048 is"),
+            ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* 1 to 120"),
+            ({"max_runtime": Duration.millis(500)}, "max_runtime is .* 1 to 86400"),
+            ({"cpu": 2048}, "memory_limit_mib is 2048; with cpu 2048 it must be"),
             ({"ephemeral_storage_gib": 20}, "ephemeral_storage_gib is 20"),
             ({"environment": {"SCHEDULED_AT": "now"}}, "environment sets SCHEDULED_AT"),
             ({"environment": {"MAX_RUNTIME_SECONDS": "1"}}, "set max_runtime instead"),

@@ -380,9 +380,7 @@ def test_an_environment_beside_ones_own_definition_is_not_taken(bare: Bare, ours
             ),
         )
 
-    with pytest.raises(
-        ValueError, match="environment would have no effect beside task_definition"
-    ):
+    with pytest.raises(ValueError, match="environment would have no effect with task_definition"):
         ours.define(
             image=None,
             environment={"A": "1"},

@@ -1,4 +1,4 @@
-"""Names of container images, taken apart as registries read them. Nothing here needs the CDK."""
+"""References of container images, read as registries read them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DOCKER_HUB = "docker.io"
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """Names a container image: registry, repository, and a tag or a digest or both.
+    """A container image by registry, repository, and a tag, a digest or both.
 
     Attributes:
         registry: Host, with a port if one was given; ``docker.io`` if none was.
@@ -44,13 +44,13 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Take an image reference apart as the distribution grammar reads it.
+        """Parse an image reference by the distribution grammar.
 
         Args:
             text: For example ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``.
 
         Raises:
-            ValueError: The text is no image reference; the message names the part at fault.
+            ValueError: The text is not an image reference; the message names the wrong part.
         """
         name, at, digest = text.partition("@")
         name, tag = _split_tag(name)
@@ -94,4 +94,4 @@ def _split_registry(name: str) -> tuple[str, str]:
 
 def _require(pattern: re.Pattern[str], value: str, part: str, allowed: str, text: str) -> None:
     if not pattern.fullmatch(value):
-        raise ValueError(f"image {text!r} has the {part} {value!r}, allowed is {allowed}")
+        raise ValueError(f"image {text!r} has the {part} {value!r}; it must be {allowed}")

@@ -149,24 +149,22 @@ def parse_expression(expression: str) -> CronSchedule | RateSchedule:
         return _parse_cron(expression, cron[1].split())
     if expression.startswith("at("):
         raise ValueError(
-            f"schedule {expression!r} happens once, and a rule repeats; use cron(...) or rate(...)"
+            f"schedule {expression!r} runs once, and a rule repeats; use cron(...) or rate(...)"
         )
     raise ValueError(
-        f"schedule {expression!r} is no schedule expression, "
-        "allowed are cron(0 10 * * ? *) and rate(1 day)"
+        f"schedule {expression!r} is not a schedule expression; "
+        "write it as cron(0 10 * * ? *) or rate(1 day)"
     )
 
 
 def _parse_rate(expression: str, value: str, unit: str) -> RateSchedule:
     if not re.fullmatch(r"[1-9][0-9]*", value):
-        raise ValueError(
-            f"schedule {expression!r} has the value {value!r}, allowed is 1 and above"
-        )
+        raise ValueError(f"schedule {expression!r} has the value {value!r}; it must be 1 or more")
     units = _UNITS if value == "1" else {f"{name}s": length for name, length in _UNITS.items()}
     if unit not in units:
         raise ValueError(
-            f"schedule {expression!r} has the unit {unit!r}, "
-            f"allowed with {value} is {', '.join(units)}"
+            f"schedule {expression!r} has the unit {unit!r}; "
+            f"with {value} it must be one of {', '.join(units)}"
         )
     return RateSchedule(int(value) * units[unit])
 
@@ -174,7 +172,7 @@ def _parse_rate(expression: str, value: str, unit: str) -> RateSchedule:
 def _parse_cron(expression: str, fields: list[str]) -> CronSchedule:
     if len(fields) != 6:  # noqa: PLR2004 - named in the message
         raise ValueError(
-            f"schedule {expression!r} has {len(fields)} fields, allowed are 6: "
+            f"schedule {expression!r} has {len(fields)} fields; it must have 6: "
             "minutes, hours, day of month, month, day of week, year"
         )
     minutes, hours, month_day, month, week_day, year = (field.upper() for field in fields)
@@ -271,8 +269,8 @@ class _FieldReader:
 
     def _refused(self, field: str, text: str, limits: tuple[int, int]) -> ValueError:
         return ValueError(
-            f"schedule {self.expression!r} has {text!r} as {field}, "
-            f"allowed is {limits[0]} to {limits[1]}"
+            f"schedule {self.expression!r} has {text!r} as {field}; "
+            f"it must be from {limits[0]} to {limits[1]}"
         )
 
 

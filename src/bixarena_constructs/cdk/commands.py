@@ -1,4 +1,4 @@
-"""The AWS command lines that an operator pastes: run the task now, follow its log."""
+"""How the task is started, and the AWS command lines that an operator pastes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the schedule's event reaches the task: retries, dead letters, and the scheduled time."""
+"""Delivery of the schedule's event: retries, dead letters, and the scheduled time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SCHEDULED_AT: Final = "SCHEDULED_AT"
-"""Environment variable that tells the container which scheduled time it runs for."""
+"""Environment variable with the scheduled time that a run is for."""
 
 _TARGET: Final = "Targets.0"
 # EventBridge's limits of a target's retry policy.
@@ -47,12 +47,12 @@ def rule_resource(rule: events.Rule) -> events.CfnRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventDelivery:
-    """How hard EventBridge tries to start a run, and where it leaves an event that it gives up.
+    """How often EventBridge tries to start a run, and where an event goes that started none.
 
     Attributes:
         max_event_age: How long it tries.
         retry_attempts: How often it tries again; None for EventBridge's own 185.
-        dead_letter_queue: Where it leaves the event.
+        dead_letter_queue: Where events go whose run could not be started.
 
     Raises:
         ValueError: A value lies outside EventBridge's limits.
@@ -69,7 +69,7 @@ class EventDelivery:
         if attempts is None or Token.is_unresolved(attempts):
             return
         if attempts not in _RETRY_ATTEMPTS:
-            raise ValueError(f"retry_attempts is {attempts}, allowed is 0 to 185")
+            raise ValueError(f"retry_attempts is {attempts}; it must be from 0 to 185")
 
     def bind(self, rule: events.Rule) -> None:
         """Set it on the one target of a rule, and let the rule reach the queue.
@@ -126,14 +126,14 @@ def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
 
 
 def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
-    """Hand the event's scheduled time to a container as its variable `SCHEDULED_AT`.
+    """Pass the event's scheduled time to a container as its variable `SCHEDULED_AT`.
 
     The time in the event is that of the schedule, the same for a delivery that comes twice or
     late; ``<aws.events.event.ingestion-time>`` is not.
 
     Args:
         rule: The rule whose one target is given the input.
-        container_name: The container; a sidecar does not hear of it.
+        container_name: The container; sidecars do not get it.
     """
     overrides = {
         "containerOverrides": [
@@ -160,13 +160,13 @@ def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
 def _require_queue_for_events(queue: sqs.IQueue) -> None:
     if queue.fifo:
         raise ValueError(
-            "dead_letter_queue is a FIFO queue, allowed is a standard one: EventBridge sends dead "
-            "letters to no other"
+            "dead_letter_queue is a FIFO queue; it must be a standard one, the only kind that "
+            "EventBridge sends dead letters to"
         )
     if queue.encryption_type is sqs.QueueEncryption.KMS_MANAGED:
         raise ValueError(
-            "dead_letter_queue is encrypted with AWS's own key, allowed is SQS_MANAGED or a "
-            "customer key: EventBridge may not use the other"
+            "dead_letter_queue is encrypted with the key that AWS manages, which EventBridge may "
+            "not use; encrypt it with SQS_MANAGED or a customer key"
         )
 
 
@@ -193,7 +193,7 @@ def _let_encrypt(rule: events.Rule, queue: sqs.IQueue) -> None:
     key = queue.encryption_master_key
     if key is None:
         return
-    # The CDK has no word for EventBridge's use of a queue's key; without it letters are dropped.
+    # The CDK has no grant for EventBridge's use of a queue's key; without it letters are dropped.
     granted = key.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal("events.amazonaws.com")],

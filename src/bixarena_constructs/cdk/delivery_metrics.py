@@ -1,4 +1,4 @@
-"""What AWS counts of the events that start runs, whether a run came of them or not."""
+"""Metrics of the events that start runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DeliveryMetrics:
 
     Attributes:
         namespace: Namespace of the service's metrics.
-        dimensions: What tells these events from others.
+        dimensions: What distinguishes these events from others.
         starts_name: Metric of all starts.
         failed_starts_name: Metric of starts that ECS refused.
         lost_dead_letters_name: Metric of events that did not even reach the dead-letter queue.

@@ -21,15 +21,15 @@ def require_seconds_within(prop: str, duration: Duration, allowed: range) -> Non
         allowed: The whole seconds that AWS takes.
 
     Raises:
-        ValueError: It is no whole number of seconds, or not within the limits.
+        ValueError: It is not a whole number of seconds within the limits.
     """
     if duration.is_unresolved():
         return
     seconds = float(duration.to_seconds(integral=False))
     if not seconds.is_integer() or int(seconds) not in allowed:
         raise ValueError(
-            f"{prop} is {duration.to_human_string()}, allowed is {allowed[0]} to {allowed[-1]} "
-            "seconds, in whole ones"
+            f"{prop} is {duration.to_human_string()}; it must be a whole number of seconds from "
+            f"{allowed[0]} to {allowed[-1]}"
         )
 
 

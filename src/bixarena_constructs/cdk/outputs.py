@@ -27,7 +27,7 @@ OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
     "LogGroupName": "Log group of the worker",
     "LogTailCommand": "Command line that follows the worker's log",
     "RunTaskCommand": "Command line that runs the task now",
-    "AlertTopicArn": "Topic that is told of failed and missed runs",
+    "AlertTopicArn": "Topic that alerts of failed and missed runs go to",
     "AlarmNames": "Alarms of the task, separated by commas",
     "HistoryLogGroupName": "Log group that keeps the state changes of all runs",
 }

@@ -413,7 +413,7 @@ class SnapshotTask(Construct):
         brought: ecs.FargateTaskDefinition | None,
     ) -> tuple[logs.ILogGroup, ecs.FargateTaskDefinition]:
         if brought is not None:
-            container.refuse_beside_task_definition()
+            container.refuse_with_task_definition()
             return log.of_task_definition(), brought
         log_group = log.define(self)
         return log_group, container.define(self, logging=log.driver(log_group))

@@ -124,5 +124,5 @@ def test_carries_the_last_thing_heard_forward(define: Any) -> None:
 
 def test_refuses_a_run_time_that_cloudwatch_cannot_watch() -> None:
     assert hang_periods(Duration.minutes(1430)) == 288
-    with pytest.raises(ValueError, match=r"max_runtime is .*, allowed with monitoring is up to"):
+    with pytest.raises(ValueError, match=r"max_runtime is .*; with monitoring it must be at most"):
         hang_periods(Duration.minutes(1431))

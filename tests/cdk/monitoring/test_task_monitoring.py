@@ -274,7 +274,7 @@ class TestMessage:
         announced = {
             name
             for name, lines in messages.items()
-            if any("run again in 10 min" in x for x in lines)
+            if any("started again in 10 min" in x for x in lines)
         }
         assert announced == {"NeverStarted", "Interrupted", "ExitCode4"}
 
@@ -318,7 +318,7 @@ class TestRetry:
         settings = SnapshotMonitoring(
             retry_after=Duration.seconds(seconds), missed_run_alarm=False
         )
-        with pytest.raises(ValueError, match=r"retry_after is .*, allowed is 60 to 86400 seconds"):
+        with pytest.raises(ValueError, match=r"retry_after is .* seconds from 60 to 86400"):
             define(monitoring=settings)
 
 

@@ -81,7 +81,10 @@ def test_grants_nothing_on_request() -> None:
 
 @pytest.mark.parametrize(
     ("region", "reason"),
-    [("cn-north-1", "does not support Fargate in China"), ("ap-southeast-6", "no account")],
+    [
+        ("cn-north-1", "does not support Fargate in China"),
+        ("ap-southeast-6", "is not known there"),
+    ],
 )
 def test_refuses_a_region_without_an_agent_and_says_what_to_choose(
     region: str, reason: str

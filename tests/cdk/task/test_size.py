@@ -24,10 +24,10 @@ def test_takes_the_sizes_of_the_developer_guide(cpu: int, memory: int) -> None:
 @pytest.mark.parametrize(
     ("cpu", "memory", "message"),
     [
-        (0, 2048, "cpu is 0, allowed on Fargate is one of 256, 512"),
+        (0, 2048, "cpu is 0; on Fargate it must be one of 256, 512"),
         (1000, 2048, "cpu is 1000"),
-        (256, 4096, "memory_limit_mib is 4096, allowed with cpu 256 is 512, 1024, 2048"),
-        (2048, 2048, "allowed with cpu 2048 is 4096 to 16384 in steps of 1024"),
+        (256, 4096, "memory_limit_mib is 4096; with cpu 256 it must be 512, 1024, 2048"),
+        (2048, 2048, "with cpu 2048 it must be 4096 to 16384 in steps of 1024"),
         (1024, 2500, "memory_limit_mib is 2500"),
         (16384, 36864, "in steps of 8192"),
     ],
@@ -39,7 +39,9 @@ def test_refuses_a_size_that_fargate_has_not(cpu: int, memory: int, message: str
 
 @pytest.mark.parametrize("size", [20, 201])
 def test_refuses_storage_that_fargate_does_not_sell(size: int) -> None:
-    with pytest.raises(ValueError, match=f"ephemeral_storage_gib is {size}, allowed is 21 to 200"):
+    with pytest.raises(
+        ValueError, match=f"ephemeral_storage_gib is {size}; it must be from 21 to 200"
+    ):
         require_fargate_size(cpu=256, memory_limit_mib=512, ephemeral_storage_gib=size)
 
 

@@ -1,4 +1,4 @@
-"""What all alarms of a task have in common."""
+"""How the alarms of a task are defined."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["AlarmTrait", "define_alarm"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmTrait:
-    """When an alarm goes off, and what it then says.
+    """When an alarm goes off, and its description.
 
     Attributes:
         metric: What it looks at.
         comparison: How a bad data point compares with the threshold of 1.
         evaluation_periods: How many data points in a row must be bad.
         description: What happened and what to do, the first words of the message.
-        is_active: Whether it tells anybody.
+        is_active: Whether it notifies the topic.
     """
 
     metric: cloudwatch.IMetric
@@ -39,15 +39,15 @@ class AlarmTrait:
 def define_alarm(
     scope: Construct, construct_id: str, *, trait: AlarmTrait, topic: sns.ITopic
 ) -> cloudwatch.Alarm:
-    """Define an alarm that tells a topic when it goes off, and nobody when all is well again.
+    """Define an alarm that notifies a topic when it goes off, and not when it returns to OK.
 
-    Where there are no data there is nothing bad.
+    Missing data is not breaching.
 
     Args:
         scope: The construct that it is defined in.
         construct_id: Id below that scope.
         trait: When it goes off.
-        topic: Who is told.
+        topic: Where alerts go.
     """
     alarm = cloudwatch.Alarm(
         scope,

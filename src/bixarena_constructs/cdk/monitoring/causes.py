@@ -1,4 +1,4 @@
-"""Why a run failed, as far as the event of its end tells."""
+"""Why a run failed, as far as the event of its end shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["FailureCause", "failure_causes"]
 
 _NEVER_STARTED: Final = "TaskFailedToStart"
 _INTERRUPTED: Final = ("SpotInterruption", "TerminationNotice")
-# Somebody stopped the task on purpose: no failure, and nobody needs to be told.
+# Somebody stopped the task on purpose: no failure, so no alert.
 _ON_PURPOSE: Final = "UserInitiated"
 
 
@@ -41,11 +41,11 @@ def failure_causes(
 ) -> tuple[FailureCause, ...]:
     """Return every cause, without overlap.
 
-    A rule matches a value and cannot put a number into words, so that a message that says what
-    happened takes a rule, and so a cause, for each exit code that has a meaning.
+    A rule matches a value and cannot translate it, so a message that says what happened needs a
+    rule, and so a cause, for each exit code that has a meaning.
 
     Args:
-        exit_codes: Those that have one.
+        exit_codes: The exit codes that have a meaning.
         container_name: The worker's container. The name and the exit code are compared within
             one container of the event, so that no sidecar counts.
     """
@@ -86,9 +86,9 @@ def failure_causes(
 
 
 def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
-    told_otherwise = [_NEVER_STARTED, *_INTERRUPTED, _ON_PURPOSE]
+    other_causes = [_NEVER_STARTED, *_INTERRUPTED, _ON_PURPOSE]
     return {
-        "stopCode": [{"anything-but": told_otherwise}],
+        "stopCode": [{"anything-but": other_causes}],
         **_container(container_name, exit_codes),
     }
 

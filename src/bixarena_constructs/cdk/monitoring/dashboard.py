@@ -1,4 +1,4 @@
-"""One page with all that is known of a task."""
+"""The dashboard of a task."""
 
 from __future__ import annotations
 

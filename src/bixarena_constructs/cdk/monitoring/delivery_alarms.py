@@ -1,4 +1,4 @@
-"""Alarms on runs that the schedule could not even start."""
+"""Alarms on runs that the schedule could not start."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DESCRIPTIONS: Final = {
 
 
 class DeliveryAlarms(Construct):
-    """Tells of events that started no run, by what became of them.
+    """Reports events that started no run, by where they ended.
 
     Attributes:
         alarms: On refused starts, on events in the dead-letter queue, and on events that did not

@@ -1,4 +1,4 @@
-"""Rules that tell of a failed run: one for each cause."""
+"""Rules that report a failed run: one for each cause."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["FailureRules"]
 
 
 class FailureRules(Construct):
-    """Tells a topic of each failed run, once, and of nothing else.
+    """Reports each failed run to a topic, once.
 
     Attributes:
         rules: One for each cause.
@@ -49,7 +49,7 @@ class FailureRules(Construct):
             task: The task.
             causes: Why a run of it may fail.
             retry_after: When a run that failed for a transient cause is started again.
-            topic: Who is told.
+            topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
         self.rules = tuple(

@@ -29,10 +29,10 @@ _LONGEST_LOOK_BACK_SECONDS: Final = 24 * 3600
 
 
 def hang_periods(max_runtime: Duration) -> int:
-    """Return for how many periods of 5 minutes a run is under way when it must hang.
+    """Return after how many periods of 5 minutes a run that is still under way hangs.
 
-    One more than a run may take, as a window begins anywhere within its first period, and one
-    for what the worker needs to end and CloudWatch to learn of it.
+    It is one period more than a run may take, since a window begins anywhere within its first
+    period, and one for the worker to end and the metric to arrive.
 
     Args:
         max_runtime: How long a run may take.
@@ -43,17 +43,17 @@ def hang_periods(max_runtime: Duration) -> int:
     periods = math.ceil(seconds_of("max_runtime", max_runtime) / _PERIOD_SECONDS) + 2
     if periods * _PERIOD_SECONDS > _LONGEST_LOOK_BACK_SECONDS:
         raise ValueError(
-            f"max_runtime is {max_runtime.to_human_string()}, allowed with monitoring is up to "
-            "23 hours and 50 minutes: its alarm on a run that hangs looks back a day"
+            f"max_runtime is {max_runtime.to_human_string()}; with monitoring it must be at most "
+            "23 hours and 50 minutes, since the alarm on a run that hangs looks back a day"
         )
     return periods
 
 
 class HangAlarm(Construct):
-    """Goes off when the last that was heard of any run is its start, and that is too long ago.
+    """Goes off when the last signal of any run is its start, and that was too long ago.
 
-    A run ends with the worker's own last line. A worker that was killed writes none: then the
-    end is the task's, from the history.
+    A run ends with the worker's last line. A worker that was killed writes none; then the stop
+    of its task in the history is the end.
 
     Attributes:
         alarm: The alarm.
@@ -79,9 +79,9 @@ class HangAlarm(Construct):
             construct_id: Id below that scope.
             task: The task.
             signals: How to read its worker.
-            metrics: Where starts and ends are told.
+            metrics: Where starts and ends are recorded.
             history: Log group of the task's state changes.
-            topic: Who is told.
+            topic: Where alerts go.
 
         Raises:
             ValueError: ``max_runtime`` is too long for an alarm, or a token.
@@ -105,7 +105,7 @@ class HangAlarm(Construct):
             self,
             "Alarm",
             trait=AlarmTrait(
-                metric=_last_heard(metrics),
+                metric=_last_signal(metrics),
                 comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 evaluation_periods=hang_periods(task.max_runtime),
                 description=(
@@ -117,13 +117,13 @@ class HangAlarm(Construct):
         )
 
 
-def _last_heard(metrics: RunMetrics) -> cloudwatch.MathExpression:
+def _last_signal(metrics: RunMetrics) -> cloudwatch.MathExpression:
     period = Duration.seconds(_PERIOD_SECONDS)
     # A start and an end in one period are a run that ended: the minimum.
-    heard = metrics.metric(UNDER_WAY, statistic=cloudwatch.Stats.MINIMUM, period=period)
+    last_signal = metrics.metric(UNDER_WAY, statistic=cloudwatch.Stats.MINIMUM, period=period)
     return cloudwatch.MathExpression(
         expression="FILL(heard, REPEAT)",
-        using_metrics={"heard": heard},
+        using_metrics={"heard": last_signal},
         label="a run is under way",
         period=period,
     )

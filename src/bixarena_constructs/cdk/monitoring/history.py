@@ -1,4 +1,4 @@
-"""What happened to each task, kept: ECS forgets a stopped task after about an hour."""
+"""The history of runs, since ECS forgets a stopped task after about an hour."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class RunHistory(Construct):
 
 
 def _let_write(rule: events.Rule, log_group: logs.LogGroup) -> None:
-    # The two statements of EventBridge's guide: the first action knows no source.
+    # As EventBridge's guide has them: the first action takes no condition on the source.
     writer = iam.ServicePrincipal("events.amazonaws.com")
     _policy_of(Stack.of(rule)).document.add_statements(
         iam.PolicyStatement(
@@ -84,7 +84,7 @@ def _let_write(rule: events.Rule, log_group: logs.LogGroup) -> None:
 
 
 def _policy_of(stack: Stack) -> logs.ResourcePolicy:
-    """Return the stack's one policy for its histories: an account has ten in a region."""
+    """Return the stack's policy for all its histories: an account has ten policies a region."""
     found = stack.node.try_find_child(_POLICY_ID)
     return (
         found if isinstance(found, logs.ResourcePolicy) else logs.ResourcePolicy(stack, _POLICY_ID)

@@ -26,12 +26,12 @@ TROUBLESHOOTING: Final = (
 def failure_message(
     cause: FailureCause, *, task: WatchedTask, retry_after: Duration | None
 ) -> events.RuleTargetInput:
-    """Return what the topic is told of a run that failed, line by line.
+    """Return the alert of a run that failed, line by line.
 
     Args:
         cause: Why it failed.
         task: The task.
-        retry_after: When such a run is started again by itself; None for never.
+        retry_after: After what time such a run is started again; None for never.
     """
     field = events.EventField.from_path
     stack = Stack.of(task.task_definition)
@@ -48,7 +48,7 @@ def failure_message(
     if cause.is_transient and retry_after is not None:
         lines.insert(
             1,
-            f"If the schedule started it, it is run again in {retry_after.to_human_string()}; "
-            "only if no second message follows, that went well.",
+            f"If the schedule started it, it is started again in {retry_after.to_human_string()}; "
+            "another alert follows if that run fails too.",
         )
     return events.RuleTargetInput.from_multiline_text("\n".join(lines))

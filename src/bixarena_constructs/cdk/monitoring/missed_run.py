@@ -1,4 +1,4 @@
-"""The alarm that no snapshot came in time, whatever the reason."""
+"""The alarm that no snapshot came in time, for whatever reason."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _EVERY_HALF_HOUR: Final = "cron(0/30 * * * ? *)"
 class MissedRunAlarm(Construct):
     """Goes off when there was no outcome for longer than there may be.
 
-    CloudWatch cannot tell "no outcome" from "not yet there": an alarm that takes missing data for
-    bad goes off as soon as it is made. So a schedule of EventBridge Scheduler writes a 0 to the
-    metric of outcomes each half hour. The alarm needs an unbroken window of hours with nothing
-    but zeros, which a new stack, or one whose schedule was disabled, only has when a whole window
-    has passed; by then its first run was due.
+    CloudWatch cannot distinguish "no outcome" from "no data yet": an alarm that treats missing
+    data as breaching goes off as soon as it is deployed. So a schedule of EventBridge Scheduler
+    writes a 0 to the metric of outcomes each half hour. The alarm goes off after an unbroken
+    window of hours with nothing but zeros. A new stack, or one whose schedule was disabled, has
+    such a window only after its first run was due.
 
     Attributes:
         alarm: The alarm.

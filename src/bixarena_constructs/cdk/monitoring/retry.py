@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["STARTED_BY_RETRY", "RunRetry"]
 
 STARTED_BY_RETRY: Final = "bixarena-retry"
-"""What ECS knows a run by that is a second attempt."""
+"""`startedBy` of a retried run."""
 
-# The scheduled time that the failed run was told.
+# The scheduled time of the failed run.
 _FIRST_TIME: Final = (
     "{% $states.input.detail.overrides.containerOverrides.environment"
     f"[name = '{SCHEDULED_AT}'].value %}}"

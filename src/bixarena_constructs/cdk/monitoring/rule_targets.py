@@ -1,4 +1,4 @@
-"""Targets of rules, without the Lambda functions and wide policies that the CDK's bring."""
+"""Targets of rules, without the Lambda functions and wide policies of the CDK's own."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class TopicTarget:
     """A topic; its policy is written once for all rules and alarms, see ``alert_topic``."""
 
     def __init__(self, topic: sns.ITopic, *, message: events.RuleTargetInput) -> None:
-        """Name the target.
+        """Take the target.
 
         Args:
             topic: The topic.
-            message: What it is told.
+            message: The text that is published.
         """
         self._topic = topic
         self._message = message
@@ -41,10 +41,10 @@ class TopicTarget:
 
 @jsii.implements(events.IRuleTarget)
 class LogGroupTarget:
-    """A log group; that of the CDK writes the group's policy by a Lambda function."""
+    """A log group; the CDK's own target writes the group's policy by a Lambda function."""
 
     def __init__(self, log_group: logs.ILogGroup) -> None:
-        """Name the target.
+        """Take the target.
 
         Args:
             log_group: The log group.

@@ -1,4 +1,4 @@
-"""The metrics of a task's runs, which no AWS service knows: its log tells them."""
+"""Metrics of a task's runs, recorded from its log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNDER_WAY: Final = "UnderWay"
 
 
 class RunMetrics:
-    """Metrics of one task, in a namespace of their own: log lines carry no name of their task.
+    """Metrics of one task, in a namespace of their own, since log lines do not name their task.
 
     Attributes:
         namespace: That namespace.

@@ -1,4 +1,4 @@
-"""What a user says of the monitoring of a task."""
+"""The settings of a task's monitoring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["SnapshotMonitoring"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotMonitoring:
-    """How a task tells that a run failed, could not start, hung, or never happened.
+    """What is reported of a task: runs that failed, could not start, hung, or never happened.
 
     See docs/monitoring.md for what each part defines, costs, and cannot see.
 
@@ -28,8 +28,8 @@ class SnapshotMonitoring:
             is imported, and its key where it has one. Default: - a new topic with a key of its
             own.
         signals: How to read the worker. Default: - as the reference worker.
-        missed_run_alarm: Whether to tell that no snapshot came in time; a schedule of a week or
-            rarer must do without. Default: True.
+        missed_run_alarm: Whether to report that no snapshot came in time; must be False for a
+            schedule of a week or rarer. Default: True.
         longest_gap: Longest time between two runs, for a schedule that is a token.
             Default: - read from the schedule.
         retry_after: After what time a scheduled run that never started, was interrupted, or

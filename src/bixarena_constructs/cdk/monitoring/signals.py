@@ -1,4 +1,4 @@
-"""What a worker tells of a run: its log lines and its exit codes."""
+"""How a worker reports a run: its log lines and its exit codes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REFERENCE_EXIT_CODES: Mapping[int, ExitCode] = {
     4: ExitCode(meaning="PostgreSQL was out of reach, or refused the worker", is_transient=True),
     5: ExitCode(meaning="the worker took longer than max_runtime allows"),
     # Not the worker's own: what is left of a process that the kernel killed.
-    137: ExitCode(meaning="the worker was killed, most often for want of memory"),
+    137: ExitCode(meaning="the worker was killed, most often because it ran out of memory"),
 }
 """The exit codes of the reference worker that have a cause of their own."""
 
@@ -77,13 +77,13 @@ class WorkerSignals:
 
     Attributes:
         started: Log line at the start of a run. Default: - the reference worker's.
-        ended: Log line at the end of a run, whatever became of it.
+        ended: Log line at the end of a run, successful or not.
             Default: - the reference worker's.
         outcome: Log line of a run after which the leaderboards are as they should be.
             Default: - the reference worker's: every snapshot is public, or no leaderboard has
             enough votes or is public. A run for one leaderboard is none unless the task's own
             environment sets ``LEADERBOARD_SLUG`` to that.
-        exit_codes: Exit codes whose failures are told by their meaning; all others are told as
+        exit_codes: Exit codes whose alerts state their meaning; all others are reported as
             "another exit code". Default: - `REFERENCE_EXIT_CODES`.
     """
 

@@ -1,4 +1,4 @@
-"""For how long there may be no snapshot before somebody must be told."""
+"""How long there may be no snapshot before the missed-run alarm goes off."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ def seconds_of(name: str, duration: Duration) -> float:
 
 
 def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta:
-    known, told = trigger.longest_gap, settings.longest_gap
+    known, given = trigger.longest_gap, settings.longest_gap
     if known is None:
-        if told is None:
+        if given is None:
             raise ValueError(
                 f"schedule is a token; set longest_gap in monitoring to the longest time between "
                 f"two runs, or {_WAY_OUT}"
             )
-        return timedelta(seconds=seconds_of("longest_gap", told))
-    if told is not None:
+        return timedelta(seconds=seconds_of("longest_gap", given))
+    if given is not None:
         raise ValueError(
             f"longest_gap is for a schedule that is a token; {trigger.expression} leaves "
             f"up to {known}"

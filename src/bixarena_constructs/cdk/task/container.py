@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTAINER_NAME", "WorkerContainer"]
 
 CONTAINER_NAME: Final = "bixarena-worker"
-"""Name of the worker's container, in the task definition and in every command that selects it."""
+"""Name of the worker's container in the task definition."""
 
 _DEFAULT_CPU: Final = 1024
 _DEFAULT_MEMORY_MIB: Final = 2048
@@ -40,7 +40,7 @@ _STOP_SECONDS: Final = range(1, 120 + 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerContainer:
-    """What `ScheduledSnapshotTask` was told of the container; None stands for its default."""
+    """The props of the container; None stands for the default."""
 
     image: str | ecs.ContainerImage | None
     registry_credentials: secretsmanager.ISecret | None
@@ -59,16 +59,16 @@ class WorkerContainer:
     readonly_root_filesystem: bool | None
     stop_timeout: Duration | None
 
-    def refuse_beside_task_definition(self) -> None:
-        """Check that nothing was said of a container that the user's task definition has.
+    def refuse_with_task_definition(self) -> None:
+        """Check that no prop of the container is set next to a task definition of the user's.
 
         Raises:
-            ValueError: Something was; it would have no effect.
+            ValueError: One is; it would have no effect.
         """
         given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
         if given:
             raise ValueError(
-                f"{', '.join(given)} would have no effect beside task_definition; set it there"
+                f"{', '.join(given)} would have no effect with task_definition; set it there"
             )
 
     @property
@@ -146,7 +146,7 @@ class WorkerContainer:
         if isinstance(self.image, WorkerImage):
             if architecture is not None:
                 raise ValueError(
-                    "cpu_architecture is told by WorkerImage; leave it out, and set "
+                    "cpu_architecture is that of WorkerImage; leave it out, and set "
                     "WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
                 )
             architecture = self.image.cpu_architecture
@@ -161,8 +161,8 @@ class WorkerContainer:
 def _add_writable_scratch(
     task_definition: ecs.FargateTaskDefinition, container: ecs.ContainerDefinition
 ) -> None:
-    # Fargate mounts it as root's; that the worker's user may write there is up to the image,
-    # which declares the path as a volume of mode 1777.
+    # Fargate mounts it owned by root; the image lets its user write there by declaring the path
+    # as a volume of mode 1777.
     task_definition.add_volume(name=_SCRATCH_VOLUME)
     container.add_mount_points(
         ecs.MountPoint(

@@ -1,4 +1,4 @@
-"""Decryption of secrets whose key the CDK cannot write a grant to."""
+"""Decryption of secrets whose key was imported."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["decrypt_statements", "imported_keys"]
 
 
 def imported_keys(secrets: Iterable[secretsmanager.ISecret]) -> list[kms.IKey]:
-    """Return the customer keys of secrets that were imported with theirs.
+    """Return the customer keys of secrets that were imported with their key.
 
-    The CDK grants the use of a key in the key's own policy, which it can change for a key of the
-    app only: the grant on an imported key is dropped without a word.
+    The CDK grants the use of a key in the key's own policy, which it can only change for a key of
+    the app. It drops the grant on an imported key without a warning.
     """
     keys = (secret.encryption_key for secret in secrets)
     return [key for key in keys if key is not None and not Resource.is_owned_resource(key)]

@@ -1,8 +1,8 @@
-"""What GuardDuty's injected sidecar needs of a task's execution role.
+"""Permissions of a task's execution role for the sidecar that GuardDuty injects.
 
 GuardDuty Runtime Monitoring adds a container to every Fargate task of an account that has it on.
-Its image lies in a private ECR repository of AWS's, one account a region, and is pulled by the
-task's own execution role.
+Its image is in a private ECR repository of AWS, in one account a region, and the task's own
+execution role pulls it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAPPING_ID = "BixarenaGuardDutyAgentAccounts"
 
 
 class GuardDutyAgentPull(Enum):
-    """Says from where the execution role may pull GuardDuty's sidecar."""
+    """From where the execution role may pull GuardDuty's sidecar."""
 
     AGENT_REPOSITORY = "agent-repository"
     """The agent's own repository in the stack's region, and no other."""
@@ -47,8 +47,8 @@ def agent_pull_statements(
         pull: The repositories to allow.
 
     Raises:
-        ValueError: The stack's region is not among `AGENT_ACCOUNTS` and the pull is to be
-            limited to the agent's repository there.
+        ValueError: The pull is limited to the agent's repository, and the stack's region is not
+            in `AGENT_ACCOUNTS`.
     """
     if pull is GuardDutyAgentPull.NONE:
         return ()
@@ -88,7 +88,7 @@ def _agent_account(stack: Stack) -> str:
     reason = (
         "GuardDuty Runtime Monitoring does not support Fargate in China"
         if stack.region.startswith("cn-")
-        else "no account of GuardDuty's agent is known there"
+        else "the account of GuardDuty's agent is not known there"
     )
     raise ValueError(
         f"guardduty_agent_pull cannot be limited to the agent's repository in {stack.region}: "

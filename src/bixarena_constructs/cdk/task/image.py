@@ -56,10 +56,10 @@ def container_image(
 
 
 def is_reference_worker(image: str | ecs.ContainerImage) -> bool:
-    """Tell whether an image is the worker that this library ships, as far as its name says.
+    """Return whether an image is the worker that this library ships, judging by its name.
 
-    A tag that moves says nothing of what is behind it: it may be a worker from before this
-    library, which expects other things of its container.
+    A moving tag may point to any image, also to a worker from before this library, which expects
+    another container.
 
     Args:
         image: An image reference, or an image that is ready to be used.

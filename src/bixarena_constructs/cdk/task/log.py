@@ -1,4 +1,4 @@
-"""Where the worker logs to."""
+"""The log group of the worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["WorkerLog"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLog:
-    """What `ScheduledSnapshotTask` was told of the log; None stands for its default."""
+    """The props of the log; None stands for the default."""
 
     log_group: logs.ILogGroup | None
     log_stream_prefix: str | None
@@ -27,13 +27,13 @@ class WorkerLog:
     log_removal_policy: RemovalPolicy | None
 
     def define(self, scope: Construct) -> logs.ILogGroup:
-        """Return the user's log group, or define one that ends its entries.
+        """Return the user's log group, or define one with a finite retention.
 
         Args:
             scope: The construct that a new one is defined in.
 
         Raises:
-            ValueError: There are props of a new log group beside one of the user's.
+            ValueError: Props of a new log group are set next to a log group of the user's.
         """
         if self.log_group is None:
             return logs.LogGroup(
@@ -48,10 +48,10 @@ class WorkerLog:
         return self.log_group
 
     def of_task_definition(self) -> logs.ILogGroup:
-        """Return the log group of a task definition that the user brought.
+        """Return the log group of the user's task definition.
 
         Raises:
-            ValueError: It is not named, or there are props of a log that is defined here.
+            ValueError: It is not named, or props of a new log are set.
         """
         for field in fields(self):
             if field.name != "log_group" and getattr(self, field.name) is not None:

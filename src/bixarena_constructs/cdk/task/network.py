@@ -1,4 +1,4 @@
-"""Where the task's network interface goes, and whether the registry is in reach from there."""
+"""The subnets of the task, and whether the registry can be reached from them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TaskNetwork:
                 Default: - only if the selection is by the type PUBLIC.
 
         Raises:
-            ValueError: A task in these subnets would have no way to the registry.
+            ValueError: A task in these subnets could not reach the registry.
         """
         selection = subnet_selection or ec2.SubnetSelection(
             subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS

@@ -1,4 +1,4 @@
-"""How a container's secrets are named: ready made, or by a secret and one of its JSON fields."""
+"""The secrets of a container: an ``ecs.Secret``, or a secret and one of its JSON fields."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["SecretSource", "container_secrets", "postgres_secrets", "visible_sec
 SecretSource: TypeAlias = ecs.Secret | secretsmanager.ISecret | tuple[secretsmanager.ISecret, str]
 """What an environment variable's value is taken from when the task starts.
 
-A secret stands for its whole text, a pair of a secret and a name for that field of its JSON; an
-``ecs.Secret`` passes as it is, for Systems Manager parameters and pinned versions.
+A secret stands for its whole text, a pair of a secret and a name for that field of its JSON. An
+``ecs.Secret`` is for Systems Manager parameters and pinned versions.
 """
 
 
@@ -36,21 +36,22 @@ def container_secrets(
         environment: The container's plain variables.
 
     Raises:
-        ValueError: A name stands in both, a field's name is empty, or a secret's ARN is not
+        ValueError: A variable is set by both, a field's name is empty, or a secret's ARN is not
             complete.
     """
     twice = sorted(set(sources) & set(environment))
     if twice:
-        raise ValueError(f"secrets and environment both set {', '.join(twice)}, keep one of them")
+        raise ValueError(
+            f"secrets and environment both set {', '.join(twice)}; set it in one of them"
+        )
     return {name: _container_secret(scope, name, source) for name, source in sources.items()}
 
 
 def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
-    """Return the worker's connection settings as fields of a secret of RDS's form.
+    """Return the worker's connection settings as fields of a secret that RDS generated.
 
     Args:
-        secret: JSON with ``host``, ``port``, ``dbname``, ``username`` and ``password``, as RDS
-            generates it.
+        secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
     """
     return {
         "POSTGRES_DB": (secret, "dbname"),
@@ -62,7 +63,7 @@ def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
 
 
 def visible_secrets(sources: Mapping[str, SecretSource]) -> list[secretsmanager.ISecret]:
-    """Return the secrets whose encryption key can be seen: all but those made ready before."""
+    """Return the secrets whose encryption key can be seen: all but an ``ecs.Secret``."""
     named = (source[0] if isinstance(source, tuple) else source for source in sources.values())
     return [secret for secret in named if not isinstance(secret, ecs.Secret)]
 
@@ -75,7 +76,7 @@ def _container_secret(scope: Construct, name: str, source: SecretSource) -> ecs.
     secret, field = source if isinstance(source, tuple) else (source, None)
     require_complete_arn(scope, prop, secret)
     if field == "":
-        raise ValueError(f"{prop} names an empty JSON field, name one or pass the secret")
+        raise ValueError(f"{prop} names an empty JSON field; name one, or pass the secret alone")
     return ecs.Secret.from_secrets_manager(secret, field)
 
 

@@ -1,4 +1,4 @@
-"""How large a Fargate task may be."""
+"""The sizes of Fargate tasks."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ FARGATE_MEMORY_MIB: Final[Mapping[int, range | tuple[int, ...]]] = {
 Source: Amazon ECS Developer Guide, "Task size" of the Fargate task definition parameters.
 """
 
-# What may be asked for; a task has 20 GiB without asking.
+# More than the 20 GiB that every task has.
 _EPHEMERAL_STORAGE_GIB: Final = range(21, 200 + 1)
 
 
 def require_fargate_size(
     *, cpu: int, memory_limit_mib: int, ephemeral_storage_gib: int | None
 ) -> None:
-    """Check that Fargate has tasks of this size; tokens pass.
+    """Check that Fargate offers this size; tokens pass.
 
     Args:
         cpu: CPU units of the task.
@@ -42,7 +42,7 @@ def require_fargate_size(
         ephemeral_storage_gib: Disk of the task in GiB, or None for Fargate's own.
 
     Raises:
-        ValueError: It has not, and would say so only when the stack is deployed.
+        ValueError: It does not, which would only show when the stack is deployed.
     """
     if ephemeral_storage_gib is not None and not _is_token(ephemeral_storage_gib):
         _require_storage(ephemeral_storage_gib)
@@ -50,22 +50,22 @@ def require_fargate_size(
         return
     if cpu not in FARGATE_MEMORY_MIB:
         allowed = ", ".join(map(str, FARGATE_MEMORY_MIB))
-        raise ValueError(f"cpu is {cpu}, allowed on Fargate is one of {allowed}")
+        raise ValueError(f"cpu is {cpu}; on Fargate it must be one of {allowed}")
     if _is_token(memory_limit_mib):
         return
     memory = FARGATE_MEMORY_MIB[cpu]
     if memory_limit_mib not in memory:
         raise ValueError(
-            f"memory_limit_mib is {memory_limit_mib}, allowed with cpu {cpu} is {_told(memory)}"
+            f"memory_limit_mib is {memory_limit_mib}; with cpu {cpu} it must be {_allowed(memory)}"
         )
 
 
 def _is_token(number: float) -> bool:
-    # A number's token is a float in Python; not to ask jsii of an int saves a millisecond a task.
+    # A number's token is a float in Python; not asking jsii about an int saves a millisecond.
     return not isinstance(number, int) and Token.is_unresolved(number)
 
 
-def _told(memory: range | tuple[int, ...]) -> str:
+def _allowed(memory: range | tuple[int, ...]) -> str:
     if isinstance(memory, range):
         return f"{memory[0]} to {memory[-1]} in steps of {memory.step}"
     return ", ".join(map(str, memory))
@@ -75,6 +75,6 @@ def _require_storage(ephemeral_storage_gib: int) -> None:
     allowed = _EPHEMERAL_STORAGE_GIB
     if ephemeral_storage_gib not in allowed:
         raise ValueError(
-            f"ephemeral_storage_gib is {ephemeral_storage_gib}, allowed is {allowed[0]} to "
-            f"{allowed[-1]}; leave it out for the 20 that a task always has"
+            f"ephemeral_storage_gib is {ephemeral_storage_gib}; it must be from {allowed[0]} to "
+            f"{allowed[-1]}, or left out for the 20 that every task has"
         )

@@ -17,15 +17,15 @@ __all__ = ["WORKER_FOLDER", "WorkerImage"]
 WORKER_FOLDER: Final = Path(__file__).parents[2] / "worker"
 """The worker's source with its Dockerfile; the image is made of nothing else."""
 
-# What Python leaves behind in the folder, here and in its tests, is no part of the image.
+# Caches that Python leaves in the folder are no part of the image.
 _NOT_SOURCE: Final = ("**/__pycache__", "**/*.pyc")
 _ARCHITECTURES: Final = {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}
 
 
 class WorkerImage(ecs.AssetImage):
-    """Builds the worker's image from the source in this package at deployment, into ECR.
+    """The worker's image, built from the source in this package at deployment, into ECR.
 
-    The machine that deploys needs Docker. Stages that pull from a registry name the image by its
+    The machine that deploys needs Docker. A stage that pulls from a registry uses the image's
     reference instead.
     """
 
@@ -49,7 +49,7 @@ class WorkerImage(ecs.AssetImage):
         target = platform or ecr_assets.Platform.LINUX_AMD64
         if target.platform not in _ARCHITECTURES:
             raise ValueError(
-                f"platform is {target.platform}, allowed on Fargate is one of "
+                f"platform is {target.platform}; on Fargate it must be one of "
                 f"{', '.join(_ARCHITECTURES)}"
             )
         super().__init__(
