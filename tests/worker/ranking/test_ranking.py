@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bixarena_constructs.worker.ranking import (
@@ -298,7 +298,6 @@ BOARDS = st.lists(
 ).filter(lambda cells: any(a != b for a, b, _, _ in cells))
 
 
-@settings(deadline=None)
 @given(BOARDS)
 def test_new_names_change_names_only(cells: list[tuple[str, str, str, int]]) -> None:
     rename = dict(zip("abcdef", "fedcba", strict=True))
@@ -310,7 +309,6 @@ def test_new_names_change_names_only(cells: list[tuple[str, str, str, int]]) -> 
     )
 
 
-@settings(deadline=None)
 @given(BOARDS)
 def test_reversing_every_vote_reverses_the_board(cells: list[tuple[str, str, str, int]]) -> None:
     reverse = {"model_a": "model_b", "model_b": "model_a", "tie": "tie"}
@@ -322,7 +320,6 @@ def test_reversing_every_vote_reverses_the_board(cells: list[tuple[str, str, str
     )
 
 
-@settings(deadline=None)
 @given(BOARDS, st.integers(2, 1000))
 def test_votes_and_prior_multiplied_alike_give_the_same_scores(
     cells: list[tuple[str, str, str, int]], factor: int
