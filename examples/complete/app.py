@@ -16,7 +16,7 @@ from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postg
 
 
 class SnapshotStack(Stack):
-    """Runs the worker every day at 10:00 UTC against a database of its own."""
+    """Runs the worker every day at 10:00 UTC against a new database."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         """Define the stack."""
@@ -40,7 +40,7 @@ class SnapshotStack(Stack):
             cluster=cluster,
             image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
             secrets=postgres_secrets(credentials),
-            # Subscribe somebody to task.monitoring.topic, or nobody hears of a failure.
+            # Add a subscription to task.monitoring.topic, or nobody gets its alerts.
             monitoring=SnapshotMonitoring(dashboard=True),
         )
         database.connections.allow_default_port_from(task, "leaderboard snapshot task")

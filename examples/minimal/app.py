@@ -1,4 +1,4 @@
-"""The scheduled snapshot in an existing VPC and cluster, beside an existing database.
+"""The scheduled snapshot in an existing VPC and cluster, with an existing database.
 
 What exists is named in the context: edit it in cdk.json, or pass ``-c vpc_id=...``.
 """
@@ -30,7 +30,7 @@ class SnapshotStack(Stack):
         cluster = ecs.Cluster.from_cluster_attributes(
             self, "Cluster", cluster_name=self._context("cluster_name"), vpc=vpc
         )
-        # One that the database lets in already; without it the task gets a group of its own.
+        # The database already admits it; without it the task gets a new group.
         security_group = ec2.SecurityGroup.from_security_group_id(
             self, "SecurityGroup", self._context("security_group_id")
         )
@@ -44,7 +44,7 @@ class SnapshotStack(Stack):
             image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
             secrets=postgres_secrets(credentials),
             security_groups=[security_group],
-            # Subscribe somebody to the topic of the output AlertTopicArn.
+            # Subscribe to the topic of the output AlertTopicArn.
             monitoring=SnapshotMonitoring(),
         )
 

@@ -62,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
 def _run(app_folder: Path, data_folder: Path, console: Console) -> None:
     started = monotonic()
 
-    def tell(step: str) -> None:
+    def report(step: str) -> None:
         console.print(f"[dim]{monotonic() - started:5.1f} s[/]  {step}")
 
-    demonstration = demonstrate(app_folder, data_folder=data_folder, tell=tell)
-    tell("done")
+    demonstration = demonstrate(app_folder, data_folder=data_folder, report=report)
+    report("done")
     _show(demonstration, data_folder, console)
 
 

@@ -39,7 +39,7 @@ class Account:
         return self.uid == os.geteuid()
 
     def reaches(self, folder: Path) -> bool:
-        """Tell whether the account may walk down to ``folder``, by the mode of each above it."""
+        """Return whether the account may walk down to ``folder``, by the mode of each above it."""
         return self.is_ours or all(self._may_enter(part) for part in (folder, *folder.parents))
 
     def _may_enter(self, folder: Path) -> bool:

@@ -26,7 +26,7 @@ class CdkError(Exception):
 class Cdk:
     """Runs the CDK command line on one app, against the AWS that its environment names.
 
-    Nothing is asked, sent to AWS about the usage, or written beside the app.
+    It asks nothing, sends no usage data, and writes nothing next to the app.
 
     Args:
         app_folder: Holds the app's ``cdk.json``.

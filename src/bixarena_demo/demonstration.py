@@ -61,7 +61,7 @@ def demonstrate(
     app_folder: Path,
     *,
     data_folder: Path,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
     worker_password: str | None = None,
 ) -> Demonstration:
     """Run the scheduled snapshot of an app on this machine.
@@ -70,7 +70,7 @@ def demonstrate(
         app_folder: The app, ``examples/minimal`` or one with the same context and stack.
         data_folder: Where the database's files are kept afterwards; what an earlier
             demonstration left there is replaced.
-        tell: Told each step before it is taken.
+        report: Called with each step before it starts.
         worker_password: Password of the worker's role in the database. Default: - a random one.
 
     Raises:
@@ -80,18 +80,18 @@ def demonstrate(
     _clear(data_folder)
     simulation = simulate(seed=_SEED)
     with ExitStack() as running:
-        tell("starting PostgreSQL 16, with simulated votes of known truth")
+        report("starting PostgreSQL 16, with simulated votes of known truth")
         server = running.enter_context(PostgresServer.start(version=16, folder=data_folder))
         database = BixArenaDatabase.create(
             server, DATABASE, simulation=simulation, worker_password=worker_password
         )
-        tell("starting a local AWS, with a VPC, a cluster and the database's secret in it")
+        report("starting a local AWS, with a VPC, a cluster and the database's secret in it")
         worker = [sys.executable, "-m", "bixarena_constructs.worker"]
         aws = running.enter_context(LocalAws.start(images={_IMAGE: worker}))
         context = define_neighbours(aws, database.worker)
-        stack_name, outputs = _deploy(aws, app_folder, context, tell)
+        stack_name, outputs = _deploy(aws, app_folder, context, report)
         template = _template_of(aws, stack_name)
-        log = _run_schedule(aws, outputs, tell)
+        log = _run_schedule(aws, outputs, report)
         with database.owner.connect() as connection:
             boards = published_boards(connection)
     truth = {model.slug: model.strength for model in simulation.models}
@@ -104,14 +104,14 @@ def _clear(data_folder: Path) -> None:
 
 
 def _deploy(
-    aws: LocalAws, app_folder: Path, context: dict[str, str], tell: Callable[[str], None]
+    aws: LocalAws, app_folder: Path, context: dict[str, str], report: Callable[[str], None]
 ) -> tuple[str, dict[str, str]]:
     cdk = Cdk(
         app_folder, environment=aws.environment(), context=context, work_folder=aws.folder / "cdk"
     )
-    tell("bootstrapping it with the CDK command line")
+    report("bootstrapping it with the CDK command line")
     cdk.bootstrap(account=aws.account, region=aws.region)
-    tell(f"synthesising and deploying {app_folder}")
+    report(f"synthesising and deploying {app_folder}")
     ((stack_name, stack_outputs),) = cdk.deploy().items()
     (outputs,) = outputs_by_task(stack_outputs).values()
     return stack_name, outputs
@@ -123,10 +123,10 @@ def _template_of(aws: LocalAws, stack_name: str) -> str:
 
 
 def _run_schedule(
-    aws: LocalAws, outputs: dict[str, str], tell: Callable[[str], None]
+    aws: LocalAws, outputs: dict[str, str], report: Callable[[str], None]
 ) -> list[str]:
     scheduled_at = _last_ten_o_clock(datetime.now(UTC))
-    tell(f"firing the schedule for {scheduled_at:%Y-%m-%d %H:%M} UTC; the worker runs")
+    report(f"firing the schedule for {scheduled_at:%Y-%m-%d %H:%M} UTC; the worker runs")
     (task_arn,) = aws.fire(outputs["RuleName"], scheduled_at=scheduled_at)
     task = aws.wait_for_task(outputs["ClusterArn"], task_arn, timeout_seconds=120)
     log = _log_of(aws, outputs, task_arn)

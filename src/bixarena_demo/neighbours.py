@@ -22,7 +22,7 @@ def define_neighbours(aws: LocalAws, database: ConnectionInfo) -> dict[str, str]
 
     Args:
         aws: Where.
-        database: What the secret says, in the form that RDS generates.
+        database: Connection that the secret holds, in the form that RDS generates.
     """
     ec2 = aws.session.client("ec2")
     vpc_id = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

@@ -151,7 +151,7 @@ class PostgresServer:
         return self.info(name)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, with whoever is still connected to it."""
+        """Drop a database and the sessions that are still connected to it."""
         statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
         with self.superuser.connect() as connection:
             connection.execute(statement.format(sql.Identifier(name)))

@@ -126,7 +126,7 @@ class Relay:
 
     def _move(self, source: socket.socket, target: socket.socket, *, is_answer: bool) -> bool:
         piece = source.recv(_CHUNK)
-        # What TLS has decrypted already, no selector tells about.
+        # A selector does not see what TLS has decrypted already.
         while isinstance(source, ssl.SSLSocket) and source.pending():
             piece += source.recv(_CHUNK)
         if is_answer:

@@ -1,7 +1,7 @@
 """An AWS on loopback to deploy to: CloudFormation, ECS tasks that run, events that arrive.
 
 It is ministack (PyPI) in a child process. Where ministack stops short of what a scheduled task
-needs, the modules beside this one close the gap inside that child, and say what AWS does and
+needs, the other modules close the gap inside that child, and say what AWS does and
 what ministack does. The caller's process is never patched.
 """
 

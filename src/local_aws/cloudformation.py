@@ -110,7 +110,7 @@ def _patch_rules() -> None:
 
 
 def _spell_targets(argument: Any) -> Any:
-    """Return properties of a rule with the API's spelling, and anything else as it is."""
+    """Return properties of a rule with the API's spelling, and anything else unchanged."""
     if not isinstance(argument, dict) or "Targets" not in argument:
         return argument
     return {**argument, "Targets": [_spell_target(each) for each in argument["Targets"]]}

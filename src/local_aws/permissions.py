@@ -36,7 +36,7 @@ def apply() -> None:
 
 
 def _simulate_principal_policy(original: Any) -> Any:
-    """Let the simulator hear of the values that its caller gives for condition keys.
+    """Pass the caller's values of condition keys to the simulator.
 
     AWS's does. Ministack's drops them, and so denies what a condition allows.
     """
@@ -174,7 +174,7 @@ def _dispatch_alarm_actions(original: Any) -> Any:
                 "cloudwatch.amazonaws.com",
                 topic_arn,
                 aws_SourceArn=alarm["AlarmArn"],
-                # Of alarms, AWS also tells the owner, whom a topic's default policy lets in.
+                # For alarms AWS also names the owner, whom a topic's default policy admits.
                 aws_SourceOwner=get_account_id(),
             )
         except RefusedError:

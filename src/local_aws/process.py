@@ -80,7 +80,7 @@ def _environment(folder: Path, *, port: int) -> dict[str, str]:
 
 
 def _hand_over(process: subprocess.Popen[bytes], settings: Mapping[str, object]) -> None:
-    """Write the settings; the pipe stays open, and its end tells the child to end."""
+    """Write the settings; the pipe stays open, and closing it ends the child."""
     if process.stdin is not None:
         with suppress(BrokenPipeError):  # why it ended is in its log
             process.stdin.write(json.dumps(settings).encode() + b"\n")

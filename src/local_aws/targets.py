@@ -78,7 +78,7 @@ def run_task_of_schedule(schedule: _Record, *, scheduled_at: str) -> None:
 
     Args:
         schedule: The schedule.
-        scheduled_at: What stands for the context attribute of the scheduled time.
+        scheduled_at: Value of the context attribute of the scheduled time.
 
     Raises:
         RefusedError: The role may not, ECS would not, or the input is not JSON.
@@ -114,7 +114,7 @@ def _overrides(text: str) -> _Record:
         overrides = json.loads(text)
     except ValueError as error:
         raise RefusedError("SerializationException", f"the input is not JSON: {error}") from None
-    # Without an input of its own a task is handed the event, which overrides nothing.
+    # A target without an input passes the event, which overrides nothing.
     return overrides if isinstance(overrides, dict) and "containerOverrides" in overrides else {}
 
 
@@ -125,7 +125,7 @@ def _input(target: _Record, rule: _Record, view: Any) -> str:
     if "Input" in target:
         return str(target["Input"])
     value = view.event_with_detail()
-    with suppress(KeyError, TypeError):  # a path that leads nowhere stands for the whole event
+    with suppress(KeyError, TypeError):  # a path without a value selects the whole event
         for part in target.get("InputPath", "$").split(".")[1:]:
             value = value[part]
         return json.dumps(value)
@@ -162,7 +162,7 @@ def write_log_event(target: _Record, rule: _Record, view: Any) -> None:
 def give_up(target: _Record, rule: _Record, error: RefusedError, event: _Record) -> None:
     """Count a failed invocation, and send its event to the target's dead-letter queue if any.
 
-    AWS first tries some errors again, as the target's retry policy says; here every error is
+    AWS retries some errors, by the target's retry policy; here every error is
     final at once.
     """
     _logger.warning("rule %s: %s: %s", rule["Name"], error.code, error)

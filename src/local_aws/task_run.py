@@ -135,9 +135,9 @@ class TaskRun:
 
 
 def advance(task: _Record, status: str | None = None, **changes: str) -> None:
-    """Change a task's record, its status too if given, and tell the default bus.
+    """Change a task's record, with its status if given, and send the event of it.
 
-    Both under the lock that DescribeTasks takes: whoever sees a state there finds its event
+    Both under the lock that DescribeTasks takes: a caller that sees a state there finds its event
     delivered.
     """
     with resource_lock("ecs-task", task["taskArn"]):

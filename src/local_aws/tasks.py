@@ -1,4 +1,4 @@
-"""Patches of ministack's ECS: tasks that run as local processes and tell their state changes.
+"""Patches of ministack's ECS: tasks that run as local processes and send their state changes.
 
 Without a Docker daemon ministack only keeps records of tasks. Here a task's record is driven by
 the processes that stand in for its containers, in AWS's order of states, with AWS's words when it

@@ -36,7 +36,7 @@ def steps() -> list[str]:
 @pytest.fixture(scope="module")
 def demonstration(data_folder: Path, steps: list[str]) -> Demonstration:
     return demonstrate(
-        MINIMAL, data_folder=data_folder, tell=steps.append, worker_password=PASSWORD
+        MINIMAL, data_folder=data_folder, report=steps.append, worker_password=PASSWORD
     )
 
 
