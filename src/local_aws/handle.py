@@ -84,13 +84,13 @@ class LocalAws:
 
         Args:
             images: The container images that tasks can run: repository without tag, as in
-                ``ghcr.io/sage-bionetworks/bixarena-worker``, to the command line that stands in
+                ``ghcr.io/example/worker``, to the command line that stands in
                 for the image's own. Any other image fails to be pulled, as on AWS.
 
         Raises:
             LocalAwsError: It did not come up; the message has the end of its log.
         """
-        with TemporaryDirectory(prefix="bixarena-local-aws-") as name:
+        with TemporaryDirectory(prefix="local-aws-") as name:
             folder = Path(name)
             with serve(folder, images=images) as port:
                 yield cls(port=port, folder=folder)

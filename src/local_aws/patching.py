@@ -23,7 +23,7 @@ def require_pinned_version(installed: str) -> None:
     if installed != _PINNED:
         raise PatchError(
             f"the local AWS patches the internals of ministack {_PINNED}, found {installed}; "
-            "install bixarena-constructs[demo], which pins it"
+            "run `make setup` in the checkout, which installs it"
         )
 
 
