@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_cdk import Fn
 
@@ -72,13 +72,12 @@ class TaskLaunch:
         """Whether who starts the task must be allowed to tag it."""
         return bool(self.tags) or self._propagates_tags or self.enable_ecs_managed_tags
 
-    # `Any`: the request of an AWS call.
-    def run_task_arguments(self) -> dict[str, Any]:
+    def run_task_arguments(self) -> dict[str, object]:
         """Return the arguments of RunTask, spelled as a state machine's SDK integration does."""
-        network: dict[str, Any] = {"Subnets": list(self.subnet_ids)}
+        network: dict[str, object] = {"Subnets": list(self.subnet_ids)}
         if self.security_group_ids:
             network["SecurityGroups"] = list(self.security_group_ids)
-        arguments: dict[str, Any] = {
+        arguments: dict[str, object] = {
             "Cluster": self.cluster_arn,
             "TaskDefinition": self.task_definition_arn,
             "LaunchType": "FARGATE",

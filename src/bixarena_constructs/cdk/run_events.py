@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_cdk import aws_events as events
 
@@ -48,8 +48,7 @@ class RunEvents:
         """Return the pattern of every state change of a run."""
         return self._pattern({})
 
-    # `Any`: the tree of lists and mappings that event patterns are made of.
-    def ends(self, detail: Mapping[str, Any]) -> events.EventPattern:
+    def ends(self, detail: Mapping[str, object]) -> events.EventPattern:
         """Return the pattern of the end of a run.
 
         Args:
@@ -67,7 +66,7 @@ class RunEvents:
         failed = {"name": [self.container_name], "exitCode": [{"anything-but": [0]}]}
         return self.ends({"$or": [{"containers": failed}, {"stopCode": ["TaskFailedToStart"]}]})
 
-    def _pattern(self, detail: Mapping[str, Any]) -> events.EventPattern:
+    def _pattern(self, detail: Mapping[str, object]) -> events.EventPattern:
         return events.EventPattern(
             source=["aws.ecs"],
             detail_type=["ECS Task State Change"],

@@ -231,10 +231,8 @@ class SnapshotTask(Construct):
         worker = _default_container(self._task_definition)
         self._container_name = worker.container_name
         self._grant_to_agent(
-            [
-                *agent_pull_statements(self, guardduty_agent_pull),
-                *container.decrypt_statements(self),
-            ],
+            container,
+            guardduty_agent_pull,
             is_own_role=execution_role is None and task_definition is None,
         )
         self._max_runtime = _pass_max_runtime(worker, max_runtime)
@@ -247,19 +245,8 @@ class SnapshotTask(Construct):
             assign_public_ip=assign_public_ip,
         )
         self._connections = self._define_connections(security_groups)
-        self._launch = TaskLaunch(
-            region=Stack.of(self).region,
-            cluster_arn=cluster.cluster_arn,
-            task_definition_arn=self._task_definition.task_definition_arn,
-            container_name=self._container_name,
-            subnet_ids=self._network.subnet_ids,
-            security_group_ids=[
-                group.security_group_id for group in self._connections.security_groups
-            ],
-            assign_public_ip=self._network.assign_public_ip,
-            platform_version=_PLATFORM_VERSIONS[platform_version],
-            tags=dict(task_tags or {}),
-            propagate_tags=None if propagate_tags is None else propagate_tags.name,
+        self._launch = self._define_launch(
+            tags=task_tags or {},
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
         )
@@ -419,8 +406,12 @@ class SnapshotTask(Construct):
         return log_group, container.define(self, logging=log.driver(log_group))
 
     def _grant_to_agent(
-        self, statements: Sequence[iam.PolicyStatement], *, is_own_role: bool
+        self, container: WorkerContainer, agent_pull: GuardDutyAgentPull, *, is_own_role: bool
     ) -> None:
+        statements = [
+            *agent_pull_statements(self, agent_pull),
+            *container.decrypt_statements(self),
+        ]
         # Before a target is bound: only a role that exists by then may be passed.
         role = self._task_definition.obtain_execution_role()
         for statement in statements:
@@ -444,6 +435,31 @@ class SnapshotTask(Construct):
     ) -> ec2.Connections:
         groups = security_groups or [_security_group_of(self._task_definition, self._cluster.vpc)]
         return ec2.Connections(security_groups=list(groups))
+
+    def _define_launch(
+        self,
+        *,
+        tags: Mapping[str, str],
+        enable_ecs_managed_tags: bool,
+        enable_execute_command: bool,
+    ) -> TaskLaunch:
+        propagate_tags = self._propagate_tags
+        return TaskLaunch(
+            region=Stack.of(self).region,
+            cluster_arn=self._cluster.cluster_arn,
+            task_definition_arn=self._task_definition.task_definition_arn,
+            container_name=self._container_name,
+            subnet_ids=self._network.subnet_ids,
+            security_group_ids=[
+                group.security_group_id for group in self._connections.security_groups
+            ],
+            assign_public_ip=self._network.assign_public_ip,
+            platform_version=_PLATFORM_VERSIONS[self._platform_version],
+            tags=dict(tags),
+            propagate_tags=None if propagate_tags is None else propagate_tags.name,
+            enable_ecs_managed_tags=enable_ecs_managed_tags,
+            enable_execute_command=enable_execute_command,
+        )
 
     def _define_dead_letter_queue(self) -> sqs.IQueue:
         found = self.node.try_find_child("DeadLetterQueue")

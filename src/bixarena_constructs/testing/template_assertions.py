@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import publication
 
 from bixarena_constructs.aws.secret_arn import SecretArn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 __all__ = [
     "assert_complete_secret_arns",
@@ -18,8 +19,12 @@ __all__ = [
     "assert_single_target",
 ]
 
+# `Any`: CloudFormation is untyped.
+Template: TypeAlias = Mapping[str, Any]
+"""A synthesised template, or a part of it."""
 
-def assert_schedule_can_start_its_task(template: Mapping[str, Any]) -> None:
+
+def assert_schedule_can_start_its_task(template: Template) -> None:
     """Check that every rule's role may run the rule's task and pass it each of its roles.
 
     A schedule without these deploys, and each of its runs is refused.
@@ -44,7 +49,7 @@ def assert_schedule_can_start_its_task(template: Mapping[str, Any]) -> None:
         raise AssertionError("no rule has an ECS target")
 
 
-def assert_complete_secret_arns(template: Mapping[str, Any]) -> None:
+def assert_complete_secret_arns(template: Template) -> None:
     """Check that no container takes a secret from an ARN that lacks its end.
 
     Args:
@@ -64,7 +69,7 @@ def assert_complete_secret_arns(template: Mapping[str, Any]) -> None:
                     )
 
 
-def assert_finite_log_retention(template: Mapping[str, Any]) -> None:
+def assert_finite_log_retention(template: Template) -> None:
     """Check that every log group of the template deletes its entries some day.
 
     Args:
@@ -78,7 +83,7 @@ def assert_finite_log_retention(template: Mapping[str, Any]) -> None:
             raise AssertionError(f"{name} has no RetentionInDays: it keeps its entries for ever")
 
 
-def assert_single_target(template: Mapping[str, Any]) -> None:
+def assert_single_target(template: Template) -> None:
     """Check that every rule that starts a task starts one, and keeps events that start none.
 
     Args:
@@ -96,20 +101,20 @@ def assert_single_target(template: Mapping[str, Any]) -> None:
             raise AssertionError(f"{rule} drops the events whose run could not be started")
 
 
-def _of_type(template: Mapping[str, Any], kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _of_type(template: Template, kind: str) -> Iterator[tuple[str, Template]]:
     for name, resource in template["Resources"].items():
         if resource["Type"] == kind:
             yield name, resource.get("Properties", {})
 
 
-def _ecs_targets(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _ecs_targets(template: Template) -> Iterator[tuple[str, Template]]:
     for name, rule in _of_type(template, "AWS::Events::Rule"):
         for target in rule.get("Targets", []):
             if "EcsParameters" in target:
                 yield name, target
 
 
-def _allowed(template: Mapping[str, Any], role_arn: object) -> set[tuple[object, str]]:
+def _allowed(template: Template, role_arn: object) -> set[tuple[object, str]]:
     # As text, since intrinsic functions are dicts and no keys.
     policies = [
         policy["PolicyDocument"]
@@ -131,13 +136,13 @@ def _arn_of(role: object) -> object:
     return {"Fn::GetAtt": [role["Ref"], "Arn"]} if isinstance(role, dict) else role
 
 
-def _roles_of(template: Mapping[str, Any], definition: Mapping[str, str]) -> list[object]:
+def _roles_of(template: Template, definition: Mapping[str, str]) -> list[object]:
     properties = template["Resources"][definition["Ref"]]["Properties"]
     names = ("TaskRoleArn", "ExecutionRoleArn")
     return [properties[name] for name in names if name in properties]
 
 
-def _secret_arns(container: Mapping[str, Any]) -> Iterator[object]:
+def _secret_arns(container: Template) -> Iterator[object]:
     if "RepositoryCredentials" in container:
         yield container["RepositoryCredentials"]["CredentialsParameter"]
     for secret in container.get("Secrets", []):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +31,7 @@ class FailureCause:
 
     id: str
     meaning: str
-    # `Any`: the tree of lists and mappings that event patterns are made of.
-    detail: Mapping[str, Any]
+    detail: Mapping[str, object]
     is_transient: bool
 
 
@@ -85,7 +84,7 @@ def failure_causes(
     )
 
 
-def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
+def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, object]:
     other_causes = [_NEVER_STARTED, *_INTERRUPTED, _ON_PURPOSE]
     return {
         "stopCode": [{"anything-but": other_causes}],
@@ -93,5 +92,5 @@ def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
     }
 
 
-def _container(name: str, exit_codes: Sequence[object]) -> dict[str, Any]:
+def _container(name: str, exit_codes: Sequence[object]) -> dict[str, object]:
     return {"containers": {"name": [name], "exitCode": list(exit_codes)}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_events as events
@@ -107,7 +107,7 @@ class RunRetry(Construct):
         )
 
 
-def _run_again(launch: TaskLaunch) -> dict[str, Any]:  # a state of the Amazon States Language
+def _run_again(launch: TaskLaunch) -> dict[str, object]:  # a state of the Amazon States Language
     scheduled_at = {"Name": SCHEDULED_AT, "Value": _FIRST_TIME}
     return {
         "Type": "Task",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_events as events
@@ -15,13 +16,15 @@ from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics
 from bixarena_constructs.cdk.schedule import RunSchedule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from constructs import Construct
 
     from bixarena_constructs.cdk.delivery import EventDelivery
 
-__all__ = ["RunTrigger"]
+__all__ = ["ResolvedTarget", "RunTrigger"]
+
+# `Any`: whatever CloudFormation takes there.
+ResolvedTarget: TypeAlias = Mapping[str, Any]
+"""The target of a rule or a schedule, with functions of CloudFormation in place of tokens."""
 
 # `startedBy` of a run, followed by the name of what started it, cut to 36 characters.
 _STARTED_BY_A_RULE: Final = "events-rule/"
@@ -54,8 +57,7 @@ class RunTrigger:
     started_by: str
     metrics: DeliveryMetrics | None
     dead_letter_queue: sqs.IQueue | None
-    # `Any`: the property of a resource.
-    target: Mapping[str, Any] = field(default_factory=dict)
+    target: ResolvedTarget = field(default_factory=dict)
 
     @classmethod
     def of_own_rule(
@@ -142,13 +144,12 @@ class RunTrigger:
         )
 
 
-# `Any`: the resolved target of a rule or a schedule.
-def _event_age(target: Mapping[str, Any]) -> Duration:
+def _event_age(target: ResolvedTarget) -> Duration:
     retries = target.get("retryPolicy") or {}
     return Duration.seconds(retries.get("maximumEventAgeInSeconds") or _DEFAULT_EVENT_AGE_SECONDS)
 
 
-def _dead_letter_queue(scope: Construct, target: Mapping[str, Any]) -> sqs.IQueue | None:
+def _dead_letter_queue(scope: Construct, target: ResolvedTarget) -> sqs.IQueue | None:
     arn = (target.get("deadLetterConfig") or {}).get("arn")
     if arn is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
@@ -16,11 +16,9 @@ from bixarena_constructs.cdk.outputs import OUTPUTS_ID
 from bixarena_constructs.cdk.run_events import RunEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from constructs import Construct
 
-    from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
+    from bixarena_constructs.cdk.monitoring.trigger import ResolvedTarget, RunTrigger
 
 __all__ = ["Monitorable", "OwnTask", "WatchedTask"]
 
@@ -175,8 +173,7 @@ def _log_group_of(scope: Construct, container: ecs.ContainerDefinition) -> logs.
     return logs.LogGroup.from_log_group_name(scope, "WorkerLog", options["awslogs-group"])
 
 
-# `Any`: the resolved target of a rule or a schedule.
-def _launch_of(scope: Construct, target: Mapping[str, Any], container_name: str) -> TaskLaunch:
+def _launch_of(scope: Construct, target: ResolvedTarget, container_name: str) -> TaskLaunch:
     parameters = target.get("ecsParameters")
     if parameters is None:
         raise ValueError(
@@ -205,12 +202,11 @@ def _launch_of(scope: Construct, target: Mapping[str, Any], container_name: str)
     )
 
 
-# `Any`: a string, or a function of CloudFormation, which becomes a token again.
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else Token.as_string(value)
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     if value is None or isinstance(value, list):
         return [_text(one) for one in value or ()]
     return Token.as_list(value)
