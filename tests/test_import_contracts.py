@@ -35,7 +35,17 @@ MUTANTS = [
         "bixarena_constructs.worker.settings",
         "The construct runs without",
     ),
-    ("bixarena_constructs.worker.contract", "numpy", "What the worker promises needs"),
+    ("bixarena_constructs.worker.contract", "numpy", "The promises between the halves"),
+    (
+        "bixarena_constructs.cdk.monitoring.signals",
+        "bixarena_constructs.worker.errors",
+        "The construct runs without",
+    ),
+    (
+        "bixarena_constructs.worker.job",
+        "bixarena_constructs.deployment",
+        "The worker runs without",
+    ),
     (
         "bixarena_constructs.worker.ranking.fit",
         "bixarena_constructs.worker.store",

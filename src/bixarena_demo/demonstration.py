@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
+from bixarena_constructs.deployment import Output
 from bixarena_demo.bixarena_database import BixArenaDatabase
 from bixarena_demo.boards import published_boards
 from bixarena_demo.cdk_cli import Cdk
@@ -127,11 +128,11 @@ def _run_schedule(
 ) -> list[str]:
     scheduled_at = _last_ten_o_clock(datetime.now(UTC))
     report(f"firing the schedule for {scheduled_at:%Y-%m-%d %H:%M} UTC; the worker runs")
-    (task_arn,) = aws.fire(outputs["RuleName"], scheduled_at=scheduled_at)
-    task = aws.wait_for_task(outputs["ClusterArn"], task_arn, timeout_seconds=120)
+    (task_arn,) = aws.fire(outputs[Output.RULE_NAME], scheduled_at=scheduled_at)
+    task = aws.wait_for_task(outputs[Output.CLUSTER_ARN], task_arn, timeout_seconds=120)
     log = _log_of(aws, outputs, task_arn)
     (container,) = (
-        one for one in task["containers"] if one.get("name") == outputs["ContainerName"]
+        one for one in task["containers"] if one.get("name") == outputs[Output.CONTAINER_NAME]
     )
     if container.get("exitCode") != 0:
         raise DemonstrationError(
@@ -151,7 +152,7 @@ def _log_of(aws: LocalAws, outputs: dict[str, str], task_arn: str) -> list[str]:
     pages = (
         aws.session.client("logs")
         .get_paginator("filter_log_events")
-        .paginate(logGroupName=outputs["LogGroupName"])
+        .paginate(logGroupName=outputs[Output.LOG_GROUP_NAME])
     )
     return [
         event["message"]

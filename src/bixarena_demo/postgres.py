@@ -23,6 +23,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from bixarena_constructs.worker.contract import Variable
 from bixarena_demo.account import Account, temporary_folder
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class ConnectionInfo:
     def environment(self) -> dict[str, str]:
         """The same as the environment variables that the worker reads."""
         return {
-            "POSTGRES_HOST": self.host,
-            "POSTGRES_PORT": str(self.port),
-            "POSTGRES_DB": self.dbname,
-            "POSTGRES_USER": self.user,
-            "POSTGRES_PASSWORD": self.password,
+            Variable.POSTGRES_HOST: self.host,
+            Variable.POSTGRES_PORT: str(self.port),
+            Variable.POSTGRES_DB: self.dbname,
+            Variable.POSTGRES_USER: self.user,
+            Variable.POSTGRES_PASSWORD: self.password,
         }
 
     def connect(self) -> psycopg.Connection:

@@ -6,10 +6,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-import bixarena_constructs.worker.errors as errors_module
-from bixarena_constructs.worker.contract import Outcome
-from bixarena_constructs.worker.errors import InterruptedRunError, WorkerError
-from bixarena_constructs.worker.records import Status
+from bixarena_constructs.worker.contract import FAILURES, Event, Outcome, Variable
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "worker.md").read_text()
 _SOURCE = Path(str(files("bixarena_constructs.worker")))
@@ -26,17 +23,15 @@ def _table(heading: str) -> list[list[str]]:
 
 
 def test_lists_every_variable() -> None:
-    documented = {row[0].strip("`") for row in _table("Settings")}
+    assert {row[0].strip("`") for row in _table("Settings")} == set(Variable)
     settings = _SOURCE.joinpath("settings.py").read_text()
-    read = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+|SEED|SIGNIFICANT)"', settings))
-    assert documented == read
-    assert len(read) > 20
+    assert set(re.findall(r"Variable\.(\w+)", settings)) == set(Variable)
 
 
 def test_lists_every_event() -> None:
     documented = {name for row in _table("Log") for name in re.findall(r"`(\w+)`", row[0])}
-    logged = set(re.findall(r'\.(?:info|warning|error)\(\s*"(\w+)"', _code()))
-    assert documented == logged | {f"board_{status}" for status in Status}
+    assert documented == set(Event)
+    assert set(re.findall(r"\bEvent\.(\w+)", _code())) >= {event.name for event in Event}
 
 
 def test_lists_every_outcome() -> None:
@@ -44,19 +39,10 @@ def test_lists_every_outcome() -> None:
 
 
 def test_lists_every_exit_code() -> None:
-    documented = {row[1].strip("`"): row[0] for row in _table("Exit codes")}
-    classes = [
-        kind
-        for kind in vars(errors_module).values()
-        if isinstance(kind, type) and issubclass(kind, WorkerError)
-    ]
-    for kind in classes:
-        if kind is not InterruptedRunError:
-            assert documented[kind.cause] == str(kind.exit_code), kind
-    assert documented["interrupted"] == ", ".join(
-        str(InterruptedRunError(number).exit_code) for number in (2, 15)
-    )
-    assert documented.keys() == {kind.cause for kind in classes} | {""}
+    documented = [[cell.replace("`", "") for cell in row] for row in _table("Exit codes")]
+    known = [[str(each.exit_code), each.cause or "", each.meaning] for each in FAILURES]
+    assert documented[0][0] == "0"
+    assert documented[1:] == known
 
 
 def test_shows_the_grants_that_the_tests_run_with() -> None:

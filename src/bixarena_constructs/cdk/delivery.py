@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
 from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -19,16 +20,12 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 __all__ = [
-    "SCHEDULED_AT",
     "EventDelivery",
     "default_event_age",
     "define_dead_letter_queue",
     "pass_scheduled_time",
     "rule_resource",
 ]
-
-SCHEDULED_AT: Final = "SCHEDULED_AT"
-"""Environment variable with the scheduled time that a run is for."""
 
 _TARGET: Final = "Targets.0"
 # EventBridge's limits of a target's retry policy.
@@ -139,7 +136,7 @@ def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
         "containerOverrides": [
             {
                 "name": container_name,
-                "environment": [{"name": SCHEDULED_AT, "value": "<time>"}],
+                "environment": [{"name": Variable.SCHEDULED_AT, "value": "<time>"}],
             }
         ]
     }

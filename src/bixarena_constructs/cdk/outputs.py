@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput
 from constructs import Construct
+
+from bixarena_constructs.deployment import OUTPUTS_ID, Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from constructs import IConstruct
 
-__all__ = ["OUTPUTS_ID", "OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
+__all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
 
-OUTPUTS_ID: Final = "Outputs"
-"""Id of a task's outputs below it; the command line finds the task by it."""
-
-OUTPUT_DESCRIPTIONS: Mapping[str, str] = {
-    "TaskDefinitionArn": "Task definition with its revision",
-    "TaskDefinitionFamily": "Family of the task definition, all revisions",
-    "ContainerName": "Container that runs the worker; select it by name, sidecars come and go",
-    "ClusterArn": "Cluster that the task runs in",
-    "RuleName": "EventBridge rule that starts the task; its schedule is in UTC",
-    "DeadLetterQueueUrl": "Queue that keeps the events whose run could not be started",
-    "LogGroupName": "Log group of the worker",
-    "LogTailCommand": "Command line that follows the worker's log",
-    "RunTaskCommand": "Command line that runs the task now",
-    "AlertTopicArn": "Topic that alerts of failed and missed runs go to",
-    "AlarmNames": "Alarms of the task, separated by commas",
-    "HistoryLogGroupName": "Log group that keeps the state changes of all runs",
+OUTPUT_DESCRIPTIONS: Mapping[Output, str] = {
+    Output.TASK_DEFINITION_ARN: "Task definition with its revision",
+    Output.TASK_DEFINITION_FAMILY: "Family of the task definition, all revisions",
+    Output.CONTAINER_NAME: (
+        "Container that runs the worker; select it by name, sidecars come and go"
+    ),
+    Output.CLUSTER_ARN: "Cluster that the task runs in",
+    Output.RULE_NAME: "EventBridge rule that starts the task; its schedule is in UTC",
+    Output.DEAD_LETTER_QUEUE_URL: "Queue that keeps the events whose run could not be started",
+    Output.LOG_GROUP_NAME: "Log group of the worker",
+    Output.LOG_TAIL_COMMAND: "Command line that follows the worker's log",
+    Output.RUN_TASK_COMMAND: "Command line that runs the task now",
+    Output.ALERT_TOPIC_ARN: "Topic that alerts of failed and missed runs go to",
+    Output.ALARM_NAMES: "Alarms of the task, separated by commas",
+    Output.HISTORY_LOG_GROUP_NAME: "Log group that keeps the state changes of all runs",
 }
 """What each output holds, by its construct id."""
 
@@ -42,7 +43,7 @@ class TaskOutputs(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        values: Mapping[str, str],
+        values: Mapping[Output, str],
         export_prefix: str | None,
     ) -> None:
         """Define the outputs.
@@ -50,18 +51,18 @@ class TaskOutputs(Construct):
         Args:
             scope: The construct that the outputs describe.
             construct_id: Id below that scope.
-            values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
+            values: The value of each output.
             export_prefix: What the export names begin with, the id follows; None exports nothing.
         """
         super().__init__(scope, construct_id)
         self._export_prefix = export_prefix
         self.add(values)
 
-    def add(self, values: Mapping[str, str]) -> None:
+    def add(self, values: Mapping[Output, str]) -> None:
         """Define further outputs.
 
         Args:
-            values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
+            values: The value of each output.
         """
         for output_id, value in values.items():
             prefix = self._export_prefix
@@ -74,12 +75,12 @@ class TaskOutputs(Construct):
             )
 
 
-def add_outputs(scope: IConstruct, values: Mapping[str, str]) -> None:
+def add_outputs(scope: IConstruct, values: Mapping[Output, str]) -> None:
     """Add outputs to those of a task, if it has any.
 
     Args:
         scope: The task.
-        values: The value for each id, of those in `OUTPUT_DESCRIPTIONS`.
+        values: The value of each output.
     """
     outputs = scope.node.try_find_child(OUTPUTS_ID)
     if isinstance(outputs, TaskOutputs):

@@ -9,7 +9,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
-from bixarena_constructs.cdk.delivery import SCHEDULED_AT
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
@@ -54,7 +54,10 @@ def scheduled_time_input(container_name: str) -> scheduler.ScheduleTargetInput:
     Args:
         container_name: The container.
     """
-    scheduled_at = {"name": SCHEDULED_AT, "value": scheduler.ContextAttribute.scheduled_time}
+    scheduled_at = {
+        "name": Variable.SCHEDULED_AT,
+        "value": scheduler.ContextAttribute.scheduled_time,
+    }
     return scheduler.ScheduleTargetInput.from_object(
         {"containerOverrides": [{"name": container_name, "environment": [scheduled_at]}]}
     )

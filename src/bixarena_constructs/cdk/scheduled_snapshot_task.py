@@ -29,6 +29,7 @@ from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.schedule import RunSchedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
+from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -231,8 +232,8 @@ class ScheduledSnapshotTask(SnapshotTask):
         add_outputs(
             self,
             {
-                "RuleName": self._event_rule.rule_name,
-                "DeadLetterQueueUrl": self.dead_letter_queue.queue_url,
+                Output.RULE_NAME: self._event_rule.rule_name,
+                Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
             },
         )
         self._monitoring = self._define_monitoring(monitoring, enabled=enabled)

@@ -24,7 +24,6 @@ from bixarena_constructs.cdk.access import (
 )
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
-    SCHEDULED_AT,
     EventDelivery,
     default_event_age,
     define_dead_letter_queue,
@@ -42,6 +41,8 @@ from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pul
 from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork
 from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
+from bixarena_constructs.deployment import OUTPUTS_ID, Output
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,13 +52,11 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cdk.task.secrets import SecretSource
 
-__all__ = ["MAX_RUNTIME_SECONDS", "SnapshotTask"]
+__all__ = ["SnapshotTask"]
 
 _DEFAULT_RUNTIME_MINUTES: Final = 15
 # What the worker takes; a task that runs longer than a day meets the next one.
 _RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
-MAX_RUNTIME_SECONDS: Final = "MAX_RUNTIME_SECONDS"
-"""Environment variable that limits how long a run of the container may take."""
 
 _PLATFORM_VERSIONS: Final = {
     None: None,
@@ -469,16 +468,16 @@ class SnapshotTask(Construct):
         if wanted:
             TaskOutputs(
                 self,
-                "Outputs",
+                OUTPUTS_ID,
                 export_prefix=export_prefix,
                 values={
-                    "TaskDefinitionArn": self._task_definition.task_definition_arn,
-                    "TaskDefinitionFamily": self._task_definition.family,
-                    "ContainerName": self._container_name,
-                    "ClusterArn": self._cluster.cluster_arn,
-                    "LogGroupName": self._log_group.log_group_name,
-                    "LogTailCommand": self.log_tail_command,
-                    "RunTaskCommand": self.run_task_command,
+                    Output.TASK_DEFINITION_ARN: self._task_definition.task_definition_arn,
+                    Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
+                    Output.CONTAINER_NAME: self._container_name,
+                    Output.CLUSTER_ARN: self._cluster.cluster_arn,
+                    Output.LOG_GROUP_NAME: self._log_group.log_group_name,
+                    Output.LOG_TAIL_COMMAND: self.log_tail_command,
+                    Output.RUN_TASK_COMMAND: self.run_task_command,
                 },
             )
 
@@ -492,12 +491,14 @@ def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
 
 
 def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None:
-    if MAX_RUNTIME_SECONDS in environment:
-        raise ValueError(f"environment sets {MAX_RUNTIME_SECONDS}; set max_runtime instead")
-    if SCHEDULED_AT in environment:
+    if Variable.MAX_RUNTIME_SECONDS in environment:
         raise ValueError(
-            f"environment sets {SCHEDULED_AT}, which each run gets from the schedule's event; "
-            "leave it out"
+            f"environment sets {Variable.MAX_RUNTIME_SECONDS}; set max_runtime instead"
+        )
+    if Variable.SCHEDULED_AT in environment:
+        raise ValueError(
+            f"environment sets {Variable.SCHEDULED_AT}, which each run gets from the schedule's "
+            "event; leave it out"
         )
     for name, value in environment.items():
         if "{{resolve:" in str(Stack.of(scope).resolve(value)):
@@ -517,7 +518,7 @@ def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.Contai
 def _pass_max_runtime(worker: ecs.ContainerDefinition, max_runtime: Duration | None) -> Duration:
     longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
     require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
-    worker.add_environment(MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
+    worker.add_environment(Variable.MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
     return longest_run
 
 

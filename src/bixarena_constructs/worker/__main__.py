@@ -9,6 +9,7 @@ import traceback
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from bixarena_constructs.worker.contract import INTERNAL, Event, Variable
 from bixarena_constructs.worker.errors import SettingsError, WorkerError
 from bixarena_constructs.worker.interrupts import stopped_in_time
 from bixarena_constructs.worker.job import run
@@ -28,13 +29,13 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run the worker once, and return its exit code."""
     options = _parser().parse_args(arguments)
     if options.dry_run:
-        environment = {**environment, "DRY_RUN": "true"}
+        environment = {**environment, Variable.DRY_RUN: "true"}
     correlation_id = uuid4().hex
     try:
         settings = Settings.from_environment(environment)
     except SettingsError as error:
         log = open_log(sys.stdout, correlation_id=correlation_id)
-        log.error("run_failed", snapshots_published=0, faults=error.faults, **error.fields())
+        log.error(Event.RUN_FAILED, snapshots_published=0, faults=error.faults, **error.fields())
         return error.exit_code
     log = open_log(sys.stdout, log_format=settings.log_format, correlation_id=correlation_id)
     try:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except Exception:  # noqa: BLE001 - the top of the job; its last event is logged already
         # For whoever mends it; on stderr, so that each line of stdout stays one event.
         traceback.print_exc()
-        return WorkerError.exit_code
+        return INTERNAL.exit_code
     return 0
 
 

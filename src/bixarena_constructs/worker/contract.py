@@ -1,10 +1,119 @@
-"""What the worker promises to what starts and watches it; the standard library is all it needs."""
+"""What the worker promises to those who start it and watch it.
+
+The worker, the construct's monitoring and the command line take these names from here. The module
+imports the standard library only, so that each of them can.
+"""
 
 from __future__ import annotations
 
+import signal
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["Outcome"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "DATA",
+    "DATABASE",
+    "DEADLINE",
+    "FAILURES",
+    "INTERNAL",
+    "INTERRUPTED",
+    "KILLED",
+    "LAST_EVENTS",
+    "SETTINGS",
+    "VERSION",
+    "Event",
+    "Failure",
+    "Field",
+    "Outcome",
+    "Variable",
+    "failure_of",
+]
+
+VERSION: Final = 1
+"""Number of this contract, which goes up when a name or a meaning below changes."""
+
+
+class Variable(StrEnum):
+    """Environment variables that the worker reads."""
+
+    POSTGRES_HOST = "POSTGRES_HOST"
+    POSTGRES_PORT = "POSTGRES_PORT"
+    POSTGRES_DB = "POSTGRES_DB"
+    POSTGRES_USER = "POSTGRES_USER"
+    POSTGRES_PASSWORD = "POSTGRES_PASSWORD"  # noqa: S105 - the variable's name
+    POSTGRES_URL = "POSTGRES_URL"
+    POSTGRES_READ_HOST = "POSTGRES_READ_HOST"
+    POSTGRES_SSLMODE = "POSTGRES_SSLMODE"
+    POSTGRES_SSLROOTCERT = "POSTGRES_SSLROOTCERT"
+    LEADERBOARD_SLUG = "LEADERBOARD_SLUG"
+    NUM_BOOTSTRAP = "NUM_BOOTSTRAP"
+    MIN_EVALS = "MIN_EVALS"
+    SIGNIFICANT = "SIGNIFICANT"
+    MIN_TOTAL_BATTLES = "MIN_TOTAL_BATTLES"
+    MIN_TOTAL_MODELS = "MIN_TOTAL_MODELS"
+    PRIOR_BATTLES = "PRIOR_BATTLES"
+    SEED = "SEED"
+    SCHEDULED_AT = "SCHEDULED_AT"
+    MAX_RUNTIME_SECONDS = "MAX_RUNTIME_SECONDS"
+    DRY_RUN = "DRY_RUN"
+    KEEP_SNAPSHOTS = "KEEP_SNAPSHOTS"
+    OLD_SNAPSHOTS = "OLD_SNAPSHOTS"
+    LOG_FORMAT = "LOG_FORMAT"
+
+
+class Event(StrEnum):
+    """Events of the worker's log, the field ``event`` of each line."""
+
+    RUN_STARTED = "run_started"
+    RETRYING = "retrying"
+    VOTES_COUNTED = "votes_counted"
+    BOARD_RANKED = "board_ranked"
+    BOARD_PUBLISHED = "board_published"
+    BOARD_NOT_SHOWN = "board_not_shown"
+    BOARD_STORED_PRIVATE = "board_stored_private"
+    BOARD_ALREADY_PUBLISHED = "board_already_published"
+    BOARD_ALREADY_PRIVATE = "board_already_private"
+    BOARD_COMPUTED = "board_computed"
+    BOARD_SKIPPED = "board_skipped"
+    BOARD_REGRESSED = "board_regressed"
+    BOARD_FAILED = "board_failed"
+    RUN_FINISHED = "run_finished"
+    RUN_FAILED = "run_failed"
+    PUBLISHED = "published"
+    PUBLISH_FAILED = "publish_failed"
+    UNPUBLISHED = "unpublished"
+    UNPUBLISH_FAILED = "unpublish_failed"
+
+
+LAST_EVENTS: Final = (Event.RUN_FINISHED, Event.RUN_FAILED)
+"""The last event of a run is one of these, whatever happened."""
+
+
+class Field(StrEnum):
+    """Fields of log lines that the monitoring or the command line reads."""
+
+    CAUSE = "cause"
+    CONTRACT = "contract"
+    CORRELATION_ID = "correlation_id"
+    ENTRIES = "entries"
+    ERROR = "error"
+    EVENT = "event"
+    EXIT_CODE = "exit_code"
+    LEADERBOARD = "leaderboard"
+    LEADERBOARD_SLUG = "leaderboard_slug"
+    LEVEL = "level"
+    MODELS = "models"
+    MOVED = "moved"
+    OUTCOME = "outcome"
+    SECONDS = "seconds"
+    SNAPSHOT = "snapshot"
+    SNAPSHOTS_PUBLISHED = "snapshots_published"
+    TIME = "time"
+    VOTES = "votes"
 
 
 class Outcome(StrEnum):
@@ -24,3 +133,98 @@ class Outcome(StrEnum):
     """``LEADERBOARD_SLUG`` was set: the run says nothing of the other leaderboards."""
     COMPUTED = "computed"
     """A dry run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One way in which a run fails.
+
+    Attributes:
+        exit_code: Exit code of the process.
+        cause: Field ``cause`` of the last log line; None if the process could not write one.
+        meaning: Completes the sentence "a run failed: ...".
+        remedy: What an operator does about it.
+        is_transient: Whether the same run may succeed a little later.
+    """
+
+    exit_code: int
+    cause: str | None
+    meaning: str
+    remedy: str
+    is_transient: bool = False
+
+
+INTERNAL: Final = Failure(
+    exit_code=1,
+    cause="internal",
+    meaning="the worker has a bug",
+    remedy="report it with the traceback in the log",
+)
+SETTINGS: Final = Failure(
+    exit_code=2,
+    cause="settings",
+    meaning="the worker's settings are wrong, or there is no such leaderboard",
+    remedy="the log names each variable, its value and what is valid; correct them",
+)
+DATA: Final = Failure(
+    exit_code=3,
+    cause="data",
+    meaning="the votes cannot be ranked as they are, or a public leaderboard has too few now",
+    remedy="the log names the leaderboard; correct the rows and run it again",
+)
+DATABASE: Final = Failure(
+    exit_code=4,
+    cause="database",
+    meaning="PostgreSQL was out of reach, or refused the worker",
+    remedy="see the log for which; check the database, its security group, the secret's values "
+    "and the grants",
+    is_transient=True,
+)
+DEADLINE: Final = Failure(
+    exit_code=5,
+    cause="deadline",
+    meaning="the worker took longer than max_runtime allows",
+    remedy="see in the log which step took long; raise max_runtime or cpu",
+)
+# What a shell adds to the number of the signal that ended a process.
+_BY_SIGNAL: Final = 128
+INTERRUPTED: Final[Mapping[int, Failure]] = {
+    number: Failure(
+        exit_code=_BY_SIGNAL + number,
+        cause="interrupted",
+        meaning=f"the worker was stopped from outside by {number.name}",
+        remedy="find out who stopped it, and run it again",
+    )
+    for number in (signal.SIGINT, signal.SIGTERM)
+}
+"""What the worker makes of a signal that asks it to stop, by the signal's number."""
+KILLED: Final = Failure(
+    exit_code=_BY_SIGNAL + signal.SIGKILL,
+    cause=None,
+    meaning="the worker was killed, most often because it ran out of memory",
+    remedy="raise memory_limit_mib, or find out who stopped it",
+)
+_CRASHED: Final = Failure(
+    exit_code=_BY_SIGNAL + signal.SIGSEGV,
+    cause=None,
+    meaning="the worker crashed in native code",
+    remedy="report it with the image's version",
+)
+
+FAILURES: Final = (
+    INTERNAL,
+    SETTINGS,
+    DATA,
+    DATABASE,
+    DEADLINE,
+    INTERRUPTED[signal.SIGINT],
+    KILLED,
+    _CRASHED,
+    INTERRUPTED[signal.SIGTERM],
+)
+"""Every way in which a run fails, by exit code."""
+
+
+def failure_of(exit_code: int) -> Failure | None:
+    """Return what an exit code means; None for success and for codes of another image."""
+    return next((each for each in FAILURES if each.exit_code == exit_code), None)

@@ -6,7 +6,17 @@ import signal
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.worker.contract import Outcome
+from bixarena_constructs.worker.contract import (
+    DATA,
+    DATABASE,
+    DEADLINE,
+    INTERNAL,
+    INTERRUPTED,
+    SETTINGS,
+    Failure,
+    Outcome,
+    Variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,12 +48,20 @@ class WorkerError(Exception):
     """A failure that the worker foresaw and can explain.
 
     Attributes:
-        cause: Whose turn it is to act, as the last log line calls it.
-        exit_code: With what the process ends.
+        failure: Its exit code and what that means.
     """
 
-    cause: str = "internal"
-    exit_code: int = 1
+    failure: Failure = INTERNAL
+
+    @property
+    def cause(self) -> str | None:
+        """The field ``cause`` of the last log line."""
+        return self.failure.cause
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the process."""
+        return self.failure.exit_code
 
     def fields(self) -> dict[str, object]:
         """The same as fields of a log line."""
@@ -57,8 +75,7 @@ class SettingsError(WorkerError):
         faults: One sentence for each variable that is wrong.
     """
 
-    cause = "settings"
-    exit_code = 2
+    failure = SETTINGS
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
@@ -78,7 +95,7 @@ class NoLeaderboardError(SettingsError):
         self.existing = tuple(existing)
         there = ", ".join(self.existing) or "no row"
         asked = "unset" if slug is None else repr(slug)
-        super().__init__([f"LEADERBOARD_SLUG is {asked}, api.leaderboard has {there}"])
+        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}, api.leaderboard has {there}"])
 
 
 class FutureRunError(SettingsError):
@@ -94,8 +111,8 @@ class FutureRunError(SettingsError):
         self.latest = latest
         fault = (
             f"the run's time is {_in_utc(moment)}, by the database's clock it must be"
-            f" {_in_utc(latest)} or earlier; correct SCHEDULED_AT or, if that is unset, the clock"
-            " of the worker's host"
+            f" {_in_utc(latest)} or earlier; correct {Variable.SCHEDULED_AT} or, if that is"
+            " unset, the clock of the worker's host"
         )
         super().__init__([fault])
 
@@ -107,8 +124,7 @@ class VotesError(WorkerError):
         models: Keys of the models that are to blame, where some are.
     """
 
-    cause = "data"
-    exit_code = 3
+    failure = DATA
     models: tuple[str, ...] = ()
 
 
@@ -156,8 +172,7 @@ class DatabaseError(WorkerError):
         sqlstate: PostgreSQL's five-letter code, where the server sent one.
     """
 
-    cause = "database"
-    exit_code = 4
+    failure = DATABASE
 
     def __init__(self, message: str, *, sqlstate: str | None = None) -> None:
         self.sqlstate = sqlstate
@@ -195,8 +210,7 @@ class NoSnapshotError(WorkerError):
         leaderboard_slug: Where, if only one leaderboard was meant.
     """
 
-    cause = "settings"
-    exit_code = 2
+    failure = SETTINGS
 
     def __init__(self, identifier: str, leaderboard_slug: str | None, wanted: Visibility) -> None:
         self.identifier = identifier
@@ -217,18 +231,14 @@ class StopRun(WorkerError, KeyboardInterrupt):  # noqa: N818 - a request like it
 class DeadlineError(StopRun):
     """The run took longer than ``MAX_RUNTIME_SECONDS`` allows."""
 
-    cause = "deadline"
-    exit_code = 5
+    failure = DEADLINE
 
 
 class InterruptedRunError(StopRun):
     """Somebody ended the run by a signal; ECS does so when it stops a task."""
 
-    cause = "interrupted"
-
     def __init__(self, signal_number: int) -> None:
-        # What a shell reports for a process that ended by that signal.
-        self.exit_code = 128 + signal_number
+        self.failure = INTERRUPTED[signal_number]
         super().__init__(f"stopped by {signal.Signals(signal_number).name}")
 
 
@@ -242,8 +252,7 @@ class BoardsFailedError(WorkerError):
     def __init__(self, failures: Mapping[str, WorkerError]) -> None:
         self.failures = dict(failures)
         first = next(iter(self.failures.values()))
-        self.cause = first.cause
-        self.exit_code = first.exit_code
+        self.failure = first.failure
         super().__init__(f"failed for {', '.join(self.failures)}; first: {first}")
 
 

@@ -7,6 +7,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.worker.contract import Variable
 from bixarena_constructs.worker.errors import DeadlineError, InterruptedRunError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def stopped_in_time(
             signal.signal(each, signal.SIG_IGN)
         faulthandler.dump_traceback_later(cleanup_seconds, exit=True)
         if number == signal.SIGALRM:
-            raise DeadlineError(f"took longer than MAX_RUNTIME_SECONDS={seconds:g}")
+            raise DeadlineError(f"took longer than {Variable.MAX_RUNTIME_SECONDS}={seconds:g}")
         raise InterruptedRunError(number)
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}

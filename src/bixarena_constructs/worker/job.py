@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from bixarena_constructs.worker import preflight
+from bixarena_constructs.worker.contract import VERSION, Event, Variable
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import (
@@ -46,6 +47,12 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _T = TypeVar("_T")
+_EVENT_OF = {
+    Status.PUBLISHED: Event.BOARD_PUBLISHED,
+    Status.STORED_PRIVATE: Event.BOARD_STORED_PRIVATE,
+    Status.ALREADY_PUBLISHED: Event.BOARD_ALREADY_PUBLISHED,
+    Status.ALREADY_PRIVATE: Event.BOARD_ALREADY_PRIVATE,
+}
 
 
 def _utc_now() -> datetime:
@@ -82,16 +89,18 @@ def run(
         leaderboard_slug=settings.leaderboard_slug,
         dry_run=settings.dry_run,
     )
-    log.info("run_started", snapshot=report.identifier, dry_run=settings.dry_run)
+    log.info(
+        Event.RUN_STARTED, snapshot=report.identifier, dry_run=settings.dry_run, contract=VERSION
+    )
     deadline = deadline or Deadline(settings.max_runtime_seconds)
     try:
         _Run(settings, moment=moment, report=report, deadline=deadline, log=log).do()
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error("run_failed", seconds=_since(started), **report.fields(), **known.fields())
+        log.error(Event.RUN_FAILED, seconds=_since(started), **report.fields(), **known.fields())
         raise
     log.info(
-        "run_finished",
+        Event.RUN_FINISHED,
         outcome=report.outcome,
         exit_code=0,
         seconds=_since(started),
@@ -161,10 +170,10 @@ class _Run:
         for board in wanted:
             if board.existing == "public":
                 self._report.already_published.append(board.slug)
-                self._log.info("board_already_published", leaderboard=board.slug)
+                self._log.info(Event.BOARD_ALREADY_PUBLISHED, leaderboard=board.slug)
             elif board.existing is not None:
                 self._report.stored_private.append(board.slug)
-                self._log.info("board_already_private", leaderboard=board.slug)
+                self._log.info(Event.BOARD_ALREADY_PRIVATE, leaderboard=board.slug)
         return tuple(board for board in wanted if board.existing is None)
 
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
@@ -172,7 +181,7 @@ class _Run:
         slugs = [board.slug for board in boards]
         votes = self._retried("count_votes", lambda: self._store.votes(slugs))
         self._log.info(
-            "votes_counted",
+            Event.VOTES_COUNTED,
             models=len(votes.slug_by_model),
             votes=votes.totals,
             seconds=_since(started),
@@ -194,7 +203,7 @@ class _Run:
             reason = votes.in_slugs(str(error))
         except (VotesError, DatabaseRefusedError) as error:
             self._report.failed[board.slug] = error
-            log.error("board_failed", cause=error.cause, error=votes.in_slugs(str(error)))
+            log.error(Event.BOARD_FAILED, cause=error.cause, error=votes.in_slugs(str(error)))
             return
         if reason is not None:
             self._leave_out(board, reason, votes=votes.of(board).total, log=log)
@@ -204,18 +213,18 @@ class _Run:
     ) -> None:
         if board.shown is None:
             self._report.skipped.append(board.slug)
-            log.info("board_skipped", reason=reason, votes=votes)
+            log.info(Event.BOARD_SKIPPED, reason=reason, votes=votes)
         else:
             # People go on seeing it, and nothing else would say that it grows old.
             self._report.regressed[board.slug] = reason
-            log.error("board_regressed", reason=reason, votes=votes, shown=board.shown)
+            log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
 
     def _too_small(self, counts: VoteCounts) -> str | None:
         battles, models = self._settings.min_total_battles, self._settings.min_total_models
         if counts.total < battles:
-            return f"fewer votes than MIN_TOTAL_BATTLES={battles}"
+            return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
         if len(counts.models) < models:
-            return f"fewer models than MIN_TOTAL_MODELS={models}"
+            return f"fewer models than {Variable.MIN_TOTAL_MODELS}={models}"
         return None
 
     def _rank(
@@ -239,27 +248,26 @@ class _Run:
             raise
         except RankingError as error:
             raise VotesError(str(error)) from error
-        log.info("board_ranked", seconds=_since(started), **ranking_fields(ranking, votes))
+        log.info(Event.BOARD_RANKED, seconds=_since(started), **ranking_fields(ranking, votes))
         return entries_of(ranking)
 
     def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
         if self._settings.dry_run:
             self._report.computed.append(snapshot.board.slug)
-            log.info("board_computed", entries=board_fields(snapshot.entries, votes))
+            log.info(Event.BOARD_COMPUTED, entries=board_fields(snapshot.entries, votes))
             return
         started = perf_counter()
         done = self._retried("publish", lambda: self._store.publish(snapshot, self._retention()))
         self._report.boards(done.status).append(snapshot.board.slug)
-        event = f"board_{done.status}"
         log.info(
-            event,
+            _EVENT_OF[done.status],
             newest_before=done.newest_public,
             snapshots_retired=done.retired,
             seconds=_since(started),
             **change_fields(done, snapshot, votes),
         )
         if done.status is Status.PUBLISHED and done.shown_instead is not None:
-            log.warning("board_not_shown", shown_instead=done.shown_instead)
+            log.warning(Event.BOARD_NOT_SHOWN, shown_instead=done.shown_instead)
 
     def _retried(self, what: str, step: Callable[[], _T]) -> _T:
         return retried(step, deadline=self._deadline, log=self._log, what=what)

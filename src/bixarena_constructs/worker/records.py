@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from bixarena_constructs.worker.contract import Outcome, Variable
 from bixarena_constructs.worker.errors import NotStorableError, VotesError
 from bixarena_constructs.worker.ranking import VoteCounts
 
@@ -150,9 +151,9 @@ class Retention:
 class Status(StrEnum):
     """What became of a snapshot."""
 
-    PUBLISHED = "published"
-    STORED_PRIVATE = "stored_private"
-    ALREADY_PUBLISHED = "already_published"
+    PUBLISHED = Outcome.PUBLISHED.value
+    STORED_PRIVATE = Outcome.STORED_PRIVATE.value
+    ALREADY_PUBLISHED = Outcome.ALREADY_PUBLISHED.value
     ALREADY_PRIVATE = "already_private"
 
 
@@ -200,7 +201,9 @@ def entries_of(ranking: Ranking) -> tuple[Entry, ...]:
 
 def _decimal(value: float | None) -> Decimal:
     if value is None:
-        raise TypeError("an entry without an interval cannot be stored, set NUM_BOOTSTRAP above 0")
+        raise TypeError(
+            f"an entry without an interval cannot be stored, set {Variable.NUM_BOOTSTRAP} above 0"
+        )
     return Decimal(value).quantize(_SIX_DECIMALS)
 
 

@@ -11,6 +11,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from bixarena_constructs.worker.contract import Event
 from bixarena_constructs.worker.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def retried(
 
     def tell(state: RetryCallState) -> None:
         log.warning(
-            "retrying",
+            Event.RETRYING,
             step=what,
             attempt=state.attempt_number,
             error=str(state.outcome.exception()) if state.outcome else None,

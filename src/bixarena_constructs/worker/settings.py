@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from bixarena_constructs.worker.contract import Variable
 from bixarena_constructs.worker.environment import EnvironmentReader
 from bixarena_constructs.worker.errors import SettingsError
 
@@ -20,13 +21,13 @@ __all__ = ["DatabaseSettings", "Settings"]
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # What the worker takes from a POSTGRES_URL, by the variable that overrides it.
 _PART_OF_URL = {
-    "POSTGRES_HOST": "host",
-    "POSTGRES_PORT": "port",
-    "POSTGRES_DB": "dbname",
-    "POSTGRES_USER": "user",
-    "POSTGRES_PASSWORD": "password",
-    "POSTGRES_SSLMODE": "sslmode",
-    "POSTGRES_SSLROOTCERT": "sslrootcert",
+    Variable.POSTGRES_HOST: "host",
+    Variable.POSTGRES_PORT: "port",
+    Variable.POSTGRES_DB: "dbname",
+    Variable.POSTGRES_USER: "user",
+    Variable.POSTGRES_PASSWORD: "password",
+    Variable.POSTGRES_SSLMODE: "sslmode",
+    Variable.POSTGRES_SSLROOTCERT: "sslrootcert",
 }
 _MASK = "***"
 
@@ -110,23 +111,27 @@ class Settings:
             SettingsError: With every fault, not only the first.
         """
         read = EnvironmentReader(environment)
-        scheduled_at = read.moment("SCHEDULED_AT", now=now or datetime.now(UTC))
+        scheduled_at = read.moment(Variable.SCHEDULED_AT, now=now or datetime.now(UTC))
         settings = cls(
             database=_database(environment, read),
-            leaderboard_slug=read.text("LEADERBOARD_SLUG"),
-            num_bootstrap=read.integer("NUM_BOOTSTRAP", 1000, low=1, high=5000),
-            min_evals=read.integer("MIN_EVALS", 10, low=0, high=2**31 - 1),
-            significant=read.flag("SIGNIFICANT", default=False),
-            min_total_battles=read.integer("MIN_TOTAL_BATTLES", 30, low=0, high=2**31 - 1),
-            min_total_models=read.integer("MIN_TOTAL_MODELS", 4, low=0, high=2**31 - 1),
-            prior_battles=read.number("PRIOR_BATTLES", 0.5, low=1e-6, high=1000, or_zero=True),
-            seed=read.integer("SEED", 0, low=0, high=2**63 - 1),
+            leaderboard_slug=read.text(Variable.LEADERBOARD_SLUG),
+            num_bootstrap=read.integer(Variable.NUM_BOOTSTRAP, 1000, low=1, high=5000),
+            min_evals=read.integer(Variable.MIN_EVALS, 10, low=0, high=2**31 - 1),
+            significant=read.flag(Variable.SIGNIFICANT, default=False),
+            min_total_battles=read.integer(Variable.MIN_TOTAL_BATTLES, 30, low=0, high=2**31 - 1),
+            min_total_models=read.integer(Variable.MIN_TOTAL_MODELS, 4, low=0, high=2**31 - 1),
+            prior_battles=read.number(
+                Variable.PRIOR_BATTLES, 0.5, low=1e-6, high=1000, or_zero=True
+            ),
+            seed=read.integer(Variable.SEED, 0, low=0, high=2**63 - 1),
             scheduled_at=scheduled_at and scheduled_at.replace(second=0, microsecond=0),
-            dry_run=read.flag("DRY_RUN", default=False),
-            max_runtime_seconds=read.number("MAX_RUNTIME_SECONDS", 900, low=1, high=86_400),
-            keep_snapshots=read.integer("KEEP_SNAPSHOTS", None, low=1, high=2**31 - 1),
-            old_snapshots=read.choice("OLD_SNAPSHOTS", "private", allowed=("private", "delete")),
-            log_format=read.choice("LOG_FORMAT", "json", allowed=("json", "plain")),
+            dry_run=read.flag(Variable.DRY_RUN, default=False),
+            max_runtime_seconds=read.number(Variable.MAX_RUNTIME_SECONDS, 900, low=1, high=86_400),
+            keep_snapshots=read.integer(Variable.KEEP_SNAPSHOTS, None, low=1, high=2**31 - 1),
+            old_snapshots=read.choice(
+                Variable.OLD_SNAPSHOTS, "private", allowed=("private", "delete")
+            ),
+            log_format=read.choice(Variable.LOG_FORMAT, "json", allowed=("json", "plain")),
         )
         if read.faults:
             raise SettingsError(read.faults)
@@ -136,21 +141,21 @@ class Settings:
 def _database(environment: Mapping[str, str], read: EnvironmentReader) -> DatabaseSettings:
     parts = {name: value for name, value in environment.items() if value.strip()}
     # libpq's own names come last, after ours and the URL.
-    usual = {
-        "POSTGRES_SSLMODE": parts.get("PGSSLMODE", ""),
-        "POSTGRES_SSLROOTCERT": parts.get("PGSSLROOTCERT", ""),
+    usual: dict[str, str] = {
+        Variable.POSTGRES_SSLMODE: parts.get("PGSSLMODE", ""),
+        Variable.POSTGRES_SSLROOTCERT: parts.get("PGSSLROOTCERT", ""),
     }
     one_by_one = EnvironmentReader({**usual, **_url_parts(read), **parts})
     database = DatabaseSettings(
-        host=_required(one_by_one, "POSTGRES_HOST"),
-        port=one_by_one.integer("POSTGRES_PORT", 5432, low=1, high=65_535),
-        dbname=_required(one_by_one, "POSTGRES_DB"),
-        user=_required(one_by_one, "POSTGRES_USER"),
-        password=one_by_one.secret("POSTGRES_PASSWORD")
-        or _required(one_by_one, "POSTGRES_PASSWORD"),
-        read_host=one_by_one.text("POSTGRES_READ_HOST"),
-        sslmode=one_by_one.choice("POSTGRES_SSLMODE", None, allowed=_SSL_MODES),
-        sslrootcert=one_by_one.text("POSTGRES_SSLROOTCERT"),
+        host=_required(one_by_one, Variable.POSTGRES_HOST),
+        port=one_by_one.integer(Variable.POSTGRES_PORT, 5432, low=1, high=65_535),
+        dbname=_required(one_by_one, Variable.POSTGRES_DB),
+        user=_required(one_by_one, Variable.POSTGRES_USER),
+        password=one_by_one.secret(Variable.POSTGRES_PASSWORD)
+        or _required(one_by_one, Variable.POSTGRES_PASSWORD),
+        read_host=one_by_one.text(Variable.POSTGRES_READ_HOST),
+        sslmode=one_by_one.choice(Variable.POSTGRES_SSLMODE, None, allowed=_SSL_MODES),
+        sslrootcert=one_by_one.text(Variable.POSTGRES_SSLROOTCERT),
     )
     read.faults.extend(one_by_one.faults)
     return database
@@ -158,28 +163,30 @@ def _database(environment: Mapping[str, str], read: EnvironmentReader) -> Databa
 
 def _url_parts(read: EnvironmentReader) -> dict[str, str]:
     """Take a POSTGRES_URL apart, without its password in any message."""
-    url = read.secret("POSTGRES_URL")
+    url = read.secret(Variable.POSTGRES_URL)
     if url is None:
         return {}
     expected = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
     if not url.startswith(("postgresql://", "postgres://")):
-        read.reject("POSTGRES_URL", _MASK, expected)
+        read.reject(Variable.POSTGRES_URL, _MASK, expected)
         return {}
     try:
         found = conninfo_to_dict(url)
     except ProgrammingError:
         # Its text repeats parts of the URL, and the password may be among them.
-        read.reject("POSTGRES_URL", _MASK, expected)
+        read.reject(Variable.POSTGRES_URL, _MASK, expected)
         return {}
     ignored = sorted(found.keys() - _PART_OF_URL.values())
     if ignored:
         allowed = ", ".join(_PART_OF_URL.values())
-        read.reject("POSTGRES_URL", f"{_MASK} with {', '.join(ignored)}", f"only {allowed} in it")
+        read.reject(
+            Variable.POSTGRES_URL, f"{_MASK} with {', '.join(ignored)}", f"only {allowed} in it"
+        )
     return {name: str(found[part]) for name, part in _PART_OF_URL.items() if part in found}
 
 
 def _required(read: EnvironmentReader, name: str) -> str:
     value = read.text(name)
     if value is None:
-        read.reject(name, "unset", "a value, or POSTGRES_URL with it")
+        read.reject(name, "unset", f"a value, or {Variable.POSTGRES_URL} with it")
     return value or ""

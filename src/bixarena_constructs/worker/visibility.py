@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.worker.contract import Event
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
@@ -38,9 +39,9 @@ def publish(settings: Settings, identifier: str, *, log: FilteringBoundLogger) -
     try:
         slugs = _set_visibility(settings, identifier, "public", log=log)
     except WorkerError as error:
-        log.error("publish_failed", snapshot=identifier, **error.fields())
+        log.error(Event.PUBLISH_FAILED, snapshot=identifier, **error.fields())
         raise
-    log.info("published", snapshot=identifier, leaderboards=slugs, exit_code=0)
+    log.info(Event.PUBLISHED, snapshot=identifier, leaderboards=slugs, exit_code=0)
     return slugs
 
 
@@ -64,9 +65,9 @@ def unpublish(
     try:
         slugs = _set_visibility(settings, identifier, "private", log=log)
     except WorkerError as error:
-        log.error("unpublish_failed", snapshot=identifier, **error.fields())
+        log.error(Event.UNPUBLISH_FAILED, snapshot=identifier, **error.fields())
         raise
-    log.info("unpublished", snapshot=identifier, leaderboards=slugs, exit_code=0)
+    log.info(Event.UNPUBLISHED, snapshot=identifier, leaderboards=slugs, exit_code=0)
     return slugs
 
 

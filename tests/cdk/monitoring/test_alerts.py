@@ -14,7 +14,7 @@ from aws_cdk import Duration
 
 from bixarena_constructs import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
-from bixarena_constructs.cdk.monitoring.retry import STARTED_BY_RETRY
+from bixarena_constructs.deployment import STARTED_BY_RETRY
 from bixarena_demo.neighbours import define_neighbours
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from aws_cdk import Duration
 
 from bixarena_constructs import ExitCode, SnapshotMonitoring, WorkerSignals
 from bixarena_constructs.cdk.monitoring.signals import REFERENCE_EXIT_CODES
-from bixarena_constructs.worker import errors
+from bixarena_constructs.worker import contract, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,16 +168,16 @@ def test_has_no_failure_that_two_rules_would_tell(
 
 
 def test_knows_every_exit_code_of_the_reference_worker() -> None:
-    classes = [
-        each
+    failures = {
+        each.failure
         for _, each in inspect.getmembers(errors, inspect.isclass)
         if issubclass(each, errors.WorkerError)
-    ]
-    # 1 is the code of what the worker did not foresee.
-    codes = {each.exit_code for each in classes} - {1}
-    assert codes == REFERENCE_EXIT_CODES.keys() - {137}
+    }
+    # A bug is no cause that a message could explain.
+    codes = {failure.exit_code for failure in failures - {contract.INTERNAL}}
+    assert codes == REFERENCE_EXIT_CODES.keys() - {contract.KILLED.exit_code}
     transient = {code for code, each in REFERENCE_EXIT_CODES.items() if each.is_transient}
-    assert transient == {errors.DatabaseUnavailableError.exit_code}
+    assert transient == {errors.DatabaseUnavailableError.failure.exit_code}
 
 
 def test_takes_the_exit_codes_of_another_image(

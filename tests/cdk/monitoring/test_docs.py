@@ -16,7 +16,7 @@ from aws_cdk.assertions import Template
 
 from bixarena_constructs import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
-from bixarena_constructs.cdk.monitoring.signals import REFERENCE_EXIT_CODES
+from bixarena_constructs.worker.contract import FAILURES
 
 if TYPE_CHECKING:
     from aws_cdk import Stack
@@ -72,8 +72,10 @@ def test_tells_the_hours_of_the_default_schedule(define: Any) -> None:
 
 def test_explains_every_alarm_exit_code_and_the_page_that_alerts_name(define: Any) -> None:
     assert TROUBLESHOOTING.endswith("/docs/troubleshooting.md")
-    codes = {int(code) for code in re.findall(r"^\| ([0-9]+) \|", EXPLAINED, re.MULTILINE)}
-    assert codes >= REFERENCE_EXIT_CODES.keys() | {1}
+    rows = re.findall(
+        r"^\| ([0-9]+) \| (.*) \| (.*) \|$", EXPLAINED.replace("`", ""), re.MULTILINE
+    )
+    assert rows == [(str(each.exit_code), each.meaning, each.remedy) for each in FAILURES]
     explained = re.findall(r"^\*\*(\w+)\*\*:", EXPLAINED, re.MULTILINE)
     alarms = [
         name.removeprefix("SnapshotMonitoring").removeprefix("Delivery").removesuffix("Alarm")

@@ -8,7 +8,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from bixarena_constructs.cdk.monitoring.run_metrics import OUTCOMES
+from bixarena_constructs.deployment import Metric
+from bixarena_constructs.worker.contract import Event, Field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +27,27 @@ _HEIGHT: Final = 6
 
 # The worker's log lines hold more than metrics could, each at 30 cents a month and board.
 _DURATIONS: Final = (
-    "fields @timestamp, seconds, snapshots_published",
-    "filter event = 'run_finished'",
-    "stats max(seconds) as seconds, sum(snapshots_published) as snapshots by bin(1d)",
+    f"fields @timestamp, {Field.SECONDS}, {Field.SNAPSHOTS_PUBLISHED}",
+    f"filter {Field.EVENT} = '{Event.RUN_FINISHED}'",
+    (
+        f"stats max({Field.SECONDS}) as seconds, "
+        f"sum({Field.SNAPSHOTS_PUBLISHED}) as snapshots by bin(1d)"
+    ),
 )
 _BOARDS: Final = (
-    "filter event = 'board_ranked'",
-    "stats latest(votes) as votes, latest(models) as models by leaderboard",
-    "sort leaderboard asc",
+    f"filter {Field.EVENT} = '{Event.BOARD_RANKED}'",
+    (
+        f"stats latest({Field.VOTES}) as votes, latest({Field.MODELS}) as models "
+        f"by {Field.LEADERBOARD}"
+    ),
+    f"sort {Field.LEADERBOARD} asc",
 )
 _ERRORS: Final = (
-    "fields @timestamp, event, leaderboard, cause, exit_code, error",
-    "filter level = 'error'",
+    (
+        f"fields @timestamp, {Field.EVENT}, {Field.LEADERBOARD}, {Field.CAUSE}, "
+        f"{Field.EXIT_CODE}, {Field.ERROR}"
+    ),
+    f"filter {Field.LEVEL} = 'error'",
     "sort @timestamp desc",
     "limit 20",
 )
@@ -104,7 +114,7 @@ class TaskDashboard(Construct):
 
 def _runs(trigger: RunTrigger, metrics: RunMetrics) -> cloudwatch.GraphWidget:
     day = Duration.days(1)
-    outcomes = metrics.metric(OUTCOMES, statistic=cloudwatch.Stats.SUM, period=day)
+    outcomes = metrics.metric(Metric.OUTCOMES, statistic=cloudwatch.Stats.SUM, period=day)
     shown = [outcomes.with_(label="good ends")]
     if trigger.metrics is not None:
         shown = [

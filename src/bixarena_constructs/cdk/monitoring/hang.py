@@ -11,8 +11,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
-from bixarena_constructs.cdk.monitoring.run_metrics import UNDER_WAY
 from bixarena_constructs.cdk.monitoring.window import seconds_of
+from bixarena_constructs.deployment import Metric
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -98,7 +98,7 @@ class HangAlarm(Construct):
                 name,
                 log_group=log_group,
                 pattern=pattern,
-                metric_name=UNDER_WAY,
+                metric_name=Metric.UNDER_WAY,
                 value=value,
             )
         self.alarm = define_alarm(
@@ -120,7 +120,9 @@ class HangAlarm(Construct):
 def _last_signal(metrics: RunMetrics) -> cloudwatch.MathExpression:
     period = Duration.seconds(_PERIOD_SECONDS)
     # A start and an end in one period are a run that ended: the minimum.
-    last_signal = metrics.metric(UNDER_WAY, statistic=cloudwatch.Stats.MINIMUM, period=period)
+    last_signal = metrics.metric(
+        Metric.UNDER_WAY, statistic=cloudwatch.Stats.MINIMUM, period=period
+    )
     return cloudwatch.MathExpression(
         expression="FILL(heard, REPEAT)",
         using_metrics={"heard": last_signal},

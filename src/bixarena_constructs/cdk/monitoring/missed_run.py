@@ -12,7 +12,7 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
-from bixarena_constructs.cdk.monitoring.run_metrics import OUTCOMES
+from bixarena_constructs.deployment import Metric
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -70,7 +70,7 @@ class MissedRunAlarm(Construct):
             "Alarm",
             trait=AlarmTrait(
                 metric=metrics.metric(
-                    OUTCOMES, statistic=cloudwatch.Stats.MAXIMUM, period=Duration.hours(1)
+                    Metric.OUTCOMES, statistic=cloudwatch.Stats.MAXIMUM, period=Duration.hours(1)
                 ),
                 comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
                 evaluation_periods=hours,
@@ -96,7 +96,7 @@ class MissedRunAlarm(Construct):
             self,
             "Watch",
             schedule=scheduler.ScheduleExpression.expression(_EVERY_HALF_HOUR),
-            description=f"Writes a 0 to {OUTCOMES}: {self.node.path} is watched",
+            description=f"Writes a 0 to {Metric.OUTCOMES}: {self.node.path} is watched",
             # With the schedule of the task: what is not to run cannot be missed.
             enabled=enabled,
             target=scheduler_targets.Universal(
@@ -106,7 +106,7 @@ class MissedRunAlarm(Construct):
                 input=scheduler.ScheduleTargetInput.from_object(
                     {
                         "Namespace": namespace,
-                        "MetricData": [{"MetricName": OUTCOMES, "Value": 0}],
+                        "MetricData": [{"MetricName": Metric.OUTCOMES, "Value": 0}],
                     }
                 ),
                 # Late is useless: the next one is due by then.

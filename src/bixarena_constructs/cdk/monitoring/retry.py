@@ -11,8 +11,9 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from bixarena_constructs.cdk.access import run_statements
-from bixarena_constructs.cdk.delivery import SCHEDULED_AT
 from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.deployment import STARTED_BY_RETRY
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,15 +24,12 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.causes import FailureCause
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 
-__all__ = ["STARTED_BY_RETRY", "RunRetry"]
-
-STARTED_BY_RETRY: Final = "bixarena-retry"
-"""`startedBy` of a retried run."""
+__all__ = ["RunRetry"]
 
 # The scheduled time of the failed run.
 _FIRST_TIME: Final = (
     "{% $states.input.detail.overrides.containerOverrides.environment"
-    f"[name = '{SCHEDULED_AT}'].value %}}"
+    f"[name = '{Variable.SCHEDULED_AT}'].value %}}"
 )
 _DELAY_SECONDS: Final = range(60, 24 * 3600 + 1)
 
@@ -108,7 +106,7 @@ class RunRetry(Construct):
 
 
 def _run_again(launch: TaskLaunch) -> dict[str, object]:  # a state of the Amazon States Language
-    scheduled_at = {"Name": SCHEDULED_AT, "Value": _FIRST_TIME}
+    scheduled_at = {"Name": Variable.SCHEDULED_AT, "Value": _FIRST_TIME}
     return {
         "Type": "Task",
         # Step Functions' own integration takes neither a token nor the name of a starter.

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
+from bixarena_constructs.deployment import metric_namespace
+
 if TYPE_CHECKING:
     from aws_cdk import Duration
     from constructs import Construct, IConstruct
 
-__all__ = ["OUTCOMES", "UNDER_WAY", "RunMetrics"]
+    from bixarena_constructs.deployment import Metric
 
-OUTCOMES: Final = "Outcomes"
-"""1 for each run with an outcome; 0 each half hour that the schedule is watched."""
-
-UNDER_WAY: Final = "UnderWay"
-"""1 when a run starts, 0 when it ends."""
+__all__ = ["RunMetrics"]
 
 
 class RunMetrics:
@@ -36,13 +34,13 @@ class RunMetrics:
         """
         stack = Stack.of(scope)
         inside = scope.node.path.removeprefix(stack.node.path).strip("/")
-        self.namespace = f"Bixarena/{stack.stack_name}/{inside}"
+        self.namespace = metric_namespace(stack.stack_name, inside)
 
-    def metric(self, name: str, *, statistic: str, period: Duration) -> cloudwatch.Metric:
+    def metric(self, name: Metric, *, statistic: str, period: Duration) -> cloudwatch.Metric:
         """Return a metric.
 
         Args:
-            name: `OUTCOMES` or `UNDER_WAY`.
+            name: The metric.
             statistic: Of a data point.
             period: Length of a data point.
         """
@@ -57,7 +55,7 @@ class RunMetrics:
         *,
         log_group: logs.ILogGroup,
         pattern: logs.IFilterPattern,
-        metric_name: str,
+        metric_name: Metric,
         value: int,
     ) -> None:
         """Define a filter that records a value for each log line of a pattern.

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import publication
 from aws_cdk import aws_logs as logs
 
-from bixarena_constructs.worker.contract import Outcome
+from bixarena_constructs.worker.contract import (
+    DATA,
+    DATABASE,
+    DEADLINE,
+    KILLED,
+    LAST_EVENTS,
+    SETTINGS,
+    Event,
+    Field,
+    Outcome,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +28,6 @@ __all__ = ["REFERENCE_EXIT_CODES", "ExitCode", "WorkerSignals", "reference_outco
 # Outcomes of the reference worker after which the site shows what it should: a board of the run's
 # time, or none where none has enough votes. Everything else is no snapshot in time.
 _DONE = (Outcome.PUBLISHED, Outcome.ALREADY_PUBLISHED, Outcome.BELOW_THRESHOLDS)
-_ENDED = ("run_finished", "run_failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,20 +44,14 @@ class ExitCode:
 
 
 REFERENCE_EXIT_CODES: Mapping[int, ExitCode] = {
-    2: ExitCode(meaning="the worker's settings are wrong, or there is no such leaderboard"),
-    3: ExitCode(
-        meaning="the votes cannot be ranked as they are, or a public leaderboard has too few now"
-    ),
-    4: ExitCode(meaning="PostgreSQL was out of reach, or refused the worker", is_transient=True),
-    5: ExitCode(meaning="the worker took longer than max_runtime allows"),
-    # Not the worker's own: what is left of a process that the kernel killed.
-    137: ExitCode(meaning="the worker was killed, most often because it ran out of memory"),
+    failure.exit_code: ExitCode(meaning=failure.meaning, is_transient=failure.is_transient)
+    for failure in (SETTINGS, DATA, DATABASE, DEADLINE, KILLED)
 }
 """The exit codes of the reference worker that have a cause of their own."""
 
 
-def _event(*names: str) -> logs.JsonPattern:
-    matches = [logs.FilterPattern.string_value("$.event", "=", name) for name in names]
+def _any_of(field: Field, *values: str) -> logs.JsonPattern:
+    matches = [logs.FilterPattern.string_value(f"$.{field}", "=", value) for value in values]
     return matches[0] if len(matches) == 1 else logs.FilterPattern.any(*matches)
 
 
@@ -59,16 +62,17 @@ def reference_outcome(leaderboard_slug: str | None) -> logs.JsonPattern:
         leaderboard_slug: The one leaderboard that the task is for; None for all. A run by hand
             for one leaderboard of several is no snapshot in time of the others.
     """
-    text = logs.FilterPattern.string_value
-    outcomes = [text("$.outcome", "=", name) for name in _DONE]
+    outcomes = [_any_of(Field.OUTCOME, name) for name in _DONE]
     if leaderboard_slug is not None:
         outcomes.append(
             logs.FilterPattern.all(
-                text("$.outcome", "=", Outcome.PARTIAL),
-                text("$.leaderboard_slug", "=", leaderboard_slug),
+                _any_of(Field.OUTCOME, Outcome.PARTIAL),
+                _any_of(Field.LEADERBOARD_SLUG, leaderboard_slug),
             )
         )
-    return logs.FilterPattern.all(_event("run_finished"), logs.FilterPattern.any(*outcomes))
+    return logs.FilterPattern.all(
+        _any_of(Field.EVENT, Event.RUN_FINISHED), logs.FilterPattern.any(*outcomes)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +91,10 @@ class WorkerSignals:
             "another exit code". Default: - `REFERENCE_EXIT_CODES`.
     """
 
-    started: logs.IFilterPattern = field(default_factory=lambda: _event("run_started"))
-    ended: logs.IFilterPattern = field(default_factory=lambda: _event(*_ENDED))
+    started: logs.IFilterPattern = field(
+        default_factory=lambda: _any_of(Field.EVENT, Event.RUN_STARTED)
+    )
+    ended: logs.IFilterPattern = field(default_factory=lambda: _any_of(Field.EVENT, *LAST_EVENTS))
     outcome: logs.IFilterPattern | None = None
     exit_codes: Mapping[int, ExitCode] = field(default_factory=lambda: REFERENCE_EXIT_CODES)
 

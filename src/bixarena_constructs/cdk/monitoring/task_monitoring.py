@@ -18,13 +18,14 @@ from bixarena_constructs.cdk.monitoring.hang import HangAlarm
 from bixarena_constructs.cdk.monitoring.history import RunHistory
 from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
-from bixarena_constructs.cdk.monitoring.run_metrics import OUTCOMES, RunMetrics
+from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.signals import reference_outcome
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
 from bixarena_constructs.cdk.outputs import add_outputs
+from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -112,7 +113,7 @@ class TaskMonitoring(Construct):
             "Outcome",
             log_group=watched.log_group,
             pattern=settings.signals.outcome or reference_outcome(watched.leaderboard_slug),
-            metric_name=OUTCOMES,
+            metric_name=Metric.OUTCOMES,
             value=1,
         )
         failures = FailureRules(
@@ -140,9 +141,9 @@ class TaskMonitoring(Construct):
         add_outputs(
             task,
             {
-                "AlertTopicArn": self.topic.topic_arn,
-                "AlarmNames": ",".join(alarm.alarm_name for alarm in self.alarms),
-                "HistoryLogGroupName": self.history.log_group_name,
+                Output.ALERT_TOPIC_ARN: self.topic.topic_arn,
+                Output.ALARM_NAMES: ",".join(alarm.alarm_name for alarm in self.alarms),
+                Output.HISTORY_LOG_GROUP_NAME: self.history.log_group_name,
             },
         )
 

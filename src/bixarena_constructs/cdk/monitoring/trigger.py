@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics
 from bixarena_constructs.cdk.schedule import RunSchedule
+from bixarena_constructs.deployment import STARTED_BY_RULE, STARTED_BY_SCHEDULE
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -26,9 +27,6 @@ __all__ = ["ResolvedTarget", "RunTrigger"]
 ResolvedTarget: TypeAlias = Mapping[str, Any]
 """The target of a rule or a schedule, with functions of CloudFormation in place of tokens."""
 
-# `startedBy` of a run, followed by the name of what started it, cut to 36 characters.
-_STARTED_BY_A_RULE: Final = "events-rule/"
-_STARTED_BY_A_SCHEDULE: Final = "chronos-schedule/"
 # Of a target without a retry policy.
 _DEFAULT_EVENT_AGE_SECONDS: Final = 24 * 3600
 # How much longer a day of local time gets than a day of UTC when the clocks go back.
@@ -74,7 +72,7 @@ class RunTrigger:
             longest_gap=schedule.longest_gap,
             enabled=enabled,
             max_delay=delivery.max_event_age,
-            started_by=_STARTED_BY_A_RULE,
+            started_by=STARTED_BY_RULE,
             metrics=DeliveryMetrics.of_rule(rule.rule_name),
             dead_letter_queue=delivery.dead_letter_queue,
         )
@@ -116,7 +114,7 @@ class RunTrigger:
             longest_gap=schedule.longest_gap,
             enabled=resource.state != "DISABLED",
             max_delay=_event_age(target),
-            started_by=_STARTED_BY_A_RULE,
+            started_by=STARTED_BY_RULE,
             metrics=DeliveryMetrics.of_rule(resource.ref),
             dead_letter_queue=_dead_letter_queue(scope, target),
             target=target,
@@ -137,7 +135,7 @@ class RunTrigger:
             max_delay=_event_age(target).plus(
                 Duration.minutes(window.get("maximumWindowInMinutes") or 0)
             ),
-            started_by=_STARTED_BY_A_SCHEDULE,
+            started_by=STARTED_BY_SCHEDULE,
             metrics=None if group is None else DeliveryMetrics.of_schedule_group(group),
             dead_letter_queue=_dead_letter_queue(scope, target),
             target=target,

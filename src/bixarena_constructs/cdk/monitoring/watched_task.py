@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
@@ -12,8 +12,9 @@ from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
 from bixarena_constructs.cdk.commands import TaskLaunch
-from bixarena_constructs.cdk.outputs import OUTPUTS_ID
 from bixarena_constructs.cdk.run_events import RunEvents
+from bixarena_constructs.deployment import OUTPUTS_ID
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.trigger import ResolvedTarget, RunTrigger
 
 __all__ = ["Monitorable", "OwnTask", "WatchedTask"]
-
-_LEADERBOARD_SLUG: Final = "LEADERBOARD_SLUG"
 
 
 class OwnTask(IConstruct, Protocol):
@@ -88,10 +87,10 @@ class WatchedTask:
         (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
         plain = {each["name"]: each["value"] for each in worker.get("environment", ())}
         hidden = {each["name"] for each in worker.get("secrets", ())}
-        if _LEADERBOARD_SLUG in hidden:
+        if Variable.LEADERBOARD_SLUG in hidden:
             return "*"
         # The worker takes a blank one for none.
-        return _text(plain.get(_LEADERBOARD_SLUG, "")).strip() or None
+        return _text(plain.get(Variable.LEADERBOARD_SLUG, "")).strip() or None
 
     @classmethod
     def of_own(cls, task: OwnTask, *, max_runtime: Duration | None) -> WatchedTask:

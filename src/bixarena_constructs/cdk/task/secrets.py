@@ -9,6 +9,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,11 +55,11 @@ def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
         secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
     """
     return {
-        "POSTGRES_DB": (secret, "dbname"),
-        "POSTGRES_HOST": (secret, "host"),
-        "POSTGRES_PASSWORD": (secret, "password"),
-        "POSTGRES_PORT": (secret, "port"),
-        "POSTGRES_USER": (secret, "username"),
+        Variable.POSTGRES_DB: (secret, "dbname"),
+        Variable.POSTGRES_HOST: (secret, "host"),
+        Variable.POSTGRES_PASSWORD: (secret, "password"),
+        Variable.POSTGRES_PORT: (secret, "port"),
+        Variable.POSTGRES_USER: (secret, "username"),
     }
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bixarena_constructs.worker.contract import failure_of
+
 __all__ = ["Cause", "cause_of_exit", "cause_of_stop", "fix_for_refusal"]
 
 
@@ -154,27 +156,6 @@ _REFUSALS: Final = (
     (r"limit|quota|vCPU", "the account's Fargate quota is used up; ask AWS for more"),
 )
 
-_EXITS: Final = {
-    1: Cause("a bug of the worker", "report it with the log's traceback"),
-    2: Cause("a setting is wrong", "the log names the variable and what is allowed"),
-    3: Cause(
-        "votes cannot be ranked, or a leaderboard that is public has too few now",
-        "the log names the leaderboard; correct the rows and run it again",
-    ),
-    4: Cause(
-        "PostgreSQL cannot be reached, or refuses",
-        "see the log for which; check the database, its security group and the secret",
-    ),
-    5: Cause("the run took longer than it may", "raise max_runtime, or see what it waited for"),
-    130: Cause("the worker was interrupted", "run it again"),
-    137: Cause(
-        "the worker was killed, most often for want of memory",
-        "raise memory_limit_mib, or find out who stopped it",
-    ),
-    139: Cause("the worker crashed in native code", "report it with the image's version"),
-    143: Cause("the task was stopped from outside", "run it again"),
-}
-
 
 def cause_of_stop(reason: str) -> Cause | None:
     """Explain the reasons that ECS gives for a task or container that stopped, if known."""
@@ -185,7 +166,8 @@ def cause_of_stop(reason: str) -> Cause | None:
 
 def cause_of_exit(code: int) -> Cause | None:
     """Explain the worker's exit code; None for success and for codes of another image."""
-    return _EXITS.get(code)
+    failure = failure_of(code)
+    return None if failure is None else Cause(failure.meaning, failure.remedy)
 
 
 def fix_for_refusal(reason: str) -> str:

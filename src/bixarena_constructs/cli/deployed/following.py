@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bixarena_constructs.cli.deployed.log_lines import fields_of
 from bixarena_constructs.cli.deployed.runs import Run, describe
 from bixarena_constructs.cli.errors import NotFoundError, StillRunningError
+from bixarena_constructs.worker.contract import LAST_EVENTS, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,6 @@ _LONGEST_PAUSE_SECONDS: Final = 3.0
 _PAUSE_GROWTH: Final = 1.3
 # CloudWatch may have the last lines a little after ECS has the end.
 _LOG_DELAY_SECONDS: Final = 10.0
-_LAST_EVENTS: Final = frozenset({"run_finished", "run_failed"})
 
 
 @dataclass(kw_only=True)
@@ -81,7 +81,7 @@ class Follower:
     def _tell_lines(self) -> None:
         for line in self.log.new_lines():
             self.on_line(line)
-            if fields_of(line).get("event") in _LAST_EVENTS:
+            if fields_of(line).get(Field.EVENT) in LAST_EVENTS:
                 self._has_last_event = True
 
     def _wait_for_last_lines(self, run: Run) -> None:

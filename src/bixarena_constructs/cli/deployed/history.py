@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bixarena_constructs.cli.deployed.runs import Run, run_of
+from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.stack import DeployedTask
@@ -19,7 +20,7 @@ _TIMES: Final = ("createdAt", "stoppedAt")
 
 def kept_runs(task: DeployedTask) -> list[Run]:
     """Return the runs of the last two weeks; none without a history in the stack."""
-    group = task.outputs.get("HistoryLogGroupName")
+    group = task.outputs.get(Output.HISTORY_LOG_GROUP_NAME)
     if group is None:
         return []
     since = datetime.now(UTC) - _LOOK_BACK

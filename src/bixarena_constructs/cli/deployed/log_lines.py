@@ -7,12 +7,21 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from bixarena_constructs.worker.contract import Field
+
 __all__ = ["fields_of", "readable"]
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow"}
 # Told at the head of the line, or of use to machines only.
 _LEFT_OUT: Final = frozenset(
-    {"correlation_id", "entries", "event", "level", "time", "leaderboard"}
+    {
+        Field.CORRELATION_ID,
+        Field.ENTRIES,
+        Field.EVENT,
+        Field.LEVEL,
+        Field.TIME,
+        Field.LEADERBOARD,
+    }
 )
 _TIME: Final = slice(11, 19)
 _EMPTY: Final[tuple[object, ...]] = ("", None, [], {})
@@ -25,7 +34,7 @@ def fields_of(line: str) -> dict[str, Any]:
         fields = json.loads(line)
     except ValueError:
         return {}
-    return fields if isinstance(fields, dict) and "event" in fields else {}
+    return fields if isinstance(fields, dict) and Field.EVENT in fields else {}
 
 
 def readable(line: str) -> Text:
@@ -34,16 +43,16 @@ def readable(line: str) -> Text:
     if not fields:
         return Text(line)
     text = Text()
-    text.append(str(fields.get("time", ""))[_TIME], style="dim")
-    style = _STYLES.get(str(fields.get("level")), "")
-    text.append(f"  {str(fields['event']).replace('_', ' ')}", style=style or "bold")
-    if "leaderboard" in fields:
-        text.append(f" {fields['leaderboard']}", style="cyan")
+    text.append(str(fields.get(Field.TIME, ""))[_TIME], style="dim")
+    style = _STYLES.get(str(fields.get(Field.LEVEL)), "")
+    text.append(f"  {str(fields[Field.EVENT]).replace('_', ' ')}", style=style or "bold")
+    if Field.LEADERBOARD in fields:
+        text.append(f" {fields[Field.LEADERBOARD]}", style="cyan")
     for name, value in fields.items():
         if name not in _LEFT_OUT and value not in _EMPTY:
             text.append(f"  {name.replace('_', ' ')} ", style="dim")
             text.append(_said(name, value), style=style)
-    for entry in fields.get("entries") or ():
+    for entry in fields.get(Field.ENTRIES) or ():
         text.append(f"\n          {_entry(entry)}")
     return text
 
@@ -57,7 +66,7 @@ def _entry(entry: dict[str, Any]) -> str:
 
 
 def _said(name: str, value: object) -> str:
-    if name == "moved" and isinstance(value, list):
+    if name == Field.MOVED and isinstance(value, list):
         return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())

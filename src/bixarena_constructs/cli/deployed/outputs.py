@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.deployment import OUTPUTS_ID, Output
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["outputs_by_task"]
 
 # The construct's path, its word for outputs, the output's name, and the CDK's hash of it all.
-_OUTPUT = re.compile(r"(?P<task>\w*)Outputs(?P<name>[A-Z][A-Za-z]*?)(?P<hash>[0-9A-F]{8})")
+_OUTPUT = re.compile(rf"(?P<task>\w*){OUTPUTS_ID}(?P<name>[A-Z][A-Za-z]*?)(?P<hash>[0-9A-F]{{8}})")
 # The hash of a path that is hidden from logical IDs; ECS patterns name their children so.
 _HIDDEN = "Default"
 
@@ -31,4 +33,4 @@ def outputs_by_task(outputs: Mapping[str, str]) -> dict[str, dict[str, str]]:
         found = _OUTPUT.fullmatch(key)
         if found:
             tasks.setdefault(found["task"] or _HIDDEN, {})[found["name"]] = value
-    return {task: named for task, named in tasks.items() if "RuleName" in named}
+    return {task: named for task, named in tasks.items() if Output.RULE_NAME in named}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.causes import Cause, cause_of_exit, cause_of_stop
+from bixarena_constructs.deployment import STARTED_BY_RULE
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "describe", "recent_runs", "run_of"]
 
-_SCHEDULED_AT = "SCHEDULED_AT"
 _STATUSES: Final[tuple[DesiredStatusType, ...]] = ("RUNNING", "STOPPED")
-_BY_EVENTBRIDGE = "events-rule/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +122,10 @@ def run_of(task: TaskTypeDef, container_name: str) -> Run:
         created_at=task.get("createdAt"),
         stopped_at=task.get("stoppedAt"),
         scheduled_at=next(
-            (each.get("value") for each in overrides if each.get("name") == _SCHEDULED_AT), None
+            (each.get("value") for each in overrides if each.get("name") == Variable.SCHEDULED_AT),
+            None,
         ),
-        by_schedule=task.get("startedBy", "").startswith(_BY_EVENTBRIDGE),
+        by_schedule=task.get("startedBy", "").startswith(STARTED_BY_RULE),
         exit_code=worker.get("exitCode"),
         reason="; ".join(filter(None, reasons)),
     )

@@ -10,13 +10,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
 from bixarena_constructs.cli.errors import NotFoundError, UnusableOptionError, explained
+from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["DeployedTask", "find_task", "open_session"]
 
-_NEEDED = ("ClusterArn", "ContainerName", "LogGroupName", "RuleName", "TaskDefinitionArn")
+_NEEDED = (
+    Output.CLUSTER_ARN,
+    Output.CONTAINER_NAME,
+    Output.LOG_GROUP_NAME,
+    Output.RULE_NAME,
+    Output.TASK_DEFINITION_ARN,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,27 +45,27 @@ class DeployedTask:
     @property
     def cluster_arn(self) -> str:
         """The cluster that its runs are in."""
-        return self.outputs["ClusterArn"]
+        return self.outputs[Output.CLUSTER_ARN]
 
     @property
     def container_name(self) -> str:
         """The container that the worker runs in; others are sidecars."""
-        return self.outputs["ContainerName"]
+        return self.outputs[Output.CONTAINER_NAME]
 
     @property
     def family(self) -> str:
         """Family of its task definitions."""
-        return self.outputs["TaskDefinitionArn"].rpartition("/")[2].rpartition(":")[0]
+        return self.outputs[Output.TASK_DEFINITION_ARN].rpartition("/")[2].rpartition(":")[0]
 
     @property
     def log_group_name(self) -> str:
         """Where the worker logs to."""
-        return self.outputs["LogGroupName"]
+        return self.outputs[Output.LOG_GROUP_NAME]
 
     @property
     def rule_name(self) -> str:
         """The EventBridge rule that starts it."""
-        return self.outputs["RuleName"]
+        return self.outputs[Output.RULE_NAME]
 
 
 def open_session(*, profile: str | None, region: str | None) -> boto3.Session:

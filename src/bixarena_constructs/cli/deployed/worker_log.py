@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.deployment import Output
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -62,7 +64,7 @@ class LogStream:
 def stream_of(task: DeployedTask, run_id: str) -> LogStream:
     """Return the log of a run, which may not be there yet."""
     definition = task.session.client("ecs").describe_task_definition(
-        taskDefinition=task.outputs["TaskDefinitionArn"]
+        taskDefinition=task.outputs[Output.TASK_DEFINITION_ARN]
     )["taskDefinition"]
     prefix = next(
         (

@@ -15,6 +15,7 @@ from bixarena_constructs.cli.errors import NotStartedError, told_in_one_line
 from bixarena_constructs.cli.options import moment
 from bixarena_constructs.cli.run.launch import start
 from bixarena_constructs.cli.run.watching import watch
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.runs import Run
@@ -50,13 +51,14 @@ class Request:
             found = _VARIABLE.fullmatch(variable)
             if found is None:
                 raise typer.BadParameter(
-                    f"{variable!r} is not NAME=VALUE, as in NUM_BOOTSTRAP=200", param_hint="--set"
+                    f"{variable!r} is not NAME=VALUE, as in {Variable.NUM_BOOTSTRAP}=200",
+                    param_hint="--set",
                 )
             named[found["name"]] = found["value"]
         if self.leaderboard is not None:
-            named["LEADERBOARD_SLUG"] = self.leaderboard
+            named[Variable.LEADERBOARD_SLUG] = self.leaderboard
         if self.dry_run:
-            named["DRY_RUN"] = "true"
+            named[Variable.DRY_RUN] = "true"
         return named
 
 

@@ -13,6 +13,7 @@ from bixarena_constructs.cli.errors import (
     explained,
     is_denied,
 )
+from bixarena_constructs.deployment import STARTED_BY_COMMAND_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +109,7 @@ def _request(
         "taskDefinition": parameters["TaskDefinitionArn"],
         "overrides": overrides,
         "tags": tags,
-        "startedBy": "bixarena-run",
+        "startedBy": STARTED_BY_COMMAND_LINE,
     }
     return {key: value for key, value in given.items() if value not in ([], None)}
 

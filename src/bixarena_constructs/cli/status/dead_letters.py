@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.deployment import Output
+
 if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
@@ -43,7 +45,7 @@ class DeadLetters:
 
 def read_dead_letters(task: DeployedTask) -> DeadLetters:
     """Look into the queue; every letter stays there for others to see."""
-    url = task.outputs.get("DeadLetterQueueUrl")
+    url = task.outputs.get(Output.DEAD_LETTER_QUEUE_URL)
     if url is None:
         return DeadLetters(0, ())
     sqs = task.session.client("sqs")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from bixarena_constructs.cli.deployed.log_lines import fields_of
 from bixarena_constructs.cli.deployed.worker_log import newest_streams
+from bixarena_constructs.worker.contract import LAST_EVENTS, Event, Field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
 __all__ = ["LoggedRun", "logged_runs", "read_lines"]
-
-_LAST_EVENTS: Final = frozenset({"run_finished", "run_failed"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +53,21 @@ def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
     events = [fields for fields in map(fields_of, lines) if fields]
     first = events[0] if events else {}
     last: dict[str, Any] = next(
-        (each for each in reversed(events) if each["event"] in _LAST_EVENTS), {}
+        (each for each in reversed(events) if each[Field.EVENT] in LAST_EVENTS), {}
     )
-    outcome = last.get("outcome")
-    if outcome is None and last.get("event") == "run_failed":
-        outcome = f"failed: {last.get('cause')}"
+    outcome = last.get(Field.OUTCOME)
+    if outcome is None and last.get(Field.EVENT) == Event.RUN_FAILED:
+        outcome = f"failed: {last.get(Field.CAUSE)}"
     return LoggedRun(
         id=run_id,
-        started_at=first.get("time"),
-        snapshot=first.get("snapshot"),
+        started_at=first.get(Field.TIME),
+        snapshot=first.get(Field.SNAPSHOT),
         outcome=outcome,
-        exit_code=last.get("exit_code"),
-        seconds=last.get("seconds"),
+        exit_code=last.get(Field.EXIT_CODE),
+        seconds=last.get(Field.SECONDS),
         published=tuple(
-            each["leaderboard"] for each in events if each["event"] == "board_published"
+            each[Field.LEADERBOARD]
+            for each in events
+            if each[Field.EVENT] == Event.BOARD_PUBLISHED
         ),
     )

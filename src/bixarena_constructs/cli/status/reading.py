@@ -20,6 +20,7 @@ from bixarena_constructs.cli.deployed.runs import Run, recent_runs
 from bixarena_constructs.cli.errors import CommandError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
 from bixarena_constructs.cli.status.logged_runs import LoggedRun, logged_runs
+from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _after_the_last(
 
 
 def _alarms(task: DeployedTask) -> dict[str, str] | None:
-    names = task.outputs.get("AlarmNames")
+    names = task.outputs.get(Output.ALARM_NAMES)
     if names is None:
         return None
     found = task.session.client("cloudwatch").describe_alarms(AlarmNames=names.split(","))

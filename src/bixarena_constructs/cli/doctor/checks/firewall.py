@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from bixarena_constructs.cli.doctor.checks.secret_references import references_of
 from bixarena_constructs.cli.doctor.checks.secret_values import fields_of_secret
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
+from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,14 +131,19 @@ def _database(subject: Subject) -> _Database:
         for each in subject.container.get("environment", ())
     }
     for reference in references_of(subject):
-        if reference.purpose in ("POSTGRES_HOST", "POSTGRES_PORT") and reference.field:
+        if (
+            reference.purpose in (Variable.POSTGRES_HOST, Variable.POSTGRES_PORT)
+            and reference.field
+        ):
             try:
                 fields = fields_of_secret(subject.session, reference.arn)
             except ClientError:
                 continue  # `secrets` tells of it
             told[reference.purpose] = fields.get(reference.field, "")
-    port = told.get("POSTGRES_PORT", "")
-    return _Database(told.get("POSTGRES_HOST") or None, int(port) if port.isdigit() else 5432)
+    port = told.get(Variable.POSTGRES_PORT, "")
+    return _Database(
+        told.get(Variable.POSTGRES_HOST) or None, int(port) if port.isdigit() else 5432
+    )
 
 
 def _database_groups(subject: Subject, database: _Database) -> list[SecurityGroupTypeDef]:

@@ -1,0 +1,160 @@
+"""What the halves agree on has one name: no second literal in the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bixarena_constructs import deployment
+from bixarena_constructs.worker import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).parents[1] / "src"
+CONTRACT = SOURCE / "bixarena_constructs" / "worker" / "contract.py"
+DEPLOYMENT = SOURCE / "bixarena_constructs" / "deployment.py"
+NAMES = {
+    *contract.Variable,
+    *contract.Event,
+    *contract.Outcome,
+    *deployment.Output,
+    *deployment.Metric,
+    deployment.OUTPUTS_ID,
+    deployment.STARTED_BY_RULE,
+    deployment.STARTED_BY_SCHEDULE,
+    deployment.STARTED_BY_RETRY,
+    deployment.STARTED_BY_COMMAND_LINE,
+}
+# These are words of nothing else, so they count inside of a longer text too.
+PECULIAR = re.compile(rf"\b(?:{'|'.join(sorted(name for name in NAMES if '_' in name))})\b")
+EXIT_CODES = {failure.exit_code for failure in contract.FAILURES}
+# Fields of AWS's own APIs and metrics that an output happens to be named after.
+OF_AWS = {
+    ("cdk/delivery_metrics.py", "RuleName"),
+    ("cli/deployed/stack.py", "Outputs"),
+    ("cli/doctor/findings.py", "TaskDefinitionArn"),
+    ("cli/run/launch.py", "TaskDefinitionArn"),
+    ("testing/template_assertions.py", "TaskDefinitionArn"),
+}
+
+
+def modules() -> list[Path]:
+    # `local_aws` may know nothing of BixArena, and has AWS's words for what it imitates.
+    folders = (SOURCE / "bixarena_constructs", SOURCE / "bixarena_demo")
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.rglob("*.py"))
+        if path not in (CONTRACT, DEPLOYMENT)
+    ]
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Yield all texts of a module but its docstrings."""
+    docstrings = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(str(text)) if id(node) not in docstrings:
+                yield text
+
+
+def numbers(tree: ast.AST) -> Iterator[object]:
+    """Yield what an exit code is set to, and every number that is that of a signal."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="exit_code", value=ast.Constant(value)):
+                yield value
+            case ast.Assign(targets=[ast.Name("exit_code")], value=ast.Constant(value)):
+                yield value
+            case ast.AnnAssign(target=ast.Name("exit_code"), value=ast.Constant(value)):
+                yield value
+            case ast.Constant(int(value)) if value > 128:
+                yield value
+
+
+def second_literals(source: str) -> set[str]:
+    tree = ast.parse(source)
+    found = {name for text in texts(tree) for name in PECULIAR.findall(text)}
+    found |= NAMES.intersection(texts(tree))
+    return found | {str(number) for number in numbers(tree) if number in EXIT_CODES}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_has_no_second_literal(path: Path) -> None:
+    inside = path.relative_to(SOURCE / path.relative_to(SOURCE).parts[0]).as_posix()
+    of_aws = {name for place, name in OF_AWS if place == inside}
+    assert second_literals(path.read_text()) == of_aws
+
+
+@pytest.mark.parametrize(
+    ("module", "named", "typed"),
+    [
+        ("worker/job.py", "Event.RUN_STARTED", '"run_started"'),
+        ("worker/settings.py", "Variable.SEED", '"SEED"'),
+        ("worker/report.py", "Outcome.COMPUTED", '"computed"'),
+        ("worker/errors.py", "failure: Failure = INTERNAL", "exit_code: int = 1"),
+        ("cdk/monitoring/signals.py", "Outcome.PUBLISHED", '"published"'),
+        ("cdk/monitoring/signals.py", "failure.exit_code: ", "137: "),
+        ("cdk/monitoring/dashboard.py", "{Event.RUN_FINISHED}", "run_finished"),
+        ("cdk/monitoring/missed_run.py", "Metric.OUTCOMES, stat", '"Outcomes", stat'),
+        ("cdk/monitoring/task_monitoring.py", "Output.ALARM_NAMES", '"AlarmNames"'),
+        ("cdk/snapshot_task.py", "OUTPUTS_ID,\n", '"Outputs",\n'),
+        ("cdk/delivery.py", "Variable.SCHEDULED_AT", '"SCHEDULED_AT"'),
+        ("cli/deployed/runs.py", "STARTED_BY_RULE)", '"events-rule/")'),
+        ("cli/deployed/stack.py", "Output.RULE_NAME", '"RuleName"'),
+        ("cli/status/logged_runs.py", "Event.RUN_FAILED", '"run_failed"'),
+    ],
+)
+def test_finds_a_name_that_is_typed_again(module: str, named: str, typed: str) -> None:
+    source = (SOURCE / "bixarena_constructs" / module).read_text()
+    assert named in source
+    mutant = source.replace(named, typed)
+    assert second_literals(mutant) - second_literals(source)
+
+
+@pytest.mark.parametrize("path", [CONTRACT, DEPLOYMENT], ids=lambda path: path.name)
+def test_imports_the_standard_library_only(path: Path) -> None:
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in (
+            [node.module or "."]
+            if isinstance(node, ast.ImportFrom)
+            else [each.name for each in node.names]
+            if isinstance(node, ast.Import)
+            else []
+        )
+    }
+    assert imported <= sys.stdlib_module_names
+    assert "enum" in imported
+
+
+def test_loads_without_numerics_and_drivers() -> None:
+    code = (
+        "import sys, bixarena_constructs.worker.contract, bixarena_constructs.deployment\n"
+        "print([name for name in ('numpy', 'psycopg', 'structlog') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_gives_each_failure_a_code_and_words_of_its_own() -> None:
+    failures = contract.FAILURES
+    assert [each.exit_code for each in failures] == sorted(EXIT_CODES)
+    assert len({each.meaning for each in failures}) == len(failures)
+    assert [contract.failure_of(each.exit_code) for each in failures] == list(failures)
+    assert contract.failure_of(0) is None
+    assert contract.failure_of(42) is None
