@@ -81,7 +81,16 @@ def add_outputs(scope: IConstruct, values: Mapping[Output, str]) -> None:
     Args:
         scope: The task.
         values: The value of each output.
+
+    Raises:
+        ValueError: The task has one of them already.
     """
     outputs = scope.node.try_find_child(OUTPUTS_ID)
     if isinstance(outputs, TaskOutputs):
+        there = [name for name in values if outputs.node.try_find_child(name) is not None]
+        if there:
+            raise ValueError(
+                f"{scope.node.path} has the outputs {', '.join(there)} already; a task has one "
+                "TaskMonitoring, either its own or one next to it"
+            )
         outputs.add(values)

@@ -236,7 +236,14 @@ class ScheduledSnapshotTask(SnapshotTask):
                 Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
             },
         )
-        self._monitoring = self._define_monitoring(monitoring, enabled=enabled)
+        self._trigger = RunTrigger.of_own_rule(
+            self._event_rule, schedule=self._schedule, enabled=enabled, delivery=self._delivery
+        )
+        self._monitoring = (
+            None
+            if monitoring is None
+            else TaskMonitoring(self, "Monitoring", task=self, settings=monitoring)
+        )
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
@@ -252,6 +259,11 @@ class ScheduledSnapshotTask(SnapshotTask):
     def monitoring(self) -> TaskMonitoring | None:
         """What watches the task: its topic, alarms and history; None if nothing does."""
         return self._monitoring
+
+    @property
+    def trigger(self) -> RunTrigger:
+        """When the task runs, as `TaskMonitoring` reads it."""
+        return self._trigger
 
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let somebody run the task, watch it, stop it and read its log and its rule.
@@ -339,19 +351,6 @@ class ScheduledSnapshotTask(SnapshotTask):
         )
         delivery.bind(self._event_rule)
         return delivery
-
-    def _define_monitoring(
-        self, settings: SnapshotMonitoring | None, *, enabled: bool
-    ) -> TaskMonitoring | None:
-        if settings is None:
-            return None
-        trigger = RunTrigger.of_own_rule(
-            self._event_rule,
-            schedule=self._schedule,
-            enabled=enabled,
-            delivery=self._delivery,
-        )
-        return TaskMonitoring(self, "Monitoring", task=self, trigger=trigger, settings=settings)
 
 
 publication.publish()

@@ -20,6 +20,7 @@ from aws_cdk.assertions import Template
 
 from bixarena_constructs import (
     ExitCode,
+    ScheduledSnapshotTask,
     SnapshotMonitoring,
     SnapshotTask,
     TaskMonitoring,
@@ -287,7 +288,29 @@ def test_watches_any_task_definition(stack: Stack, cluster: ecs.ICluster) -> Non
     assert alarms_of(stack).keys() == {"DeadLetters", "Hang", "MissedRun"}
 
 
+def test_knows_how_a_scheduled_task_is_started(stack: Stack, cluster: ecs.ICluster) -> None:
+    task = ScheduledSnapshotTask(
+        stack,
+        "Snapshot",
+        cluster=cluster,
+        image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+        max_event_age=Duration.hours(5),
+    )
+    TaskMonitoring(stack, "Monitoring", task=task)
+    alarms = alarms_of(stack)
+    assert alarms.keys() >= {"DeadLetters", "FailedInvocations", "LostDeadLetters"}
+    # A day, 5 hours to start, 15 minutes to run, and 1.
+    assert alarms["MissedRun"]["EvaluationPeriods"] == 31
+
+
 class TestRefused:
+    def test_is_a_second_monitoring_of_a_task(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        task = define_task(stack, cluster)
+        schedule = define_schedule(stack, task)
+        TaskMonitoring(stack, "Monitoring", task=task, trigger=schedule)
+        with pytest.raises(ValueError, match=r"Stack/Snapshot has the outputs .* already"):
+            TaskMonitoring(stack, "Second", task=task, trigger=schedule)
+
     def test_is_a_task_without_a_trigger(self, stack: Stack, cluster: ecs.ICluster) -> None:
         task = define_task(stack, cluster)
         with pytest.raises(ValueError, match=r"trigger is missing; .* starts Stack/Snapshot"):

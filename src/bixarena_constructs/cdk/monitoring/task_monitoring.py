@@ -72,7 +72,7 @@ class TaskMonitoring(Construct):
         construct_id: str,
         *,
         task: Monitorable,
-        trigger: events.Rule | scheduler.Schedule | RunTrigger | None = None,
+        trigger: events.Rule | scheduler.Schedule | None = None,
         max_runtime: Duration | None = None,
         settings: SnapshotMonitoring | None = None,
     ) -> None:
@@ -83,7 +83,7 @@ class TaskMonitoring(Construct):
             construct_id: Id below that scope.
             task: What runs. Its container must log to CloudWatch.
             trigger: The rule or the schedule that starts it.
-                Default: - the rule of a ``ScheduledFargateTask``.
+                Default: - the rule of a `ScheduledSnapshotTask` or a ``ScheduledFargateTask``.
             max_runtime: How long a run may take.
                 Default: - that of a `SnapshotTask`; any other task needs one.
             settings: What to watch, and where alerts go. Default: - that of the reference worker.
@@ -150,10 +150,11 @@ class TaskMonitoring(Construct):
     def _trigger_of(
         self,
         task: Monitorable,
-        trigger: events.Rule | scheduler.Schedule | RunTrigger | None,
+        trigger: events.Rule | scheduler.Schedule | None,
     ) -> RunTrigger:
-        if isinstance(trigger, RunTrigger):
-            return trigger
+        own = getattr(task, "trigger", None)
+        if isinstance(own, RunTrigger) and trigger is None:
+            return own
         if trigger is None and isinstance(task, ecs_patterns.ScheduledFargateTask):
             trigger = task.event_rule
         if trigger is None:
