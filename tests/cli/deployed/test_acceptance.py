@@ -151,7 +151,7 @@ def test_status_tells_both_runs_apart(story: Story) -> None:
     second, first = story.status["runs"]
     assert first["outcome"] == "published"
     assert second["outcome"] == "failed with 4"
-    assert "PostgreSQL cannot be reached, or refuses" in second["why"]
+    assert "PostgreSQL was out of reach, or refused the worker" in second["why"]
     moments = [each["scheduled_at"] for each in (first, second)]
     assert moments == [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (FIRST, SECOND)]
     assert story.status["alarms"]

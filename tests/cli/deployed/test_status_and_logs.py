@@ -51,7 +51,7 @@ def test_status_knows_schedule_runs_and_snapshots(
     failed, published = status["runs"][:2]
     assert failed["exit_code"] == 2
     assert failed["outcome"] == "failed with 2"
-    assert "a setting is wrong" in failed["why"]
+    assert "the worker's settings are wrong" in failed["why"]
     assert published["outcome"] == "published"
     assert published["scheduled_at"] == f"{MOMENT:%Y-%m-%dT%H:%M:%SZ}"
     assert published["published"] == len(status["snapshots"])
