@@ -91,10 +91,10 @@ def _known_by_name(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _patch_rules() -> None:
-    """Spell the network configuration of a rule's ECS target as the Events API does.
+    """Spell the network configuration and the tags of a rule's ECS target as the Events API does.
 
-    AWS answers ``ListTargetsByRule`` with ``awsvpcConfiguration``. Ministack keeps the
-    template's ``AwsVpcConfiguration``, which clients drop as unknown.
+    AWS answers ``ListTargetsByRule`` with ``awsvpcConfiguration`` and ``Tags``. Ministack keeps
+    the template's ``AwsVpcConfiguration`` and ``TagList``, which clients drop as unknown.
     """
 
     def spelled(original: Any) -> Any:
@@ -117,12 +117,14 @@ def _spell_targets(argument: Any) -> Any:
 
 
 def _spell_target(target: Properties) -> Properties:
-    parameters = target.get("EcsParameters", {})
+    parameters = dict(target.get("EcsParameters", {}))
     network = parameters.get("NetworkConfiguration", {})
-    if "AwsVpcConfiguration" not in network:
-        return target
-    spelled = {"awsvpcConfiguration": network["AwsVpcConfiguration"]}
-    return {**target, "EcsParameters": {**parameters, "NetworkConfiguration": spelled}}
+    if "AwsVpcConfiguration" in network:
+        spelled = {"awsvpcConfiguration": network["AwsVpcConfiguration"]}
+        parameters["NetworkConfiguration"] = spelled
+    if "TagList" in parameters:
+        parameters["Tags"] = parameters.pop("TagList")
+    return {**target, "EcsParameters": parameters} if parameters else target
 
 
 def _patch_topics() -> None:

@@ -3,7 +3,8 @@
 AWS checks this at every run, so that a stack can deploy well and never work: an events role that
 may not pass the task's role, a topic's key that shuts EventBridge out. Ministack checks either
 every call, with gaps that the CDK's own deployment falls into, or none, which is its default.
-Here a caller may do anything, and the services only what they were granted.
+Here a caller may do anything, and the services only what they were granted; see `callers` for who
+comes with a role's credentials.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from local_aws.patching import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_simulated: ContextVar[Mapping[str, str]] = ContextVar("simulated", default=MappingProxyType({}))
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_simulated: ContextVar[Mapping[str, str]] = ContextVar("simulated", default=_NOTHING)
 _ALARM_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 
 
@@ -71,13 +73,23 @@ def _evaluate(original: Any) -> Any:
     return evaluate
 
 
-def require_role(role_arn: str, action: str, resource: str, **conditions: str) -> None:
+def require_role(
+    role_arn: str,
+    action: str,
+    resource: str,
+    *,
+    request_tags: Mapping[str, str] = _NOTHING,
+    resource_tags: Mapping[str, str] = _NOTHING,
+    **conditions: str,
+) -> None:
     """Refuse what a role's policies, and the resource's own if it counts, do not allow.
 
     Args:
         role_arn: The role that a service has assumed.
         action: As in ``ecs:RunTask``.
         resource: ARN of what is acted on.
+        request_tags: Tags that the call gives.
+        resource_tags: Tags of what is acted on.
         conditions: Condition keys, with an underscore for the colon.
 
     Raises:
@@ -85,6 +97,11 @@ def require_role(role_arn: str, action: str, resource: str, **conditions: str) -
     """
     service = action.partition(":")[0]
     context = _context(role_arn, action, resource, conditions)
+    context.request_tags = dict(request_tags)
+    context.tag_keys = list(request_tags) or None
+    context.service_context.update(
+        {f"aws:resourcetag/{key}".lower(): value for key, value in resource_tags.items()}
+    )
     name = role_arn.rpartition("/")[2]
     policies = iam_evaluator._gather_role_policies(name, get_account_id())
     result = iam_evaluator.evaluate(context, policies)

@@ -11,6 +11,7 @@ from ministack.services import eventbridge, scheduler
 
 from local_aws import (
     alarms,
+    callers,
     cloudformation,
     events,
     permissions,
@@ -32,6 +33,7 @@ async def serve(runtime: Runtime, *, file_descriptor: int) -> None:
     alarms.apply()
     cloudformation.apply()
     tasks.apply(runtime)
+    callers.apply()
     events.apply()
     permissions.apply()
     step_functions.apply()

@@ -12,10 +12,10 @@ from ministack.core.responses import new_uuid
 from ministack.services import cloudwatch, cloudwatch_logs, ecs, eventbridge, sqs
 
 from local_aws.answers import RefusedError, accepted
+from local_aws.callers import require_run
 from local_aws.cloudformation import camel_case
 from local_aws.permissions import (
     require_publish,
-    require_role,
     require_service,
 )
 
@@ -102,10 +102,10 @@ def _run_task(target: _Record, text: str, *, started_by: str) -> None:
         "count": parameters.get("taskCount", 1),
         "overrides": _overrides(text),
         "startedBy": started_by[:_STARTED_BY_LENGTH],
-        "tags": parameters.get("tagList") or parameters.get("tags", []),
+        "tags": parameters.get("tags", []),
         "taskDefinition": parameters["taskDefinitionArn"],
     }
-    _require_run(target.get("RoleArn", ""), request["cluster"], request["taskDefinition"])
+    require_run(target.get("RoleArn", ""), request)
     accepted(ecs._run_task(request))
 
 
@@ -130,20 +130,6 @@ def _input(target: _Record, rule: _Record, view: Any) -> str:
             value = value[part]
         return json.dumps(value)
     return json.dumps(view.event_with_detail())
-
-
-def _require_run(role_arn: str, cluster_arn: str, task_definition_arn: str) -> None:
-    """Refuse a role that may not run the task, or not pass the task's roles on."""
-    require_role(role_arn, "ecs:RunTask", task_definition_arn, ecs_cluster=cluster_arn)
-    definition = ecs._task_defs.get(ecs._resolve_td_key(task_definition_arn), {})
-    for key in ("executionRoleArn", "taskRoleArn"):
-        if definition.get(key):
-            require_role(
-                role_arn,
-                "iam:PassRole",
-                definition[key],
-                iam_PassedToService="ecs-tasks.amazonaws.com",
-            )
 
 
 def write_log_event(target: _Record, rule: _Record, view: Any) -> None:

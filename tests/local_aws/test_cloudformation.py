@@ -94,11 +94,15 @@ def test_refers_to_a_secret_by_its_arn_through_updates_and_replacement(
 def test_lists_a_rules_target_as_the_events_api_does(
     deploy: Deploy, template: Template, aws: LocalAws
 ) -> None:
+    tags = [{"Key": "team", "Value": "arena"}]
+    (given,) = template["Resources"]["Rule"]["Properties"]["Targets"]
+    given["EcsParameters"]["TagList"] = tags
     stack = deploy(template)
     targets = aws.session.client("events").list_targets_by_rule(Rule=stack.outputs["RuleName"])
     [target] = targets["Targets"]
     network = target["EcsParameters"]["NetworkConfiguration"]
     assert network["awsvpcConfiguration"] == {"Subnets": ["subnet-0123456789abcdef0"]}
+    assert target["EcsParameters"]["Tags"] == tags
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
     assert target["DeadLetterConfig"]["Arn"].endswith(
         stack.outputs["DeadLetters"].rpartition("/")[2]
