@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, Stack
+from aws_cdk import App, Duration, NestedStack, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Annotations, Match, Template
+from constructs import Construct
 
-from bixarena_constructs.cdk.access import PassRoleCheck, warn_of_an_immutable_role
+from bixarena_constructs.cdk.access import (
+    PassRoleCheck,
+    run_statements,
+    run_tag_value,
+    warn_of_an_immutable_role,
+)
 
 if TYPE_CHECKING:
     from aws_cdk.aws_ecs import ICluster
@@ -54,6 +61,37 @@ def schedule(cluster: ICluster, definition: ecs.FargateTaskDefinition) -> None:
         schedule=events.Schedule.rate(Duration.days(1)),
         targets=[targets.EcsTask(cluster=cluster, task_definition=definition)],
     )
+
+
+class TestRunTagValue:
+    def test_begins_with_the_stacks_name_and_the_path(self, stack: Stack) -> None:
+        assert run_tag_value(Construct(stack, "Night")).startswith("Stack/Night/")
+
+    def test_is_the_same_at_every_synthesis(self) -> None:
+        values = {run_tag_value(Construct(Stack(App(), "Stack"), "Night")) for _ in range(2)}
+        assert len(values) == 1
+
+    def test_differs_between_all_tasks_of_an_account(self) -> None:
+        app = App()
+        stack = Stack(app, "Arena")
+        scopes = [
+            stack,
+            Construct(stack, "Night"),
+            NestedStack(stack, "Nested"),
+            NestedStack(Stack(app, "Other"), "Nested"),
+            Stack(app, "Renamed", stack_name="arena-prod"),
+            Stack(Stage(app, "Prod"), "Arena"),
+            # The same app, deployed again under another name.
+            Stack(App(), "Arena", stack_name="arena-copy"),
+        ]
+        ids = ["Run", "Run-1", "Run.1", "Run(1)", "Run(2)", "Läufe", "Lufe", "R" * 255, "R" * 254]
+        values = [run_tag_value(Construct(scope, each)) for scope in scopes for each in ids]
+        assert len(set(values)) == len(scopes) * len(ids)
+
+    @pytest.mark.parametrize("construct_id", ["Run, $(1) 'x' \"y\" ü", "R" * 255])
+    def test_is_a_tag_that_a_shell_takes_as_it_is(self, stack: Stack, construct_id: str) -> None:
+        value = run_tag_value(Construct(Construct(stack, construct_id), construct_id))
+        assert re.fullmatch(r"[A-Za-z0-9/_.-]{1,256}", value)
 
 
 class TestPassRoleCheck:
@@ -138,3 +176,34 @@ class TestWarnOfAnImmutableRole:
                 f"{prop} is imported .*let it do logs:PutLogEvents.*bixarena-constructs:{warning}"
             ),
         )
+
+
+class TestRunStatements:
+    @pytest.fixture
+    def task_definition(self, stack: Stack) -> ecs.FargateTaskDefinition:
+        return ecs.FargateTaskDefinition(stack, "Mine")
+
+    def tagged(self, stack: Stack, cluster_arn: str, definition: ecs.FargateTaskDefinition) -> Any:
+        (statement,) = (
+            one
+            for one in run_statements(cluster_arn=cluster_arn, task_definition=definition)
+            if one.actions == ["ecs:TagResource"]
+        )
+        (resource,) = statement.resources
+        return stack.resolve(resource)
+
+    def test_tag_tasks_of_the_one_cluster(
+        self, stack: Stack, task_definition: ecs.FargateTaskDefinition
+    ) -> None:
+        arn = "arn:aws:ecs:eu-west-1:111122223333:cluster/arena"
+        expected = "arn:aws:ecs:eu-west-1:111122223333:task/arena/*"
+        assert self.tagged(stack, arn, task_definition) == expected
+
+    def test_tag_tasks_of_a_cluster_whose_name_is_made_at_deployment(
+        self, stack: Stack, vpc: ec2.IVpc, task_definition: ecs.FargateTaskDefinition
+    ) -> None:
+        arn = ecs.Cluster(stack, "Own", vpc=vpc).cluster_arn
+        before, after = self.tagged(stack, arn, task_definition)["Fn::Join"][1]
+        split = {"Fn::Split": [":cluster/", stack.resolve(arn)]}
+        assert before == {"Fn::Join": [":task/", split]}
+        assert after == "/*"

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
 
 
+# Of the task below. It must stay: whoever has the grant of before sees no other runs.
+RUN_TAG = {"Key": "bixarena-constructs:task", "Value": "Stack/Snapshot/64477370"}
+
+
 def define(stack: Stack, cluster: ecs.ICluster, **props: Any) -> ScheduledSnapshotTask:  # any prop
     return ScheduledSnapshotTask(
         stack, "Snapshot", **{"cluster": cluster, "image": IMAGE, **props}
@@ -146,12 +150,13 @@ class TestDefaults:
     def test_leaves_to_eventbridge_what_is_not_told(
         self, stack: Stack, cluster: ecs.ICluster
     ) -> None:
-        # No platform version, tags, propagation, or ECS Exec; EventBridge's own retry attempts.
+        # No platform version, propagation, or ECS Exec; EventBridge's own retry attempts.
         define(stack, cluster)
         (target,) = only(Template.from_stack(stack), "AWS::Events::Rule")["Targets"]
         assert target["EcsParameters"].keys() == {
             "LaunchType",
             "NetworkConfiguration",
+            "TagList",
             "TaskCount",
             "TaskDefinitionArn",
         }
@@ -339,6 +344,7 @@ class TestOutputs:
         assert words[:3] == ["aws", "ecs", "run-task"]
         options = dict(zip(words[3::2], words[4::2], strict=True))
         assert options["--launch-type"] == "FARGATE"
+        assert options["--tags"] == f"key={RUN_TAG['Key']},value={RUN_TAG['Value']}"
         assert options["--overrides"] == '{"containerOverrides": [{"name": "bixarena-worker"}]}'
         assert re.fullmatch(
             r"awsvpcConfiguration=\{subnets=\[subnet-private-1,subnet-private-2\],"
@@ -607,9 +613,29 @@ def test_sets_what_eventbridge_takes_for_a_run(stack: Stack, cluster: ecs.IClust
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 600, "MaximumRetryAttempts": 2}
     parameters = target["EcsParameters"]
     assert parameters["PlatformVersion"] == "1.4.0"
-    assert parameters["TagList"] == [{"Key": "team", "Value": "arena"}]
+    assert parameters["TagList"] == [{"Key": "team", "Value": "arena"}, RUN_TAG]
     assert parameters["PropagateTags"] == "TASK_DEFINITION"
     assert parameters["EnableECSManagedTags"] is True
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({RUN_TAG["Key"]: "mine"}, r"task_tags sets bixarena-constructs:task, .*; leave it out"),
+        (dict.fromkeys(map(str, range(50)), "x"), "task_tags has 50 tags; it may have up to 49"),
+    ],
+)
+def test_refuses_tags_that_leave_no_room_for_its_own(
+    stack: Stack, cluster: ecs.ICluster, tags: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        define(stack, cluster, task_tags=tags)
+
+
+def test_takes_as_many_tags_as_ecs_does(stack: Stack, cluster: ecs.ICluster) -> None:
+    define(stack, cluster, task_tags=dict.fromkeys(map(str, range(49)), "x"))
+    (target,) = only(Template.from_stack(stack), "AWS::Events::Rule")["Targets"]
+    assert len(target["EcsParameters"]["TagList"]) == 50
 
 
 def test_has_one_target_with_the_scheduled_time_and_a_dead_letter_queue(
@@ -646,12 +672,23 @@ class TestGrantRun:
         assert "SnapshotScheduledTaskDef" in run["Resource"]["Ref"]
         assert "ecs:cluster" in run["Condition"]["ArnEquals"]
 
-    def test_watches_and_stops_tasks_of_this_cluster_only(
+    def test_watches_and_stops_runs_of_this_task_only(
         self, granted: dict[str, dict[str, Any]]
     ) -> None:
         watch = granted["ecs:DescribeTasks"]
-        assert "ecs:StopTask" in watch["Action"]
+        assert watch["Action"] == ["ecs:DescribeTasks", "ecs:StopTask"]
         assert str(watch["Resource"]).endswith(":task/arena/*']]}")
+        assert watch["Condition"] == {
+            "StringEquals": {f"aws:ResourceTag/{RUN_TAG['Key']}": RUN_TAG["Value"]}
+        }
+
+    def test_tags_a_run_when_it_starts_it_and_at_no_other_time(
+        self, granted: dict[str, dict[str, Any]]
+    ) -> None:
+        tag = granted["ecs:TagResource"]
+        assert tag["Action"] == "ecs:TagResource"
+        assert str(tag["Resource"]).endswith(":task/arena/*']]}")
+        assert tag["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
 
     def test_passes_both_roles_to_tasks_only(self, granted: dict[str, dict[str, Any]]) -> None:
         passed = granted["iam:PassRole"]

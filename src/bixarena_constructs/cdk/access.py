@@ -6,7 +6,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import jsii
-from aws_cdk import Annotations, Arn, ArnComponents, ArnFormat, Resource, Stack
+from aws_cdk import Annotations, Fn, Names, Resource, Stack
 from aws_cdk import aws_iam as iam
 from constructs import IValidation
 
@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from constructs import Construct, IConstruct
 
 __all__ = [
+    "RUN_TAG",
     "PassRoleCheck",
     "execute_command_statement",
     "grant_all",
     "operator_statements",
     "rule_statement",
     "run_statements",
+    "run_tag_value",
     "warn_of_an_immutable_role",
 ]
+
+RUN_TAG: Final = "bixarena-constructs:task"
+"""Key of the tag that each run carries, whoever starts it."""
 
 # Warning by the prop that the immutable role was given to.
 _IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
@@ -36,10 +41,26 @@ _BESIDES: Final = {
 }
 
 
+def run_tag_value(scope: Construct) -> str:
+    """Return the value of the tag of a task's runs: its path, which starts with its stack's name.
+
+    No other task of the account and region has it: stack names are unique there. It is known at
+    synthesis, and changes with the path only, as logical IDs do.
+
+    Args:
+        scope: The construct that stands for the task.
+    """
+    # Only characters that tags take and that need no quotes in a shell; it ends in a hash of the
+    # path, for what is left out of it.
+    return Names.unique_resource_name(
+        scope, separator="/", allowed_special_characters="_.-", max_length=256
+    )
+
+
 def run_statements(
     *, cluster_arn: str, task_definition: ecs.FargateTaskDefinition
-) -> tuple[iam.PolicyStatement, iam.PolicyStatement]:
-    """Return what it takes to start the task: to run it, and to pass its roles on.
+) -> tuple[iam.PolicyStatement, ...]:
+    """Return what it takes to start the task: to run it, to tag it, and to pass its roles on.
 
     Args:
         cluster_arn: Cluster that the task runs in.
@@ -50,6 +71,12 @@ def run_statements(
             actions=["ecs:RunTask"],
             resources=[task_definition.task_definition_arn],
             conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
+        ),
+        iam.PolicyStatement(
+            actions=["ecs:TagResource"],
+            resources=[_tasks_of(cluster_arn)],
+            # Without it every task of the cluster could be given the tag of a run.
+            conditions={"StringEquals": {"ecs:CreateAction": "RunTask"}},
         ),
         iam.PolicyStatement(
             actions=["iam:PassRole"],
@@ -64,21 +91,20 @@ def operator_statements(
     cluster: ecs.ICluster,
     task_definition: ecs.FargateTaskDefinition,
     log_group: logs.ILogGroup,
+    run_tag: str,
 ) -> tuple[iam.PolicyStatement, ...]:
     """Return what an operator needs to run the task, watch it, stop it and read its log.
 
     With it ``bixarena run`` and ``bixarena logs`` find the task by its stack's outputs.
 
     Args:
-        cluster: Cluster that the task runs in; tasks of other clusters stay out of reach.
+        cluster: Cluster that the task runs in.
         task_definition: The task definition, with its roles.
         log_group: Log group of the worker.
+        run_tag: Value of the tag of this task's runs; other tasks stay out of reach.
     """
-    run_task, pass_roles = run_statements(
-        cluster_arn=cluster.cluster_arn, task_definition=task_definition
-    )
     return (
-        run_task,
+        *run_statements(cluster_arn=cluster.cluster_arn, task_definition=task_definition),
         iam.PolicyStatement(
             actions=["cloudformation:DescribeStacks"],
             resources=[Stack.of(task_definition).stack_id],
@@ -86,8 +112,10 @@ def operator_statements(
         # It takes no resource: IAM allows it on "*" only.
         iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
         iam.PolicyStatement(
-            actions=["ecs:DescribeTasks", "ecs:StopTask", "ecs:TagResource"],
-            resources=[_tasks_of(cluster)],
+            actions=["ecs:DescribeTasks", "ecs:StopTask"],
+            resources=[_tasks_of(cluster.cluster_arn)],
+            # AWS's service authorization reference lists the key for both.
+            conditions={"StringEquals": {f"aws:ResourceTag/{RUN_TAG}": run_tag}},
         ),
         iam.PolicyStatement(
             # ListTasks knows no task to name: the cluster is all that limits it.
@@ -95,7 +123,6 @@ def operator_statements(
             resources=["*"],
             conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
         ),
-        pass_roles,
         iam.PolicyStatement(
             actions=[
                 "logs:DescribeLogStreams",
@@ -231,13 +258,8 @@ def _role_arns(task_definition: ecs.FargateTaskDefinition) -> list[str]:
     return [role.role_arn for role in roles if role is not None]
 
 
-def _tasks_of(cluster: ecs.ICluster) -> str:
-    return Arn.format(
-        ArnComponents(
-            service="ecs",
-            resource="task",
-            resource_name=f"{cluster.cluster_name}/*",
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        ),
-        Stack.of(cluster),
-    )
+def _tasks_of(cluster_arn: str) -> str:
+    # As in arn:aws:ecs:us-east-1:111122223333:cluster/arena, or a token for the whole of it.
+    if ":cluster/" in cluster_arn:
+        return f"{cluster_arn.replace(':cluster/', ':task/')}/*"
+    return f"{Fn.join(':task/', Fn.split(':cluster/', cluster_arn))}/*"

@@ -67,11 +67,6 @@ class TaskLaunch:
             f"{self._options}"
         )
 
-    @property
-    def tags_runs(self) -> bool:
-        """Whether who starts the task must be allowed to tag it."""
-        return bool(self.tags) or self._propagates_tags or self.enable_ecs_managed_tags
-
     def run_task_arguments(self) -> dict[str, object]:
         """Return the arguments of RunTask, spelled as a state machine's SDK integration does."""
         network: dict[str, object] = {"Subnets": list(self.subnet_ids)}

@@ -157,7 +157,8 @@ class ScheduledSnapshotTask(SnapshotTask):
             retry_attempts: How often EventBridge tries again, up to 185. Default: - 185.
             dead_letter_queue: Where events go whose run could not be started.
                 Default: - a new queue, encrypted by SQS, that keeps them for two weeks.
-            task_tags: Tags of each run's task. Default: - none.
+            task_tags: Tags of each run's task, besides ``bixarena-constructs:task``, by which
+                `grant_run` recognises the runs of this task. Default: - none.
             propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
             enable_ecs_managed_tags: Whether ECS tags each run's task with its cluster.
                 Default: False.
@@ -266,7 +267,10 @@ class ScheduledSnapshotTask(SnapshotTask):
         return self._trigger
 
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the task, watch it, stop it and read its log and its rule.
+        """Let somebody run the task, watch its runs, stop them and read its log and its rule.
+
+        Other tasks of the cluster stay out of reach. Whoever may run a task can run a command of
+        their own in it, which can print its secrets: grant it as you would grant those.
 
         Args:
             grantee: Who; it is also what a person needs who operates the task.
@@ -318,7 +322,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             security_groups=self.connections.security_groups,
             platform_version=self._platform_version,
             propagate_tags=self._propagate_tags,
-            tags=tags or None,
+            tags=tags,
         )
         return scheduled_task.event_rule
 

@@ -17,9 +17,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from bixarena_constructs.cdk.access import (
+    RUN_TAG,
     execute_command_statement,
     grant_all,
     operator_statements,
+    run_tag_value,
     warn_of_an_immutable_role,
 )
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
@@ -58,6 +60,8 @@ _DEFAULT_RUNTIME_MINUTES: Final = 15
 # What the worker takes; a task that runs longer than a day meets the next one.
 _RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
 
+# ECS takes 50, and one is the construct's own.
+_MOST_TAGS: Final = 49
 _PLATFORM_VERSIONS: Final = {
     None: None,
     ecs.FargatePlatformVersion.LATEST: "LATEST",
@@ -174,7 +178,8 @@ class SnapshotTask(Construct):
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
             platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
-            task_tags: Tags of each run's task. Default: - none.
+            task_tags: Tags of each run's task, besides ``bixarena-constructs:task``, by which
+                `grant_run` recognises the runs of this task. Default: - none.
             propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
             enable_ecs_managed_tags: Whether ECS tags each run's task with its cluster.
                 Default: False.
@@ -200,6 +205,7 @@ class SnapshotTask(Construct):
         self._propagate_tags = propagate_tags
         _check_platform(platform_version)
         _check_environment(self, environment or {})
+        _check_tags(task_tags or {})
         container = WorkerContainer(
             image=image,
             registry_credentials=registry_credentials,
@@ -245,7 +251,7 @@ class SnapshotTask(Construct):
         )
         self._connections = self._define_connections(security_groups)
         self._launch = self._define_launch(
-            tags=task_tags or {},
+            tags={**(task_tags or {}), RUN_TAG: run_tag_value(self)},
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
         )
@@ -344,8 +350,7 @@ class SnapshotTask(Construct):
             tags=[
                 scheduler_targets.Tag(key=key, value=value)
                 for key, value in self._launch.tags.items()
-            ]
-            or None,
+            ],
             propagate_tags=self._propagate_tags is ecs.PropagatedTagSource.TASK_DEFINITION or None,
             enable_ecs_managed_tags=self._launch.enable_ecs_managed_tags or None,
             enable_execute_command=self._launch.enable_execute_command or None,
@@ -357,7 +362,10 @@ class SnapshotTask(Construct):
         )
 
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the task, watch it, stop it and read its log.
+        """Let somebody run the task, watch its runs, stop them and read its log.
+
+        Other tasks of the cluster stay out of reach. Whoever may run a task can run a command of
+        their own in it, which can print its secrets: grant it as you would grant those.
 
         Args:
             grantee: Who; it is also what a person needs who operates the task.
@@ -368,6 +376,7 @@ class SnapshotTask(Construct):
                 cluster=self._cluster,
                 task_definition=self._task_definition,
                 log_group=self._log_group,
+                run_tag=self._launch.tags[RUN_TAG],
             ),
         )
 
@@ -506,6 +515,16 @@ def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None
                 f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
                 "into the task definition; use secrets"
             )
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if RUN_TAG in tags:
+        raise ValueError(f"task_tags sets {RUN_TAG}, which the construct sets; leave it out")
+    if len(tags) > _MOST_TAGS:
+        raise ValueError(
+            f"task_tags has {len(tags)} tags; it may have up to {_MOST_TAGS}, as ECS takes 50 and "
+            f"one is {RUN_TAG}"
+        )
 
 
 def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:

@@ -299,16 +299,20 @@ class TestRetry:
         assert run["End"] is True
         assert run["Resource"] == "arn:aws:states:::aws-sdk:ecs:runTask"
         assert run["Arguments"]["StartedBy"] == "bixarena-retry"
+        (tag,) = run["Arguments"]["Tags"]
+        assert tag["Key"] == "bixarena-constructs:task"
         # The failed task's id: an event that arrives twice starts one task.
         token = run["Arguments"]["ClientToken"]
         assert token == "{% $split($states.input.detail.taskArn, '/')[-1] %}"
 
     def test_may_run_this_task_in_this_cluster_and_pass_its_roles(self, retried: Any) -> None:
         policy = retried.one("AWS::IAM::Policy", below="RetryStateMachineRole")
-        run, pass_roles = policy["PolicyDocument"]["Statement"]
+        run, tag, pass_roles = policy["PolicyDocument"]["Statement"]
         assert run["Action"] == "ecs:RunTask"
         assert "Ref" in run["Resource"]
         assert "ecs:cluster" in run["Condition"]["ArnEquals"]
+        assert tag["Action"] == "ecs:TagResource"
+        assert tag["Condition"] == {"StringEquals": {"ecs:CreateAction": "RunTask"}}
         assert pass_roles["Action"] == "iam:PassRole"
         assert len(pass_roles["Resource"]) == 2
         assert "*" not in listed(run["Resource"]) + listed(pass_roles["Resource"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
 from bixarena_constructs.cli.deployed.causes import Cause, cause_of_exit, cause_of_stop
+from bixarena_constructs.cli.errors import is_denied
 from bixarena_constructs.deployment import STARTED_BY_RULE
 from bixarena_constructs.worker.contract import Variable
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["Run", "describe", "recent_runs", "run_of"]
+__all__ = ["Run", "describe", "find_run", "recent_runs", "run_of"]
 
 _STATUSES: Final[tuple[DesiredStatusType, ...]] = ("RUNNING", "STOPPED")
 
@@ -82,8 +85,26 @@ def describe(task: DeployedTask, task_arns: list[str]) -> list[Run]:
     return [run_of(each, task.container_name) for each in answer["tasks"]]
 
 
+def find_run(task: DeployedTask, run_id: str) -> Run | None:
+    """Look a run up; None if ECS has forgotten it.
+
+    An operator is allowed to see runs by their tag, and ECS has forgotten that with the run.
+
+    Args:
+        task: What it is a run of.
+        run_id: Which.
+    """
+    try:
+        found = describe(task, [run_id])
+    except ClientError as error:
+        if is_denied(error):
+            return None
+        raise
+    return found[0] if found else None
+
+
 def recent_runs(task: DeployedTask) -> list[Run]:
-    """Return the runs that ECS shows, the newest first."""
+    """Return the runs that ECS shows the caller, the newest first."""
     ecs = task.session.client("ecs")
     arns = [
         arn
@@ -94,8 +115,25 @@ def recent_runs(task: DeployedTask) -> list[Run]:
             desiredStatus=status,
         )["taskArns"]
     ]
-    runs = describe(task, arns)
+    runs = _shown(task, arns)
     return sorted(runs, key=lambda run: str(run.created_at or ""), reverse=True)
+
+
+def _shown(task: DeployedTask, task_arns: list[str]) -> list[Run]:
+    """Look runs up, without those that the caller is not allowed to see.
+
+    An operator may see runs by their tag, and one that somebody started without it has the whole
+    request refused.
+    """
+    try:
+        return describe(task, task_arns)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        found = [run for arn in task_arns if (run := find_run(task, arn))]
+        if not found:
+            raise
+        return found
 
 
 def run_of(task: TaskTypeDef, container_name: str) -> Run:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.log_lines import readable
-from bixarena_constructs.cli.deployed.runs import describe, recent_runs
+from bixarena_constructs.cli.deployed.runs import find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
 from bixarena_constructs.cli.deployed.worker_log import newest_streams, stream_of
 from bixarena_constructs.cli.errors import (
@@ -57,7 +57,7 @@ def show_log(request: Request) -> None:
         session = open_session(profile=request.profile, region=request.region)
         task = find_task(session, request.stack, name=request.task)
         log = _chosen(task, request)
-        if request.follow and describe(task, [log.run_id]):
+        if request.follow and find_run(task, log.run_id):
             follower = Follower(task=task, log=log, on_status=_ignore, on_line=tell)
             try:
                 follower.follow()
@@ -87,7 +87,8 @@ def _chosen(task: DeployedTask, request: Request) -> LogStream:
 
 
 def _why_empty(task: DeployedTask, run_id: str) -> str:
-    for run in describe(task, [run_id]):
+    run = find_run(task, run_id)
+    if run is not None:
         why = f": {run.reason}" if run.reason else ""
         cause = "" if run.cause is None else f"; {run.cause}"
         return f"the run {run_id} has logged nothing, it is {run.outcome}{why}{cause}"
