@@ -13,7 +13,7 @@ from aws_cdk.assertions import Annotations as Found
 from aws_cdk.assertions import Match
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
-from bixarena_constructs.cdk.access import RUN_TAG
+from bixarena_constructs.cdk.permissions import RUN_TAG
 
 if TYPE_CHECKING:
     from aws_cdk import Stack

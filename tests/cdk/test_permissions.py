@@ -15,8 +15,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
-from bixarena_constructs.cdk.access import (
-    PassRoleCheck,
+from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
+from bixarena_constructs.cdk.permissions import (
     run_statements,
     run_tag_value,
     warn_of_an_immutable_role,

@@ -15,7 +15,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
-from bixarena_constructs.cdk.access import PassRoleCheck, grant_all, rule_statement
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
@@ -26,6 +25,8 @@ from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_lette
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.outputs import add_outputs
+from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
+from bixarena_constructs.cdk.permissions import grant_all, rule_statement
 from bixarena_constructs.cdk.schedule import RunSchedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull

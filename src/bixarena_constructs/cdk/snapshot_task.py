@@ -16,14 +16,6 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from bixarena_constructs.cdk.access import (
-    RUN_TAG,
-    execute_command_statement,
-    grant_all,
-    operator_statements,
-    run_tag_value,
-    warn_of_an_immutable_role,
-)
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
@@ -32,6 +24,14 @@ from bixarena_constructs.cdk.delivery import (
 )
 from bixarena_constructs.cdk.durations import require_seconds_within, seconds_as_text
 from bixarena_constructs.cdk.outputs import TaskOutputs
+from bixarena_constructs.cdk.permissions import (
+    RUN_TAG,
+    execute_command_statement,
+    grant_all,
+    operator_statements,
+    run_tag_value,
+    warn_of_an_immutable_role,
+)
 from bixarena_constructs.cdk.run_events import RunEvents
 from bixarena_constructs.cdk.schedule_target import (
     define_schedule_role,

@@ -10,8 +10,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from bixarena_constructs.cdk.access import run_statements
 from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.cdk.permissions import run_statements
 from bixarena_constructs.deployment import STARTED_BY_RETRY
 from bixarena_constructs.worker.contract import Variable
 

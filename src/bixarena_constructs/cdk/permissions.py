@@ -1,14 +1,12 @@
-"""Who may start the task, and whether the schedule may."""
+"""Permissions to start, watch and stop the task."""
 
 from __future__ import annotations
 
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
-import jsii
 from aws_cdk import Annotations, Fn, Names, Resource, Stack
 from aws_cdk import aws_iam as iam
-from constructs import IValidation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,10 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUN_TAG",
-    "PassRoleCheck",
     "execute_command_statement",
     "grant_all",
     "operator_statements",
+    "policies_of",
+    "role_arns",
     "rule_statement",
     "run_statements",
     "run_tag_value",
@@ -80,7 +79,7 @@ def run_statements(
         ),
         iam.PolicyStatement(
             actions=["iam:PassRole"],
-            resources=_role_arns(task_definition),
+            resources=role_arns(task_definition),
             conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         ),
     )
@@ -193,7 +192,7 @@ def warn_of_an_immutable_role(
         role: The role.
         needed: What it was granted last.
     """
-    if Resource.is_owned_resource(role) or _policies_of(role):
+    if Resource.is_owned_resource(role) or policies_of(role):
         return
     actions = sorted({action for statement in needed for action in statement.actions})
     Annotations.of(scope).add_warning_v2(
@@ -203,57 +202,13 @@ def warn_of_an_immutable_role(
     )
 
 
-@jsii.implements(IValidation)
-class PassRoleCheck:
-    """Fails the synthesis if the schedule could not hand the task its roles.
-
-    ``EcsTask`` allows the roles that exist when it is made. An execution role that came later
-    would leave a stack that deploys, and a schedule whose every run is refused.
-    """
-
-    def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:
-        """Remember what to check.
-
-        Args:
-            task_definition: A task definition that is the target of a rule.
-        """
-        self._task_definition = task_definition
-
-    def validate(self) -> list[str]:
-        """Return one sentence for each role that cannot be passed."""
-        scope = self._task_definition
-        policies = self._policies_of_events_role()
-        # Before they are resolved, statements are as they were added: neither merged nor joined.
-        passed = {
-            resource
-            for policy in policies
-            for statement in policy.document.to_json()["Statement"]
-            if "iam:PassRole" in _as_list(statement["Action"])
-            for resource in _as_list(statement["Resource"])
-        }
-        return [
-            f"the schedule may not pass the role {Stack.of(scope).resolve(arn)} to the task: it "
-            "came after the task was made the target of the rule"
-            for arn in _role_arns(scope)
-            if policies and arn not in passed
-        ]
-
-    def _policies_of_events_role(self) -> list[iam.Policy | iam.ManagedPolicy]:
-        # EcsTask keeps its role as this child of the task definition. Its policies are below it:
-        # one, or more where the CDK splits a large one; none where roles are made outside of the
-        # app (Role.customize_roles).
-        return _policies_of(self._task_definition.node.find_child("EventsRole"))
-
-
-def _policies_of(role: IConstruct) -> list[iam.Policy | iam.ManagedPolicy]:
+def policies_of(role: IConstruct) -> list[iam.Policy | iam.ManagedPolicy]:
+    """Return the policies that the app defines for a role."""
     return [one for one in role.node.find_all() if isinstance(one, iam.Policy | iam.ManagedPolicy)]
 
 
-def _as_list(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
-
-
-def _role_arns(task_definition: ecs.FargateTaskDefinition) -> list[str]:
+def role_arns(task_definition: ecs.FargateTaskDefinition) -> list[str]:
+    """Return the ARNs of a task definition's roles."""
     roles = (task_definition.task_role, task_definition.execution_role)
     return [role.role_arn for role in roles if role is not None]
 

@@ -1,0 +1,59 @@
+"""Whether the schedule may pass the task its roles."""
+
+from __future__ import annotations
+
+import jsii
+from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from constructs import IValidation
+
+from bixarena_constructs.cdk.permissions import policies_of, role_arns
+
+__all__ = ["PassRoleCheck"]
+
+
+@jsii.implements(IValidation)
+class PassRoleCheck:
+    """Fails the synthesis if the schedule could not hand the task its roles.
+
+    ``EcsTask`` allows the roles that exist when it is made. An execution role that came later
+    would leave a stack that deploys, and a schedule whose every run is refused.
+    """
+
+    def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:
+        """Remember what to check.
+
+        Args:
+            task_definition: A task definition that is the target of a rule.
+        """
+        self._task_definition = task_definition
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each role that cannot be passed."""
+        scope = self._task_definition
+        policies = self._policies_of_events_role()
+        # Before they are resolved, statements are as they were added: neither merged nor joined.
+        passed = {
+            resource
+            for policy in policies
+            for statement in policy.document.to_json()["Statement"]
+            if "iam:PassRole" in _as_list(statement["Action"])
+            for resource in _as_list(statement["Resource"])
+        }
+        return [
+            f"the schedule may not pass the role {Stack.of(scope).resolve(arn)} to the task: it "
+            "came after the task was made the target of the rule"
+            for arn in role_arns(scope)
+            if policies and arn not in passed
+        ]
+
+    def _policies_of_events_role(self) -> list[iam.Policy | iam.ManagedPolicy]:
+        # EcsTask keeps its role as this child of the task definition. Its policies are below it:
+        # one, or more where the CDK splits a large one; none where roles are made outside of the
+        # app (Role.customize_roles).
+        return policies_of(self._task_definition.node.find_child("EventsRole"))
+
+
+def _as_list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
