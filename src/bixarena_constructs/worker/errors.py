@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from bixarena_constructs.worker.records import Visibility
 
 __all__ = [
     "BoardsFailedError",
@@ -212,7 +211,7 @@ class NoSnapshotError(WorkerError):
 
     failure = SETTINGS
 
-    def __init__(self, identifier: str, leaderboard_slug: str | None, wanted: Visibility) -> None:
+    def __init__(self, identifier: str, leaderboard_slug: str | None, wanted: str) -> None:
         self.identifier = identifier
         self.leaderboard_slug = leaderboard_slug
         place = "any leaderboard" if leaderboard_slug is None else repr(leaderboard_slug)
