@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
 .PHONY: api bench check checkov demo demo-psql fix help lint lock setup soak test test-browser \
-	test-fast test-lowest
+	test-fast test-lowest test-signals
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
 	@echo "make test-browser  test the HTML report in the Chromium on PATH"
 	@echo "make bench  run the benchmarks; see benchmarks/README.md"
+	@echo "make test-signals  stop the worker at 500 random moments; as root; SEED=n replays"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make checkov  run checkov on the templates of the examples"
 	@echo "make test-lowest  run the construct's tests on the lowest supported aws-cdk-lib"
@@ -78,6 +79,11 @@ SEED ?= $(shell date +%s)
 soak: setup
 	$(RUN) $(PY) -m pytest tests/worker/test_soak.py --timeout 3600 --basetemp .soak \
 		--soak-runs 200 --soak-seed $(SEED)
+
+# Takes Linux and root: one way to start the worker is as the first process of a namespace.
+test-signals: setup
+	$(RUN) $(PY) -m pytest tests/worker/test_signals.py --timeout 14400 --basetemp .moments \
+		--first-process --moments 500 --moments-limit 2 --moments-seed $(SEED)
 
 # Too large, and too many dependencies, for the environment of the tests.
 $(CURDIR)/.venv-checkov/.synced: tools/checkov/requirements.txt | $(VENV)/bin/uv

@@ -59,6 +59,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("soak", "the worker under random faults")
     group.addoption("--soak-runs", type=int, default=8, help="runs in a row (default: 8)")
     group.addoption("--soak-seed", type=int, default=1, help="of the faults (default: 1)")
+    group = parser.getgroup("signals", "the worker ended at random moments")
+    group.addoption("--moments", type=int, default=10, help="in each way to start (default: 10)")
+    group.addoption("--moments-seed", type=int, default=1, help="of the moments (default: 1)")
+    group.addoption(
+        "--moments-limit", type=float, default=30, help="seconds to end in (default: 30)"
+    )
+    group.addoption(
+        "--first-process",
+        action="store_true",
+        help="also as process 1 of a namespace, which takes Linux and root",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -28,3 +29,11 @@ def test_installs_pinned_hashes_only_and_as_nobody_who_can_write() -> None:
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", final_stage, flags=re.MULTILINE)
     assert "OPENBLAS_NUM_THREADS=1" in final_stage
     assert "pip" not in final_stage
+
+
+def test_holds_signals_back_until_the_worker_listens() -> None:
+    (entry_point,) = re.findall(r"^ENTRYPOINT (.*)", _DOCKERFILE, flags=re.MULTILINE | re.DOTALL)
+    words = json.loads(entry_point.replace("\\\n", ""))
+    assert words[0] == "env"
+    assert {"--block-signal=TERM", "--block-signal=INT"} == set(words[1:-3])
+    assert words[-3:] == ["python", "-m", "bixarena_constructs.worker"]

@@ -68,6 +68,15 @@ def test_ranks_without_a_database_driver_or_a_log_library() -> None:
     assert _python(code).stdout == "[]\n"
 
 
+def test_listens_to_signals_before_it_imports_what_takes_a_while() -> None:
+    code = (
+        "import sys, bixarena_constructs.worker.__main__\n"
+        "heavy = ('argparse', 'numpy', 'psycopg', 'structlog', 'tenacity')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    assert _python(code).stdout == "[]\n"
+
+
 def _tree(extra: str) -> set[str]:
     """Names of all distributions that an extra of this one installs."""
     found: set[str] = set()

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that says by which SQLSTATE it was refused."""
+"""A connection to PostgreSQL whose failures have a SQLSTATE."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["Connection"]
 
 # PGVerbosity of libpq-fe.h.
 _DEFAULT, _VERBOSE = 1, 2
-# How libpq begins the report of an attempt, and a server's answer in it when it is verbose:
-# severity in the server's language, code, text in the server's language.
+# A verbose libpq reports an attempt as "connection to server at ... failed: SEVERITY:  CODE:
+# TEXT", with severity and text in the server's language.
 _ATTEMPT = "connection to server "
 _CODE = re.compile(r": {2}([0-9A-Z]{5}): ")
 _LOCATION = re.compile(r"\nLOCATION: {2}[^\n]*")
@@ -32,7 +32,7 @@ _WAITS = {PollingStatus.READING: Wait.R, PollingStatus.WRITING: Wait.W}
 
 
 class _ConnectionFailedError(psycopg.OperationalError):
-    """No connection came about, after one attempt or several: with TLS, without, by address."""
+    """All attempts to connect failed: with TLS and without, and at each address of the host."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -40,10 +40,10 @@ class _ConnectionFailedError(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """The driver's connection, whose errors have a ``sqlstate`` also where it was refused.
+    """The driver's connection, with a ``sqlstate`` in the error when the server refuses it.
 
-    libpq keeps no result of a connection that failed, only a text, which is in the server's
-    language and has no code in it unless libpq is asked to be verbose before it connects.
+    libpq keeps no result of a failed connection, only a text in the server's language. It has the
+    code in it if libpq is verbose while it connects.
     """
 
     @classmethod
@@ -58,7 +58,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 return cls(pgconn)
             if status not in _WAITS:
                 break
-            # Without an answer, the caller has waited for a while and wants to wait on.
+            # The driver sends nothing true while it waits on.
             while not (yield pgconn.socket, _WAITS[status]):
                 pass
         text = _LOCATION.sub("", pgconn.get_error_message())
@@ -67,9 +67,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def _sqlstate(text: str) -> str | None:
-    """Find the server's code, unless an attempt among several failed without one."""
+    """Find the server's code, unless one of several attempts failed without a code."""
     codes: list[str] = []
-    # With several addresses, the driver lists what each of them said.
+    # For a host with several addresses, the driver appends a list of their errors.
     for part in text.split("\n- host: "):
         found = _CODE.findall(part)
         if len(found) < max(1, part.count(_ATTEMPT)):
@@ -80,7 +80,7 @@ def _sqlstate(text: str) -> str | None:
 
 @cache
 def _libpq_function() -> Callable[[int | None, int], int] | None:
-    """Find ``PQsetErrorVerbosity`` in the libpq that psycopg runs on, which does not wrap it."""
+    """Find ``PQsetErrorVerbosity``, which psycopg does not offer, in the libpq that it uses."""
     try:
         library = ctypes.CDLL(sys.modules[PGconn.__module__].__file__ or "")
         function = library.PQsetErrorVerbosity
@@ -91,7 +91,7 @@ def _libpq_function() -> Callable[[int | None, int], int] | None:
 
 
 def _set_verbosity(pgconn: abc.PGconn, verbosity: int) -> None:
-    # Where the function cannot be found, a refusal has no SQLSTATE, and so counts as passing.
+    # Without the function, a refused connection has no SQLSTATE and is retried.
     function = _libpq_function()
     if function is not None:
         function(pgconn.pgconn_ptr, verbosity)  # type: ignore[attr-defined]  # documented

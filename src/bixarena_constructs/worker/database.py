@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Database", "passes_by_itself"]
 
 _CONNECT_SECONDS = 10
+_CANCEL_SECONDS = 1
 # A worker that froze or lost its network must not hold its locks until the next morning.
 _IDLE_SECONDS = 60
 _TCP_USER_TIMEOUT_MS = 30_000
@@ -43,9 +44,8 @@ _LASTING = (
     *("0A", "0L", "0P", "21", "22", "23", "27", "28", "2F", "38", "39", "3D", "3F", "42", "44"),
     *("53100", "53400", "54", "P0", "XX001", "XX002"),
 )
-# Without a SQLSTATE it is libpq or OpenSSL that speaks, both in English: the server is not whom it
-# should be, or the two have no kind of TLS or of login in common. All have a blank where a host's
-# name cannot have one.
+# Messages without a SQLSTATE come from libpq or OpenSSL, always in English: the server's identity
+# is wrong, or the two sides share no kind of TLS or login. Each has a blank, as no host name has.
 _LASTING_TEXT = re.compile(
     " certificate| private key file|protocol version|wrong version number|unsupported protocol"
     r"|server does not support SSL| sslmode|invalid \w+ value|channel binding"
@@ -68,6 +68,7 @@ class Database:
     ) -> None:
         self._settings = settings
         self._deadline = deadline
+        self._connection: psycopg.Connection | None = None
         self.host = host or settings.host
 
     @contextmanager
@@ -96,6 +97,16 @@ class Database:
                 raise ReadOnlySqlTransaction("it takes no writes for now")
             yield connection
 
+    def cancel(self) -> None:
+        """Cancel the statement that another thread waits for, if there is one.
+
+        Without this, the server continues the statement, and holds its locks, after the worker
+        has ended.
+        """
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+
     @contextmanager
     def _transaction(
         self, isolation: IsolationLevel, *, read_only: bool | None
@@ -103,6 +114,7 @@ class Database:
         with self._translated(), self._connect() as connection:
             connection.isolation_level = isolation
             connection.read_only = read_only
+            self._connection = connection
             with connection.transaction():
                 left = max(1, int(self._deadline.seconds_left * 1000))
                 idle = min(left, _IDLE_SECONDS * 1000)
@@ -153,9 +165,9 @@ class Database:
 
 
 def passes_by_itself(error: psycopg.Error) -> bool:
-    """Tell whether the same attempt may succeed a little later: all may that is not known to last.
+    """Return whether the same attempt may succeed a little later: unless it is known to last.
 
-    The server's words do not count, as they depend on its language and on what stands before it.
+    The server's words do not count: they depend on its language and on any pooler before it.
     """
     if error.sqlstate is not None:
         return not error.sqlstate.startswith(_LASTING)

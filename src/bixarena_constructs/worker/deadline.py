@@ -12,9 +12,14 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """A point in time that every wait of a run stays below."""
+    """A point in time that every wait of a run stays below.
+
+    Attributes:
+        seconds: How long the run may take from the beginning.
+    """
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
 

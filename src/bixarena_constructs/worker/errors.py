@@ -80,6 +80,10 @@ class SettingsError(WorkerError):
         self.faults = tuple(faults)
         super().__init__("; ".join(self.faults))
 
+    def fields(self) -> dict[str, object]:
+        """The same as fields of a log line, with each fault by itself."""
+        return {"faults": self.faults, **super().fields()}
+
 
 class NoLeaderboardError(SettingsError):
     """There is no leaderboard to publish.
@@ -219,12 +223,8 @@ class NoSnapshotError(WorkerError):
         super().__init__(f"{identifier!r} is not {present} on {place}, nothing was changed")
 
 
-class StopRun(WorkerError, KeyboardInterrupt):  # noqa: N818 - a request like its base, no fault
-    """The run has to end now, wherever it is.
-
-    A ``KeyboardInterrupt``, so that psycopg cancels the statement that it waits for: without
-    that, the server would go on, with its locks held, after the worker is gone.
-    """
+class StopRun(WorkerError):  # noqa: N818 - a request, no fault
+    """The run has to end now, wherever it is."""
 
 
 class DeadlineError(StopRun):

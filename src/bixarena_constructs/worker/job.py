@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from bixarena_constructs.worker.interrupts import Interrupts
     from bixarena_constructs.worker.ranking import VoteCounts
     from bixarena_constructs.worker.records import Board, Entry, Votes
     from bixarena_constructs.worker.settings import Settings
@@ -65,6 +66,7 @@ def run(
     log: FilteringBoundLogger,
     deadline: Deadline | None = None,
     now: Callable[[], datetime] = _utc_now,
+    interrupts: Interrupts | None = None,
 ) -> RunReport:
     """Publish a snapshot of each leaderboard that has enough votes.
 
@@ -75,6 +77,8 @@ def run(
         log: Told each step.
         deadline: No wait goes beyond it. Default: - from the settings.
         now: The time of a run without ``scheduled_at``.
+        interrupts: Ends the run from outside, in the midst of a step. Default: - nothing does; the
+            deadline bounds what the run waits for.
 
     Raises:
         BoardsFailedError: Some leaderboards failed, the others were published.
@@ -93,8 +97,16 @@ def run(
         Event.RUN_STARTED, snapshot=report.identifier, dry_run=settings.dry_run, contract=VERSION
     )
     deadline = deadline or Deadline(settings.max_runtime_seconds)
+    store = _store(settings, deadline)
+
+    def work(log: FilteringBoundLogger) -> None:
+        _Run(settings, store=store, moment=moment, report=report, deadline=deadline, log=log).do()
+
     try:
-        _Run(settings, moment=moment, report=report, deadline=deadline, log=log).do()
+        if interrupts is None:
+            work(log)
+        else:
+            interrupts.carry_out(work, log=log, deadline=deadline, cancel=store.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error(Event.RUN_FAILED, seconds=_since(started), **report.fields(), **known.fields())
@@ -109,6 +121,13 @@ def run(
     return report
 
 
+def _store(settings: Settings, deadline: Deadline) -> Store:
+    reader = Database(settings.database, deadline, host=settings.database.read_host)
+    # A dry run asks nothing of the primary where there is a replica.
+    primary = reader if settings.dry_run else Database(settings.database, deadline)
+    return Store(primary, reader)
+
+
 class _Run:
     """The steps of one run, and what they share."""
 
@@ -116,6 +135,7 @@ class _Run:
         self,
         settings: Settings,
         *,
+        store: Store,
         moment: datetime,
         report: RunReport,
         deadline: Deadline,
@@ -126,10 +146,7 @@ class _Run:
         self._report = report
         self._deadline = deadline
         self._log = log
-        reader = Database(settings.database, deadline, host=settings.database.read_host)
-        # A dry run asks nothing of the primary where there is a replica.
-        primary = reader if settings.dry_run else Database(settings.database, deadline)
-        self._store = Store(primary, reader)
+        self._store = store
 
     def do(self) -> None:
         self._retried("check_grants", lambda: self._store.check(self._needs(), self._moment))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
     from structlog.typing import FilteringBoundLogger, Processor
 
-__all__ = ["open_log"]
+__all__ = ["handed_on", "open_log"]
 
 
 def open_log(
@@ -35,3 +38,23 @@ def open_log(
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
     return logger.bind(**context)
+
+
+def handed_on(
+    log: FilteringBoundLogger, put: Callable[[Callable[[], object]], None]
+) -> FilteringBoundLogger:
+    """Make a logger for another thread; the thread that owns ``log`` writes its lines.
+
+    Args:
+        log: Where the lines go.
+        put: Takes a callable for each line, which writes the line.
+    """
+
+    def hand_on(_: object, method: str, event: MutableMapping[str, Any]) -> NoReturn:
+        put(partial(getattr(log, method), **event))
+        raise structlog.DropEvent
+
+    logger: FilteringBoundLogger = structlog.wrap_logger(
+        log, processors=[hand_on], wrapper_class=structlog.make_filtering_bound_logger("info")
+    )
+    return logger.bind()

@@ -46,6 +46,11 @@ class Store:
         self._primary = primary
         self._reader = reader
 
+    def cancel(self) -> None:
+        """Cancel the statement that another thread waits for, if there is one."""
+        for database in (self._primary, self._reader):
+            database.cancel()
+
     def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
         """Look whether the tables, columns and privileges are there, and whether writes are taken.
 

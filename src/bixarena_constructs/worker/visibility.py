@@ -15,19 +15,27 @@ from bixarena_constructs.worker.store import Store
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from bixarena_constructs.worker.interrupts import Interrupts
     from bixarena_constructs.worker.records import Visibility
     from bixarena_constructs.worker.settings import Settings
 
 __all__ = ["publish", "unpublish"]
 
 
-def publish(settings: Settings, identifier: str, *, log: FilteringBoundLogger) -> tuple[str, ...]:
+def publish(
+    settings: Settings,
+    identifier: str,
+    *,
+    log: FilteringBoundLogger,
+    interrupts: Interrupts | None = None,
+) -> tuple[str, ...]:
     """Make the private snapshots of one time public, such as those of a late run.
 
     Args:
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
         log: Told what was done.
+        interrupts: As for a run. Default: - none.
 
     Returns:
         Slugs of the leaderboards whose snapshot was private.
@@ -37,7 +45,7 @@ def publish(settings: Settings, identifier: str, *, log: FilteringBoundLogger) -
         WorkerError: The database was not available or refused it.
     """
     try:
-        slugs = _set_visibility(settings, identifier, "public", log=log)
+        slugs = _set_visibility(settings, identifier, "public", log=log, interrupts=interrupts)
     except WorkerError as error:
         log.error(Event.PUBLISH_FAILED, snapshot=identifier, **error.fields())
         raise
@@ -46,7 +54,11 @@ def publish(settings: Settings, identifier: str, *, log: FilteringBoundLogger) -
 
 
 def unpublish(
-    settings: Settings, identifier: str, *, log: FilteringBoundLogger
+    settings: Settings,
+    identifier: str,
+    *,
+    log: FilteringBoundLogger,
+    interrupts: Interrupts | None = None,
 ) -> tuple[str, ...]:
     """Make the public snapshots of one time private; the site falls back to the ones before.
 
@@ -54,6 +66,7 @@ def unpublish(
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
         log: Told what was done.
+        interrupts: As for a run. Default: - none.
 
     Returns:
         Slugs of the leaderboards whose snapshot was public.
@@ -63,7 +76,7 @@ def unpublish(
         WorkerError: The database was not available or refused it.
     """
     try:
-        slugs = _set_visibility(settings, identifier, "private", log=log)
+        slugs = _set_visibility(settings, identifier, "private", log=log, interrupts=interrupts)
     except WorkerError as error:
         log.error(Event.UNPUBLISH_FAILED, snapshot=identifier, **error.fields())
         raise
@@ -72,19 +85,31 @@ def unpublish(
 
 
 def _set_visibility(
-    settings: Settings, identifier: str, visibility: Visibility, *, log: FilteringBoundLogger
+    settings: Settings,
+    identifier: str,
+    visibility: Visibility,
+    *,
+    log: FilteringBoundLogger,
+    interrupts: Interrupts | None,
 ) -> tuple[str, ...]:
     deadline = Deadline(settings.max_runtime_seconds)
     database = Database(settings.database, deadline)
     store = Store(database, database)
     slug = settings.leaderboard_slug
-    retried(lambda: store.check(HIDING), deadline=deadline, log=log, what="check_grants")
-    slugs = retried(
-        lambda: store.set_visibility(identifier, slug, visibility),
-        deadline=deadline,
-        log=log,
-        what=f"make_{visibility}",
-    )
+
+    def work(log: FilteringBoundLogger) -> tuple[str, ...]:
+        retried(lambda: store.check(HIDING), deadline=deadline, log=log, what="check_grants")
+        return retried(
+            lambda: store.set_visibility(identifier, slug, visibility),
+            deadline=deadline,
+            log=log,
+            what=f"make_{visibility}",
+        )
+
+    if interrupts is None:
+        slugs = work(log)
+    else:
+        slugs = interrupts.carry_out(work, log=log, deadline=deadline, cancel=store.cancel)
     if not slugs:
         raise NoSnapshotError(identifier, slug, visibility)
     return slugs

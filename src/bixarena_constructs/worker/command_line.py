@@ -1,0 +1,88 @@
+"""The command line of the worker: its arguments and what they run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from functools import partial
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from bixarena_constructs.worker.contract import INTERNAL, Event, Variable
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import WorkerError
+from bixarena_constructs.worker.logs import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bixarena_constructs.worker.interrupts import Interrupts
+    from bixarena_constructs.worker.settings import Settings
+
+__all__ = ["main"]
+
+# Far more than the imports take; the settings then limit the run itself.
+_START_SECONDS = 300
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str], interrupts: Interrupts) -> int:
+    """Run the worker once, and return its exit code."""
+    options = _parser().parse_args(arguments)
+    if options.dry_run:
+        environment = {**environment, Variable.DRY_RUN: "true"}
+    try:
+        _carry_out(options, environment, interrupts)
+    except WorkerError as error:
+        return error.exit_code
+    except Exception:  # noqa: BLE001 - the top of the job; its last event is logged already
+        # For the bug report; on stderr, so that each line of stdout stays one event.
+        traceback.print_exc()
+        return INTERNAL.exit_code
+    return 0
+
+
+def _carry_out(
+    options: argparse.Namespace, environment: Mapping[str, str], interrupts: Interrupts
+) -> None:
+    correlation_id = uuid4().hex
+    log = open_log(sys.stdout, correlation_id=correlation_id)
+    try:
+        settings, command = interrupts.carry_out(
+            lambda _: _prepared(options, environment), log=log, deadline=Deadline(_START_SECONDS)
+        )
+    except Exception as error:
+        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
+        log.error(Event.RUN_FAILED, snapshots_published=0, **known.fields())
+        raise
+    log = open_log(sys.stdout, log_format=settings.log_format, correlation_id=correlation_id)
+    command(settings, log=log, interrupts=interrupts)
+
+
+def _prepared(
+    options: argparse.Namespace, environment: Mapping[str, str]
+) -> tuple[Settings, Callable[..., object]]:
+    """Read the settings and import the command, which takes seconds on a slow processor."""
+    # PLC0415: at the top of the module, the imports would delay the answer to a signal.
+    from bixarena_constructs.worker import job, visibility  # noqa: PLC0415
+    from bixarena_constructs.worker.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.from_environment(environment)
+    if options.command is None:
+        return settings, job.run
+    commands = {"publish": visibility.publish, "unpublish": visibility.unpublish}
+    return settings, partial(commands[options.command], identifier=options.snapshot)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bixarena_constructs.worker",
+        description="Turn BixArena's votes into public leaderboard snapshots.",
+        epilog="Everything else is set by environment variables; see docs/worker.md.",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="compute and log, write nothing")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, visibility in (("publish", "public"), ("unpublish", "private")):
+        command = commands.add_parser(name, help=f"make the snapshots of one time {visibility}")
+        command.add_argument("snapshot", help="such as snapshot_2026-03-06_10-00-00")
+    return parser
