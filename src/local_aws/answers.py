@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+__all__ = ["RefusedError", "accepted"]
+
 _FIRST_ERROR_STATUS = 400
 
 

@@ -22,6 +22,8 @@ from local_aws.permissions import require_role
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["apply", "require_run"]
+
 # `Any` below: records and answers of ministack, which has no types.
 _Record = dict[str, Any]
 

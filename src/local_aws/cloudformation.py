@@ -11,6 +11,8 @@ from ministack.services.cloudformation import provisioners
 from local_aws.answers import accepted
 from local_aws.patching import replace
 
+__all__ = ["Created", "Properties", "apply", "camel_case"]
+
 # Maps whose keys are the user's own words, and so keep their case.
 _FREE_FORM = frozenset({"options", "dockerLabels", "driverOpts", "labels"})
 

@@ -20,6 +20,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+__all__ = [
+    "ContainerProcess",
+    "ContainerStartError",
+    "Images",
+    "Runtime",
+    "base_environment",
+    "kill_left_over",
+]
+
 # What the base images of Docker's library put on PATH.
 _CONTAINER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -18,6 +18,8 @@ from local_aws.targets import (
     write_log_event,
 )
 
+__all__ = ["apply"]
+
 # `Any` below: records and answers of ministack, which has no types.
 _Record = dict[str, Any]
 

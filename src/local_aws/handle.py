@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ecs.type_defs import TaskTypeDef
 
+__all__ = ["LocalAws"]
+
 _ACCESS_KEY = "local"  # nobody checks it; the clients insist on having one
 _POLL_SECONDS = 0.05
 

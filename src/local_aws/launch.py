@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from local_aws.containers import Images
 
+__all__ = ["Launch", "prepare"]
+
 # `Any` below: records of ministack, which has no types.
 _Record = dict[str, Any]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["PatchError", "replace", "require_pinned_version"]
+
 _PINNED = "1.5.33"
 
 

@@ -24,6 +24,8 @@ from local_aws.patching import replace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["apply", "require_publish", "require_role", "require_service"]
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _simulated: ContextVar[Mapping[str, str]] = ContextVar("simulated", default=_NOTHING)
 _ALARM_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")

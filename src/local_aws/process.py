@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+__all__ = ["ACCOUNT", "REGION", "LocalAwsError", "await_answer", "serve"]
+
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 _START_SECONDS = 30

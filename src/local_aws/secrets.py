@@ -10,6 +10,8 @@ from ministack.services import kms, secretsmanager, ssm
 from local_aws.answers import RefusedError
 from local_aws.permissions import require_role
 
+__all__ = ["check_registry_credentials", "read_value"]
+
 
 def read_value(value_from: str, role_arn: str) -> str:
     """Return the value of a secret, of a field of its JSON, or of an SSM parameter.

@@ -8,6 +8,8 @@ from ministack.services import stepfunctions
 
 from local_aws.patching import replace
 
+__all__ = ["apply"]
+
 
 def apply() -> None:
     """Patch how a state machine calls ECS in this process."""

@@ -19,6 +19,15 @@ from local_aws.permissions import (
     require_service,
 )
 
+__all__ = [
+    "give_up",
+    "require_delivery",
+    "run_task_of_rule",
+    "run_task_of_schedule",
+    "service_of",
+    "write_log_event",
+]
+
 _logger = logging.getLogger("events")
 
 _PRINCIPAL = "events.amazonaws.com"

@@ -17,6 +17,8 @@ from local_aws.launch import prepare
 if TYPE_CHECKING:
     from local_aws.containers import ContainerProcess, Runtime
 
+__all__ = ["TaskRun", "advance"]
+
 _STOP_TIMEOUT_SECONDS = 30  # Fargate's default
 
 # `Any` below: records of ministack, which has no types.

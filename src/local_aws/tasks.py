@@ -24,6 +24,8 @@ from local_aws.task_run import TaskRun, advance
 if TYPE_CHECKING:
     from local_aws.containers import Runtime
 
+__all__ = ["apply"]
+
 
 def apply(runtime: Runtime) -> None:
     """Patch RunTask, StopTask and what runs a task in this process."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "Template",
     "assert_complete_secret_arns",
     "assert_finite_log_retention",
     "assert_schedule_can_start_its_task",
