@@ -9,8 +9,8 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench check checkov demo demo-psql fix help lint lock setup soak test test-browser \
-	test-fast test-lowest test-signals
+.PHONY: api bench check checkov coverage demo demo-psql fix help lint lock setup soak test \
+	test-browser test-fast test-lowest test-signals
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test-fast  the tests that start no server and take less than a second each"
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
 	@echo "make test-browser  test the HTML report in the Chromium on PATH"
+	@echo "make coverage  measure the tests of doctor's checks and of cli/deployed, in branches"
 	@echo "make bench  run the benchmarks; see benchmarks/README.md"
 	@echo "make test-signals  stop the worker at 500 random moments; as root; SEED=n replays"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
@@ -74,6 +75,13 @@ fix: setup
 # A browser is not among what PyPI or npm bring: this one test needs a `chromium` on PATH.
 test-browser: setup
 	$(RUN) $(PY) -m pytest -m browser
+
+coverage: setup
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest -n 2 --dist loadfile tests/cli/doctor tests/cli/deployed
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report --include "src/bixarena_constructs/cli/deployed/*" --show-missing --fail-under 95
+	$(RUN) coverage report --include "src/bixarena_constructs/cli/doctor/checks/*" --show-missing --fail-under 95
 
 SEED ?= $(shell date +%s)
 soak: setup

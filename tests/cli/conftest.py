@@ -78,6 +78,11 @@ class Arena:
     def task(self) -> DeployedTask:
         return find_task(self.aws.session, STACK, name=None)
 
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a process needs to see this AWS only, and to be measured by `make coverage`."""
+        coverage = {key: each for key, each in os.environ.items() if key.startswith("COVERAGE_")}
+        return {**self.aws.environment(), **coverage, **more}
+
     def command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).with_name("bixarena")), *arguments]
 
@@ -85,7 +90,7 @@ class Arena:
         """Run the command line as a process that sees this AWS only."""
         return subprocess.run(
             self.command(*arguments),
-            env={**self.aws.environment(), "COLUMNS": "100", **environment},
+            env=self.environment(**{"COLUMNS": "100", **environment}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -160,7 +160,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
             interruptible(*arguments),
-            env={**arena.aws.environment(), "TERM": "xterm", "COLUMNS": "200"},
+            env=arena.environment(TERM="xterm", COLUMNS="200"),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -254,7 +254,7 @@ def test_ctrl_c_without_a_terminal_leaves_the_run(arena: Arena) -> None:
         holder.execute("LOCK TABLE api.battle IN ACCESS EXCLUSIVE MODE")
         process = subprocess.Popen(
             interruptible("run", STACK),
-            env=arena.aws.environment(),
+            env=arena.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
