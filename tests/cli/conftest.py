@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest import mock
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.validate import validate_parameters
 from typer.testing import CliRunner, Result
 
 from bixarena_constructs.cli.app import app
@@ -25,6 +29,8 @@ from local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from botocore.model import OperationModel
 
     from bixarena_demo.bixarena_database import BixArenaDatabase
 
@@ -97,6 +103,73 @@ class Arena:
             timeout=60,
             check=False,
         )
+
+
+class _Body:
+    """The body of an answer, as urllib3 gives it to the SDK."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._content
+
+
+class Answers(dict[str, Any]):
+    """What AWS answers, by the name of the operation; each answer has the operation's shape.
+
+    An answer is a dict, an error such as ``Throttling: Rate exceeded``, the bytes that a proxy
+    sends in AWS's place, or a list of answers, one for each call.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session = boto3.Session("AKID", "secret", region_name="us-east-1")
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._body = b""
+        handlers: dict[str, Any] = {
+            "provide-client-params": self._ask,
+            "before-call": self._answer,
+            "before-send": self._send,
+        }
+        for event, handler in handlers.items():
+            self.session.events.register(event, handler)
+
+    def _ask(self, params: dict[str, Any], model: OperationModel, **_: Any) -> None:
+        self.asked.append((model.name, params))
+
+    def _answer(self, model: OperationModel, **_: Any) -> Any:
+        answer: Any = self[model.name]
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, bytes):
+            self._body = answer
+            return None  # which sends it
+        if isinstance(answer, str):
+            code, _colon, message = answer.partition(": ")
+            return self._http(400), {"Error": {"Code": code, "Message": message}}
+        assert model.output_shape is not None
+        validate_parameters(answer, model.output_shape)
+        return self._http(200), answer
+
+    def _send(self, **_: Any) -> AWSResponse:
+        return self._http(200)
+
+    def _http(self, status: int) -> AWSResponse:
+        return AWSResponse("", status, HTTPHeaders(), _Body(self._body))
+
+
+@pytest.fixture(scope="session")
+def _answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def answers(_answers: Answers) -> Answers:
+    """An AWS that answers as the test says; loading the SDK's models takes seconds."""
+    _answers.clear()
+    _answers.asked.clear()
+    return _answers
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from bixarena_constructs.cli.exit_codes import (
     AWS_FAILED,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
+    "AWS_ERRORS",
     "AwsFailedError",
     "CommandError",
     "NotAllowedError",
@@ -43,6 +45,9 @@ __all__ = [
     "is_denied",
     "told_in_one_line",
 ]
+
+AWS_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
+"""What a call of AWS raises; the last is an answer that is no AWS's, such as a proxy's page."""
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _UNKNOWN_CALLER = frozenset(
@@ -134,10 +139,12 @@ def is_denied(error: ClientError) -> bool:
     return _code(error) in _DENIED
 
 
-def explained(error: BotoCoreError | ClientError) -> CommandError:
+def explained(error: BotoCoreError | ClientError | ResponseParserError) -> CommandError:
     """Say in one line what AWS or its client complains of, and what to do."""
     if isinstance(error, ClientError):
         return _of_answer(error)
+    if isinstance(error, ResponseParserError):
+        return AwsFailedError("the answer is not AWS's; is a proxy or a login page in between?")
     sentence = _sentence(error)
     for kinds, known, message in _OF_CLIENT:
         if isinstance(error, kinds):
@@ -154,7 +161,7 @@ def told_in_one_line() -> Iterator[None]:
     """
     try:
         yield
-    except (CommandError, BotoCoreError, ClientError) as error:
+    except (CommandError, *AWS_ERRORS) as error:
         known = error if isinstance(error, CommandError) else explained(error)
         typer.echo(f"error: {known}", err=True)
         raise typer.Exit(known.exit_code) from error

@@ -32,13 +32,16 @@ class Registry:
     kind: str = "Bearer"
     anonymous: bool = False
     token_status: int = 200
+    tag: str = "1.4.0"
+    token: str | None = TOKEN
+    manifest: object = None
     platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64")
     as_index: bool = True
     asked: list[str] = field(default_factory=list)
 
     @property
     def image(self) -> str:
-        return f"{self.host}/sage/worker:1.4.0"
+        return f"{self.host}/sage/worker:{self.tag}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,14 +78,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         expiry = self.registry.expires
         headers = {"GitHub-Authentication-Token-Expiration": expiry} if expiry else {}
-        self._say(self.registry.token_status, {"token": TOKEN}, headers)
+        self._say(self.registry.token_status, {"token": self.registry.token}, headers)
 
     def _pull(self, path: str) -> None:
         platforms = [
             dict(zip(("os", "architecture"), each.split("/"), strict=True))
             for each in self.registry.platforms
         ]
-        if path == "/v2/sage/worker/manifests/1.4.0" and self.registry.as_index:
+        if self.registry.manifest is not None:
+            self._say(200, self.registry.manifest)
+        elif path == "/v2/sage/worker/manifests/1.4.0" and self.registry.as_index:
             entries = [{"platform": each} for each in platforms]
             unknown = {"platform": {"os": "unknown", "architecture": "unknown"}}
             self._say(200, {"manifests": [*entries, unknown]}, {"Content-Type": INDEX})

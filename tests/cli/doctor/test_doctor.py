@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bixarena_constructs.cli.doctor.examination import examine
+from bixarena_constructs.cli.doctor.execute import examine
 from bixarena_constructs.cli.doctor.findings import Finding, Subject
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def test_never_calls_fine_what_it_could_not_check(arena: Arena) -> None:
         AWS_MAX_ATTEMPTS="1",
     )
     assert told.returncode == 78
-    assert "not checked events role: whether it may start the task" in told.stdout
-    assert "not checked execution role: whether it may read the secret" in told.stdout
+    assert "not checked events role: whether the role" in told.stdout
+    assert "not checked execution role: whether the role" in told.stdout
     assert "PROBLEM" not in told.stdout
 
 
@@ -134,7 +134,10 @@ def test_finds_a_secret_that_is_gone(arena: Arena) -> None:
         found = [each for each in findings(arena) if each.check == "secrets"]
     (only,) = found
     assert only.state == "problem"
-    assert "gone-AbCdEf is not there, and POSTGRES_PASSWORD come from it" in only.message
+    assert (
+        "gone-AbCdEf does not exist or has no value; the task takes POSTGRES_PASSWORD"
+        in only.message
+    )
 
 
 def test_finds_a_log_group_that_is_gone(arena: Arena) -> None:
@@ -143,7 +146,7 @@ def test_finds_a_log_group_that_is_gone(arena: Arena) -> None:
     with target_with(arena, logConfiguration=log):
         found = [each for each in findings(arena) if each.check == "log group"]
     assert [each.state for each in found] == ["problem"]
-    assert "/gone is gone" in found[0].message
+    assert "/gone does not exist" in found[0].message
 
 
 @pytest.mark.parametrize(
@@ -187,8 +190,8 @@ def test_finds_subnets_without_a_way_out(arena: Arena) -> None:
         (public,) = problems(arena, "routes")
     finally:
         ec2.disassociate_route_table(AssociationId=link)
-    assert f"{first} has no route out" in isolated
-    assert f"{first} is public, and the task gets no public address" in public
+    assert f"{first} has no route to 0.0.0.0/0" in isolated
+    assert f"{first} is a public subnet, and the task gets no public address" in public
     assert second not in isolated + public
 
 

@@ -77,7 +77,7 @@ def test_tells_a_missing_tag_from_a_refusal(registry: Registry) -> None:
 
 def test_sends_no_credentials_to_a_token_service_without_encryption(registry: Registry) -> None:
     registry.realm = "http://tokens.example.com/token"
-    with pytest.raises(RegistryError, match="unencrypted") as caught:
+    with pytest.raises(RegistryError, match="not encrypted") as caught:
         client(registry).find()
     assert caught.value.kind == "unexpected"
 
@@ -91,3 +91,9 @@ def test_says_that_a_registry_is_out_of_reach() -> None:
 
 def test_shows_no_password() -> None:
     assert "ghp_right" not in repr(RIGHT)
+    assert "octocat" not in repr(RIGHT)
+
+
+def test_sends_a_password_of_any_letters(registry: Registry) -> None:
+    registry.password = "ghp_żółć"
+    assert client(registry, Credentials("octocat", registry.password)).find().platforms

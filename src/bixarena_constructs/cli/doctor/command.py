@@ -23,32 +23,27 @@ def doctor(
     task: Task = None,
     database_security_group: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="The database's security group, as in sg-0123."),
+        typer.Option(metavar="ID", help="Security group of the database, such as sg-0123."),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="What could not be checked counts as a problem.")
+        bool, typer.Option("--strict", help="Count what could not be checked as a problem.")
     ] = False,
     output_format: Format = "text",
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Find what would break the next run of the deployed task, and say how to mend it.
+    """Find what would break the next run of the deployed task, and say how to fix it.
 
     Exit code 78 means that there is a problem. Nothing is changed, and no secret is shown.
     """
-    from bixarena_constructs.cli.doctor.execute import (  # noqa: PLC0415 - loads boto3
-        Request,
-        look,
-    )
+    from bixarena_constructs.cli.doctor.execute import diagnose  # noqa: PLC0415 - loads boto3
 
-    look(
-        Request(
-            stack=stack,
-            task=task,
-            database_security_group=database_security_group,
-            strict=strict,
-            as_json=output_format == "json",
-            profile=profile,
-            region=region,
-        )
+    diagnose(
+        stack=stack,
+        task=task,
+        database_security_group=database_security_group,
+        strict=strict,
+        as_json=output_format == "json",
+        profile=profile,
+        region=region,
     )

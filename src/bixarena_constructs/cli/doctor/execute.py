@@ -1,10 +1,10 @@
-"""What ``bixarena doctor`` does."""
+"""Runs every check on a deployed task and prints the findings."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -12,15 +12,43 @@ from rich.console import Console
 from rich.text import Text
 
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
-from bixarena_constructs.cli.doctor.examination import examine
-from bixarena_constructs.cli.doctor.findings import Subject
-from bixarena_constructs.cli.errors import told_in_one_line
+from bixarena_constructs.cli.doctor.checks.guardduty import check_guardduty
+from bixarena_constructs.cli.doctor.checks.image import check_image
+from bixarena_constructs.cli.doctor.checks.network import check_routes
+from bixarena_constructs.cli.doctor.checks.roles import check_events_role, check_execution_role
+from bixarena_constructs.cli.doctor.checks.schedule import (
+    check_cluster,
+    check_log_group,
+    check_rule,
+    check_task_definition,
+)
+from bixarena_constructs.cli.doctor.checks.secret_values import check_secrets
+from bixarena_constructs.cli.doctor.checks.security_groups import check_security_groups
+from bixarena_constructs.cli.doctor.findings import Subject, not_checked
+from bixarena_constructs.cli.errors import AWS_ERRORS, explained, told_in_one_line
 from bixarena_constructs.cli.exit_codes import PROBLEMS_FOUND
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from bixarena_constructs.cli.doctor.findings import Finding
 
-__all__ = ["Request", "look"]
+__all__ = ["CHECKS", "diagnose", "examine"]
+
+CHECKS: Final[tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...]] = (
+    ("rule", check_rule),
+    ("cluster", check_cluster),
+    ("task definition", check_task_definition),
+    ("log group", check_log_group),
+    ("events role", check_events_role),
+    ("execution role", check_execution_role),
+    ("secrets", check_secrets),
+    ("image", check_image),
+    ("routes", check_routes),
+    ("security groups", check_security_groups),
+    ("guardduty", check_guardduty),
+)
+"""The checks, in the order in which a run meets what they check."""
 
 _MARKS: Final = {
     "ok": ("ok", "green"),
@@ -29,45 +57,56 @@ _MARKS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to look at; see ``bixarena doctor --help``."""
-
-    stack: str
-    task: str | None
-    database_security_group: str | None
-    strict: bool
-    as_json: bool
-    profile: str | None
-    region: str | None
-
-
-def look(request: Request) -> None:
-    """Carry out a request.
+def diagnose(
+    *,
+    stack: str,
+    task: str | None,
+    database_security_group: str | None,
+    strict: bool,
+    as_json: bool,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Examine a deployed task and print the findings; see ``bixarena doctor --help``.
 
     Raises:
-        typer.Exit: There is a problem, or the task could not be found.
+        typer.Exit: There is a problem, or the task was not found.
     """
     console = Console(highlight=False, soft_wrap=True)
     findings = []
     with told_in_one_line():
-        session = open_session(profile=request.profile, region=request.region)
-        task = find_task(session, request.stack, name=request.task)
-        subject = Subject.of(task, database_security_group=request.database_security_group)
+        session = open_session(profile=profile, region=region)
+        deployed = find_task(session, stack, name=task)
+        subject = Subject.of(deployed, database_security_group=database_security_group)
         for finding in examine(subject):
             findings.append(finding)
-            if not request.as_json:
+            if not as_json:
                 console.print(_line(finding))
     counts = Counter(finding.state for finding in findings)
-    if request.as_json:
+    if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         console.print(
             f"\nok {counts['ok']}, problems {counts['problem']}, "
             f"not checked {counts['not checked']}"
         )
-    if counts["problem"] or (request.strict and counts["not checked"]):
+    if counts["problem"] or (strict and counts["not checked"]):
         raise typer.Exit(PROBLEMS_FOUND)
+
+
+def examine(subject: Subject) -> Iterator[Finding]:
+    """Yield the findings of each check as they come; a check that fails does not stop the others.
+
+    An answer that lacks a field, as a proxy or an emulator may give it, is neither a traceback nor
+    a finding about the task.
+    """
+    for name, check in CHECKS:
+        try:
+            yield from check(subject)
+        except AWS_ERRORS as error:
+            yield not_checked(name, str(explained(error)))
+        except LookupError as error:
+            yield not_checked(name, f"AWS's answer lacks the field {error}")
 
 
 def _line(finding: Finding) -> Text:

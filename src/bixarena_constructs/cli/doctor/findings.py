@@ -1,4 +1,4 @@
-"""What a check finds, and what it is told to look at."""
+"""Findings of the checks, and the deployed task that the checks examine."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Finding", "Subject", "fine", "not_checked", "problem"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check on one thing.
 
     Attributes:
-        check: The check's name.
-        state: ``ok``, ``problem`` or ``not checked``; the last is never as good as the first.
-        message: What was found, or why nothing was.
-        fix: What to do about a problem.
+        check: Name of the check.
+        state: ``ok``, ``problem`` or ``not checked``; the last never counts as ``ok``.
+        message: What was found, or why nothing was checked.
+        fix: How to solve a problem.
     """
 
     check: str
@@ -37,17 +37,17 @@ class Finding:
 
 
 def fine(check: str, message: str) -> Finding:
-    """Report that something is as the next run needs it."""
+    """Report something that the next run can rely on."""
     return Finding(check=check, state="ok", message=message)
 
 
 def problem(check: str, message: str, *, fix: str) -> Finding:
-    """Report what would break the next run."""
+    """Report something that would break the next run."""
     return Finding(check=check, state="problem", message=message, fix=fix)
 
 
 def not_checked(check: str, why: str) -> Finding:
-    """Report that something could not be looked at."""
+    """Report something that could not be checked."""
     return Finding(check=check, state="not checked", message=why)
 
 
@@ -56,11 +56,11 @@ class Subject:
     """A deployed task as the next run would start it.
 
     Attributes:
-        task: Where it is.
-        rule: What starts it.
+        task: The deployed task.
+        rule: The rule that starts it.
         definition: The task definition that the rule names.
-        container: The worker's container in it.
-        database_security_group: The database's, if the caller named it.
+        container: The worker's container in that definition.
+        database_security_group: ID of the database's security group, if the caller gave it.
     """
 
     task: DeployedTask
@@ -78,9 +78,13 @@ class Subject:
         """
         rule = read_rule(task)
         arn = rule.ecs["TaskDefinitionArn"]
-        definition = task.session.client("ecs").describe_task_definition(taskDefinition=arn)[
-            "taskDefinition"
-        ]
+        ecs = task.session.client("ecs")
+        try:
+            definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        except ecs.exceptions.ClientException as error:
+            raise NotFoundError(
+                f"the task definition {arn} does not exist; deploy the stack again"
+            ) from error
         for container in definition["containerDefinitions"]:
             if container["name"] == task.container_name:
                 return cls(
@@ -97,17 +101,17 @@ class Subject:
 
     @property
     def session(self) -> boto3.Session:
-        """Makes clients of the task's account and region."""
+        """Session in the task's account and region."""
         return self.task.session
 
     @property
     def subnet_ids(self) -> list[str]:
-        """Where the task's network interface goes."""
+        """Subnets that the task may be placed in."""
         return list(self._network.get("Subnets", ()))
 
     @property
     def security_group_ids(self) -> list[str]:
-        """What that interface belongs to."""
+        """Security groups of the task's network interface."""
         return list(self._network.get("SecurityGroups", ()))
 
     @property

@@ -1,21 +1,24 @@
-"""Asks a container registry for an image as ECS would, by its token authentication.
+"""Asks a container registry for an image as ECS does, with token authentication.
 
-The exchange is that of https://distribution.github.io/distribution/spec/auth/token/ and the
-manifests are those of https://github.com/opencontainers/image-spec.
+The exchange follows https://distribution.github.io/distribution/spec/auth/token/ and the
+manifests follow https://github.com/opencontainers/image-spec.
 """
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from bixarena_constructs.aws.image_reference import ImageReference
 
 __all__ = ["Credentials", "FoundImage", "RegistryClient", "RegistryError"]
@@ -52,18 +55,16 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the registry is told; neither is in the ``repr``'s of errors."""
+    """User name and password for the registry; its ``repr`` shows neither."""
 
-    username: str
-    password: str
+    username: str = field(repr=False)
+    password: str = field(repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
-        """The same as a header of HTTP."""
-        return urllib3.make_headers(basic_auth=f"{self.username}:{self.password}")
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.username!r}, ***)"
+        """The header of HTTP's basic authentication, in UTF-8 as Docker sends it."""
+        encoded = base64.b64encode(f"{self.username}:{self.password}".encode())
+        return {"Authorization": f"Basic {encoded.decode()}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,8 @@ class FoundImage:
     """An image that the registry gives.
 
     Attributes:
-        platforms: As in ``linux/amd64``; those of its index, or its own.
-        token_expires: When the credentials expire, in the registry's words, if it says so.
+        platforms: Platforms such as ``linux/amd64``, of its index or its own.
+        token_expires: When the credentials expire, as the registry writes it; None if it does not.
     """
 
     platforms: frozenset[str]
@@ -80,12 +81,12 @@ class FoundImage:
 
 
 class RegistryClient:
-    """Asks for one image with one set of credentials."""
+    """Asks for one image, with one set of credentials or none."""
 
     def __init__(self, reference: ImageReference, credentials: Credentials | None) -> None:
         hub, hub_host = _HUB
         host = hub_host if reference.registry == hub else reference.registry
-        # As Docker does: a registry on this machine needs no certificate.
+        # As Docker does: a registry on loopback needs no certificate.
         scheme = "http" if _is_loopback(host) else "https"
         self._base = f"{scheme}://{host}/v2/{reference.repository}"
         self._reference = reference
@@ -102,35 +103,34 @@ class RegistryClient:
         Raises:
             RegistryError: The registry is out of reach, refuses, or has no such image.
         """
-        which = self._reference.digest or self._reference.tag or "latest"
-        manifest = self._json(f"/manifests/{which}", accept=", ".join(_INDEXES + _MANIFESTS))
+        version = self._reference.digest or self._reference.tag or "latest"
+        manifest = self._json(f"/manifests/{version}", accept=", ".join(_INDEXES + _MANIFESTS))
         return FoundImage(
             platforms=frozenset(self._platforms(manifest)), token_expires=self._expires
         )
 
-    # `Any`: JSON of the registry's.
-    def _platforms(self, manifest: dict[str, Any]) -> list[str]:
-        if "manifests" in manifest:
-            entries = [entry.get("platform", {}) for entry in manifest["manifests"]]
+    def _platforms(self, manifest: Mapping[str, object]) -> Iterator[str]:
+        entries, config = manifest.get("manifests"), _object(manifest.get("config"))
+        if isinstance(entries, list):
+            platforms = [_object(_object(entry).get("platform")) for entry in entries]
+        elif config:
+            platforms = [self._json(f"/blobs/{config.get('digest')}", accept="*/*")]
         else:
-            digest = manifest.get("config", {}).get("digest", "")
-            entries = [self._json(f"/blobs/{digest}", accept="*/*")] if digest else []
-        # Attestations lie in an index too, for the platform unknown/unknown.
-        return [
-            f"{entry.get('os')}/{entry.get('architecture')}"
-            for entry in entries
-            if entry.get("os") not in (None, "unknown")
-        ]
+            raise RegistryError("unexpected", "the registry's answer is not an image's manifest")
+        for each in platforms:
+            # An index holds attestations too, for the platform unknown/unknown.
+            if each.get("os") not in (None, "unknown"):
+                yield f"{each.get('os')}/{each.get('architecture')}"
 
-    def _json(self, path: str, *, accept: str) -> dict[str, Any]:
+    def _json(self, path: str, *, accept: str) -> Mapping[str, object]:
         response = self._get(self._base + path, {"Accept": accept, **self._authorization})
         if response.status == _UNAUTHORIZED and not self._authorization:
-            self._authorization = self._answer(response.headers.get("WWW-Authenticate", ""))
+            self._authorization = self._authorize(response.headers.get("WWW-Authenticate", ""))
             response = self._get(self._base + path, {"Accept": accept, **self._authorization})
         _require_ok(response, f"{self._reference}")
-        return _object(response)
+        return _parsed(response)
 
-    def _answer(self, challenge: str) -> dict[str, str]:
+    def _authorize(self, challenge: str) -> dict[str, str]:
         """Return the header that a challenge asks for."""
         kind, _, rest = challenge.partition(" ")
         named = dict(_PARAMETER.findall(rest))
@@ -140,17 +140,20 @@ class RegistryClient:
         if kind.lower() != "bearer" or "realm" not in named:
             raise RegistryError("unexpected", f"the registry asks for {challenge or 'nothing'!r}")
         realm = named["realm"]
-        url = urlsplit(realm)
-        if url.scheme != "https" and not _is_loopback(url.netloc):
+        if not _keeps_secrets(realm):
             raise RegistryError(
-                "unexpected", f"the registry wants the credentials sent to {realm}, unencrypted"
+                "unexpected",
+                f"the registry asks for the credentials at {realm}, which is not encrypted",
             )
         query = {"service": named.get("service", ""), "scope": self._scope}
         response = self._get(f"{realm}?{urlencode(query)}", basic)
         _require_ok(response, "the registry's token service")
         self._expires = response.headers.get(_EXPIRY)
-        answer = _object(response)
-        return {"Authorization": f"Bearer {answer.get('token') or answer.get('access_token')}"}
+        answer = _parsed(response)
+        token = answer.get("token") or answer.get("access_token")
+        if not token:
+            raise RegistryError("unexpected", "the registry's token service gave no token")
+        return {"Authorization": f"Bearer {token}"}
 
     @property
     def _scope(self) -> str:
@@ -161,7 +164,7 @@ class RegistryClient:
             return self._http.request("GET", url, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             host = urlsplit(url).netloc
-            # Of many attempts, the last one's reason.
+            # After several attempts: the reason of the last.
             why = getattr(error, "reason", error)
             raise RegistryError("unreachable", f"{host} is out of reach: {why}") from error
 
@@ -174,12 +177,24 @@ def _require_ok(response: urllib3.BaseHTTPResponse, what: str) -> None:
     raise RegistryError(kind, f"{what}: HTTP {response.status}")
 
 
-def _object(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+def _parsed(response: urllib3.BaseHTTPResponse) -> Mapping[str, object]:
     try:
-        read = json.loads(response.data)
+        return _object(json.loads(response.data))
     except ValueError as error:
         raise RegistryError("unexpected", "the registry's answer is not JSON") from error
-    return read if isinstance(read, dict) else {}
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """Return a JSON object; anything else is one without members."""
+    return value if isinstance(value, dict) else {}
+
+
+def _keeps_secrets(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as brackets around what is no address
+        return False
+    return parts.scheme == "https" or _is_loopback(parts.netloc)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,15 +1,13 @@
-"""Whether GuardDuty's sidecar can be pulled, where the account has Runtime Monitoring on."""
+"""Checks that ECS may pull GuardDuty's sidecar, if Runtime Monitoring is on in the account."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from bixarena_constructs.aws.guardduty_accounts import AGENT_ACCOUNTS, AGENT_REPOSITORY
 from bixarena_constructs.cli.doctor.checks.permissions import Permission, check_permission
-from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
-from bixarena_constructs.cli.errors import explained
+from bixarena_constructs.cli.doctor.findings import fine, not_checked
+from bixarena_constructs.cli.errors import AWS_ERRORS, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +17,20 @@ if TYPE_CHECKING:
 __all__ = ["check_guardduty"]
 
 _CHECK: Final = "guardduty"
-_MONITORING: Final = frozenset({"RUNTIME_MONITORING"})
 
 
 def check_guardduty(subject: Subject) -> Iterator[Finding]:
-    """May the execution role pull the agent of this region?"""
+    """Check that the execution role may pull the region's agent, if Runtime Monitoring is on."""
     region = subject.session.region_name
     role_arn = subject.definition.get("executionRoleArn")
     account = AGENT_ACCOUNTS.get(region)
-    if account is None or role_arn is None:
-        yield not_checked(_CHECK, f"no repository of its agent is known in {region}")
+    if role_arn is None:
+        yield not_checked(_CHECK, "the task has no execution role")
         return
-    partition = role_arn.split(":")[1]
+    if account is None:
+        yield not_checked(_CHECK, f"no repository of the agent is known in {region}")
+        return
+    partition = subject.session.get_partition_for_region(region)
     pull = check_permission(
         subject,
         _CHECK,
@@ -43,25 +43,25 @@ def check_guardduty(subject: Subject) -> Iterator[Finding]:
             fix="set guardduty_agent_pull to AGENT_REPOSITORY and deploy",
         ),
     )
-    yield pull if pull.state != "problem" else _if_it_is_on(subject, pull)
+    yield _unless_off(subject, pull) if pull.state == "problem" else pull
 
 
-def _if_it_is_on(subject: Subject, pull: Finding) -> Finding:
-    """Not being able to pull the agent is a problem where there is one only."""
+def _unless_off(subject: Subject, pull: Finding) -> Finding:
+    """Return the problem only if Runtime Monitoring is on: without it there is no agent."""
     try:
-        monitored = _is_on(subject)
-    except (BotoCoreError, ClientError) as error:
-        why = f"whether it is on, which the execution role is not made for: {explained(error)}"
-        return not_checked(_CHECK, why)
-    if monitored:
-        return problem(_CHECK, pull.message, fix=pull.fix or "")
-    return fine(_CHECK, "Runtime Monitoring is off, and nothing is to be pulled")
+        is_on = _runtime_monitoring_is_on(subject)
+    except AWS_ERRORS as error:
+        return not_checked(
+            _CHECK,
+            f"whether Runtime Monitoring is on: {explained(error)}; if it is, {pull.message}",
+        )
+    return pull if is_on else fine(_CHECK, "Runtime Monitoring is off, so there is no agent")
 
 
-def _is_on(subject: Subject) -> bool:
+def _runtime_monitoring_is_on(subject: Subject) -> bool:
     client = subject.session.client("guardduty")
     return any(
-        feature.get("Name") in _MONITORING and feature.get("Status") == "ENABLED"
+        feature.get("Name") == "RUNTIME_MONITORING" and feature.get("Status") == "ENABLED"
         for detector_id in client.list_detectors()["DetectorIds"]
-        for feature in client.get_detector(DetectorId=detector_id).get("Features", ())
+        for feature in client.get_detector(DetectorId=detector_id)["Features"]
     )

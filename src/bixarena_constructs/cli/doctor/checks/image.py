@@ -1,10 +1,8 @@
-"""Whether the registry gives the image to the task, and for its processor."""
+"""Checks that the registry gives the task its image, built for the task's processor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-
-from botocore.exceptions import ClientError
 
 from bixarena_constructs.aws.image_reference import ImageReference
 from bixarena_constructs.cli.doctor.checks.secret_references import credentials_arn
@@ -15,7 +13,7 @@ from bixarena_constructs.cli.doctor.registry_client import (
     RegistryClient,
     RegistryError,
 )
-from bixarena_constructs.cli.errors import explained
+from bixarena_constructs.cli.errors import AWS_ERRORS, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,26 +36,28 @@ _NO_CREDENTIALS: Final = (
 
 
 def check_image(subject: Subject) -> Iterator[Finding]:
-    """Does the registry itself give this image and tag to these credentials?"""
+    """Ask the registry for the image with the task's own credentials."""
     image = subject.container["image"]
     try:
         reference = ImageReference.parse(image)
     except ValueError as error:
-        yield problem(_CHECK, str(error), fix="name the image as REGISTRY/REPOSITORY:TAG")
+        yield problem(_CHECK, str(error), fix="write the image as REGISTRY/REPOSITORY:TAG")
         return
     if ".dkr.ecr." in reference.registry:
-        yield not_checked(_CHECK, f"{image} lies in ECR, whose access roles decide")
+        yield not_checked(_CHECK, f"{image} is in ECR, where roles decide who may pull")
         return
     arn = credentials_arn(subject)
     try:
         credentials = None if arn is None else _credentials(subject, arn)
-    except ClientError as error:
-        yield not_checked(_CHECK, f"{image}, without its credentials: {explained(error)}")
+    except AWS_ERRORS as error:
+        yield not_checked(_CHECK, f"{image}, whose credentials cannot be read: {explained(error)}")
         return
     if arn is not None and credentials is None:
-        yield not_checked(_CHECK, f"{image}: its credentials are incomplete, see secrets")
+        yield not_checked(
+            _CHECK, f"{image}, whose credentials are incomplete: see the check of secrets"
+        )
         return
-    yield from _asked(subject, reference, credentials)
+    yield from _pull(subject, reference, credentials)
 
 
 def _credentials(subject: Subject, arn: str) -> Credentials | None:
@@ -67,7 +67,7 @@ def _credentials(subject: Subject, arn: str) -> Credentials | None:
     return Credentials(fields["username"], fields["password"])
 
 
-def _asked(
+def _pull(
     subject: Subject, reference: ImageReference, credentials: Credentials | None
 ) -> Iterator[Finding]:
     try:
@@ -84,31 +84,34 @@ def _failure(
     error: RegistryError, reference: ImageReference, credentials: Credentials | None
 ) -> Finding:
     if error.kind == "refused":
-        whom = "to anybody" if credentials is None else "to the credentials"
+        requester = "without credentials" if credentials is None else "to these credentials"
         return problem(
             _CHECK,
-            f"{reference.registry} does not give {reference} {whom}: {error}",
+            f"{reference.registry} does not give {reference} {requester}: {error}",
             fix=_NO_CREDENTIALS if credentials is None else _RENEW,
         )
     if error.kind == "not found":
         return problem(
             _CHECK,
             f"{reference.registry} has no {reference}, or hides it from these credentials",
-            fix="push it, or check its name and tag, and whom the package lets in",
+            fix="push it, or check its name and tag, and who may read the package",
         )
-    # From here the registry may be out of reach and from the task's subnets not.
+    # The task's subnets may reach a registry that this machine does not.
     return not_checked(_CHECK, str(error))
 
 
 def _architecture(subject: Subject, found: FoundImage) -> Finding:
     platform = subject.definition.get("runtimePlatform", {})
-    wanted = f"linux/{_ARCHITECTURES[platform.get('cpuArchitecture', 'X86_64')]}"
+    processor = platform.get("cpuArchitecture", "X86_64")
+    if processor not in _ARCHITECTURES:
+        return not_checked("architecture", f"the task's processor {processor} is not known here")
     if not found.platforms:
-        return not_checked("architecture", "the image does not say what it is built for")
+        return not_checked("architecture", "the image does not name its platforms")
+    wanted = f"linux/{_ARCHITECTURES[processor]}"
     if wanted in found.platforms:
         return fine("architecture", f"the image is built for {wanted}")
     return problem(
         "architecture",
         f"the task runs on {wanted}, the image is built for {', '.join(sorted(found.platforms))}",
-        fix="build it for both, or set cpu_architecture to what it is built for",
+        fix="build it for both processors, or set cpu_architecture to that of the image",
     )

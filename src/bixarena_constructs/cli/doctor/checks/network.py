@@ -1,4 +1,4 @@
-"""Whether the task's subnets have a way out."""
+"""Checks that each subnet of the task has a route to the internet."""
 
 from __future__ import annotations
 
@@ -20,50 +20,57 @@ _ANYWHERE: Final = "0.0.0.0/0"
 
 
 def check_routes(subject: Subject) -> Iterator[Finding]:
-    """Does each subnet reach the registry? It has no VPC endpoint."""
+    """Check that each subnet reaches the registry, for which there is no VPC endpoint."""
+    if not subject.subnet_ids:
+        yield problem(_CHECK, "the rule's target names no subnets", fix="deploy the stack again")
+        return
     ec2 = subject.session.client("ec2")
     subnets = ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": subject.subnet_ids}])[
         "Subnets"
     ]
     for gone in sorted(set(subject.subnet_ids) - {each["SubnetId"] for each in subnets}):
-        yield problem(_CHECK, f"the subnet {gone} is gone", fix="name the VPC's subnets as it is")
+        yield problem(
+            _CHECK,
+            f"the subnet {gone} does not exist",
+            fix="choose subnets that exist in the VPC, and deploy the stack again",
+        )
     for vpc_id in sorted({each["VpcId"] for each in subnets}):
         tables = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])
         for subnet in subnets:
             if subnet["VpcId"] == vpc_id:
-                yield _way_out(subject, subnet["SubnetId"], tables["RouteTables"])
+                yield _route_out(subject, subnet["SubnetId"], tables["RouteTables"])
 
 
-def _way_out(subject: Subject, subnet_id: str, tables: Sequence[RouteTableTypeDef]) -> Finding:
+def _route_out(subject: Subject, subnet_id: str, tables: Sequence[RouteTableTypeDef]) -> Finding:
     table = _table_of(subnet_id, tables)
     if table is None:
-        return not_checked(_CHECK, f"{subnet_id} has no route table that can be seen")
+        return not_checked(_CHECK, f"no route table of {subnet_id} was found")
     default = next(
         (each for each in table["Routes"] if each.get("DestinationCidrBlock") == _ANYWHERE), None
     )
     if default is None:
         return problem(
             _CHECK,
-            f"{subnet_id} has no route out, so neither registry nor Secrets Manager is in reach",
-            fix="route 0.0.0.0/0 to a NAT gateway, or choose other subnets",
+            f"{subnet_id} has no route to {_ANYWHERE}, so the task cannot reach the registry",
+            fix=f"route {_ANYWHERE} to a NAT gateway, or choose other subnets",
         )
     if default.get("State") == "blackhole":
         return problem(
             _CHECK,
-            f"{subnet_id}: the route out leads to {_gateway(default)}, which is gone",
-            fix="route 0.0.0.0/0 to a NAT gateway that is there",
+            f"{subnet_id} routes {_ANYWHERE} to {_gateway(default)}, which does not exist",
+            fix=f"route {_ANYWHERE} to a NAT gateway that exists",
         )
     if default.get("GatewayId", "").startswith("igw-") and not subject.has_public_address:
         return problem(
             _CHECK,
-            f"{subnet_id} is public, and the task gets no public address there",
+            f"{subnet_id} is a public subnet, and the task gets no public address in it",
             fix="set assign_public_ip=True, or choose private subnets with a NAT gateway",
         )
-    return fine(_CHECK, f"{subnet_id} leads out by {_gateway(default)}")
+    return fine(_CHECK, f"{subnet_id} routes {_ANYWHERE} to {_gateway(default)}")
 
 
 def _table_of(subnet_id: str, tables: Sequence[RouteTableTypeDef]) -> RouteTableTypeDef | None:
-    # A subnet that no table names follows the VPC's main table.
+    # A subnet without a table of its own uses the VPC's main table.
     main = None
     for table in tables:
         for association in table["Associations"]:
@@ -75,11 +82,11 @@ def _table_of(subnet_id: str, tables: Sequence[RouteTableTypeDef]) -> RouteTable
 
 
 def _gateway(route: RouteTypeDef) -> str:
-    ways = (
+    gateways = (
         route.get("NatGatewayId"),
         route.get("GatewayId"),
         route.get("TransitGatewayId"),
         route.get("NetworkInterfaceId"),
         route.get("VpcPeeringConnectionId"),
     )
-    return next(filter(None, ways), "something")
+    return next(filter(None, gateways), "another gateway")

@@ -1,14 +1,12 @@
-"""Asks IAM's own simulator whether a role may do something."""
+"""Asks IAM's policy simulator whether a role may do something."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
-from bixarena_constructs.cli.errors import explained
+from bixarena_constructs.cli.errors import AWS_ERRORS, explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,15 +20,15 @@ __all__ = ["Permission", "check_permission"]
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """What a role needs.
+    """A permission that a role needs.
 
     Attributes:
-        role_arn: The role.
-        actions: As in ``iam:PassRole``.
-        resource: ARN of what is acted on.
+        role_arn: ARN of the role.
+        actions: Actions such as ``iam:PassRole``.
+        resource: ARN of the resource that the actions are on.
         context: Values of condition keys.
-        purpose: What it is for, to follow "may" and "may not".
-        fix: What to do if it is missing.
+        purpose: What the permission is for, as a verb phrase: ``start the task``.
+        fix: How to give the permission.
     """
 
     role_arn: str
@@ -42,11 +40,12 @@ class Permission:
 
 
 def check_permission(subject: Subject, check: str, permission: Permission) -> Finding:
-    """Say whether a role's own policies and its boundary allow something.
+    """Report whether a role's own policies and its boundary allow something.
 
-    Policies of the resource and of the organisation are outside of what the simulator sees.
+    The simulator sees neither the policies of the resource nor those of the organisation.
     """
     iam = subject.session.client("iam")
+    role, purpose = permission.role_arn.rpartition("/")[2], permission.purpose
     context: list[ContextEntryTypeDef] = [
         {"ContextKeyName": name, "ContextKeyType": "string", "ContextKeyValues": [value]}
         for name, value in permission.context.items()
@@ -60,20 +59,26 @@ def check_permission(subject: Subject, check: str, permission: Permission) -> Fi
         )
     except iam.exceptions.NoSuchEntityException:
         return problem(
-            check, f"the role {permission.role_arn} is gone", fix="deploy the stack again"
+            check, f"the role {permission.role_arn} does not exist", fix="deploy the stack again"
         )
-    except (BotoCoreError, ClientError) as error:
-        return not_checked(check, f"whether it may {permission.purpose}: {explained(error)}")
-    denied = [
-        result["EvalActionName"]
-        for result in answer["EvaluationResults"]
-        if result["EvalDecision"] != "allowed"
-    ]
-    if not denied:
-        return fine(check, f"it may {permission.purpose}")
-    return problem(
-        check,
-        f"the role {permission.role_arn.rpartition('/')[2]} may not {permission.purpose}: "
-        f"{', '.join(denied)} on {permission.resource} is not allowed",
-        fix=permission.fix,
-    )
+    except AWS_ERRORS as error:
+        return not_checked(check, f"whether the role {role} may {purpose}: {explained(error)}")
+    decisions = {
+        result["EvalActionName"]: result["EvalDecision"] for result in answer["EvaluationResults"]
+    }
+    denied = [name for name, decision in decisions.items() if decision != "allowed"]
+    if denied:
+        return problem(
+            check,
+            f"the role {role} may not {purpose}: its policies do not allow {', '.join(denied)} on "
+            f"{permission.resource}",
+            fix=permission.fix,
+        )
+    undecided = [name for name in permission.actions if name not in decisions]
+    if undecided:
+        return not_checked(
+            check,
+            f"whether the role {role} may {purpose}: IAM's simulator has no result for "
+            f"{', '.join(undecided)}",
+        )
+    return fine(check, f"the role {role} may {purpose}")

@@ -1,4 +1,4 @@
-"""Whether the schedule may start the task, and ECS may start its container."""
+"""Checks that EventBridge's role may start the task, and the execution role prepare it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bixarena_constructs.cli.doctor.checks.permissions import Permission, check_permission
 from bixarena_constructs.cli.doctor.checks.secret_references import references_of
-from bixarena_constructs.cli.doctor.findings import problem
+from bixarena_constructs.cli.doctor.findings import not_checked, problem
+from bixarena_constructs.cli.errors import AWS_ERRORS, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,26 +16,27 @@ if TYPE_CHECKING:
 
 __all__ = ["check_events_role", "check_execution_role"]
 
-_AGAIN = "deploy the stack again, and look for policies that were changed by hand"
+_EVENTS = "events role"
+_EXECUTION = "execution role"
+_FIX = "deploy the stack again, and look for policies that were changed by hand"
 
 
 def check_events_role(subject: Subject) -> Iterator[Finding]:
-    """May EventBridge start the task, and hand it its roles? If not, every run is refused."""
-    check = "events role"
+    """Check that EventBridge may start the task and pass its roles; else each run is refused."""
     role_arn = subject.rule.target.get("RoleArn")
     if role_arn is None:
-        yield problem(check, "the rule's target has no role", fix="deploy the stack again")
+        yield problem(_EVENTS, "the rule's target has no role", fix="deploy the stack again")
         return
     yield check_permission(
         subject,
-        check,
+        _EVENTS,
         Permission(
             role_arn=role_arn,
             actions=("ecs:RunTask",),
             resource=subject.definition["taskDefinitionArn"],
             context={"ecs:cluster": subject.rule.target["Arn"]},
             purpose="start the task",
-            fix=_AGAIN,
+            fix=_FIX,
         ),
     )
     for name in ("executionRoleArn", "taskRoleArn"):
@@ -42,71 +44,93 @@ def check_events_role(subject: Subject) -> Iterator[Finding]:
         if passed:
             yield check_permission(
                 subject,
-                check,
+                _EVENTS,
                 Permission(
                     role_arn=role_arn,
                     actions=("iam:PassRole",),
                     resource=str(passed),
                     context={"iam:PassedToService": "ecs-tasks.amazonaws.com"},
                     purpose=f"pass the task its {name.removesuffix('RoleArn')} role",
-                    fix="deploy the stack again: a role that came after the task's target is "
-                    "not passed",
+                    fix="deploy the stack again: a role that was set after the task was made a "
+                    "target cannot be passed",
                 ),
             )
 
 
 def check_execution_role(subject: Subject) -> Iterator[Finding]:
-    """May ECS read the secrets, decrypt them, and write the log?"""
-    check = "execution role"
+    """Check that ECS may read the secrets, decrypt them, and write the log."""
     role_arn = subject.definition.get("executionRoleArn")
     if role_arn is None:
-        yield problem(check, "the task has no execution role", fix="deploy the stack again")
+        yield problem(_EXECUTION, "the task has no execution role", fix="deploy the stack again")
         return
-    needs = [*_secret_permissions(subject, role_arn), *_log_permissions(subject, role_arn)]
-    for permission in needs:
-        yield check_permission(subject, check, permission)
-
-
-def _secret_permissions(subject: Subject, role_arn: str) -> Iterator[Permission]:
     for arn in sorted({each.arn for each in references_of(subject) if not each.is_parameter}):
-        yield Permission(
+        yield from _secret(subject, role_arn, arn)
+    yield from _log(subject, role_arn)
+
+
+def _secret(subject: Subject, role_arn: str, arn: str) -> Iterator[Finding]:
+    name = arn.rpartition(":")[2]
+    yield check_permission(
+        subject,
+        _EXECUTION,
+        Permission(
             role_arn=role_arn,
             actions=("secretsmanager:GetSecretValue",),
             resource=arn,
             context={},
-            purpose=f"read the secret {arn.rpartition(':')[2]}",
-            fix=_AGAIN,
+            purpose=f"read the secret {name}",
+            fix=_FIX,
+        ),
+    )
+    try:
+        key_arn = _customer_key(subject, arn)
+    except AWS_ERRORS as error:
+        yield not_checked(
+            _EXECUTION, f"whether the role may decrypt the secret {name}: {explained(error)}"
         )
-        key = (
-            subject.session.client("secretsmanager").describe_secret(SecretId=arn).get("KmsKeyId")
-        )
-        # AWS's own key for Secrets Manager lets everyone in who may read the secret.
-        if key and not key.endswith("alias/aws/secretsmanager"):
-            metadata = subject.session.client("kms").describe_key(KeyId=key)["KeyMetadata"]
-            yield Permission(
+        return
+    if key_arn is not None:
+        service = f"secretsmanager.{subject.session.region_name}.amazonaws.com"
+        yield check_permission(
+            subject,
+            _EXECUTION,
+            Permission(
                 role_arn=role_arn,
                 actions=("kms:Decrypt",),
-                resource=metadata["Arn"],
-                context={
-                    "kms:ViaService": f"secretsmanager.{subject.session.region_name}.amazonaws.com"
-                },
-                purpose=f"decrypt the secret {arn.rpartition(':')[2]}",
-                fix="name the key to the construct with secret_keys, so that it is granted",
-            )
+                resource=key_arn,
+                context={"kms:ViaService": service},
+                purpose=f"decrypt the secret {name}",
+                fix="pass the key to the construct in secret_keys, which grants its use",
+            ),
+        )
 
 
-def _log_permissions(subject: Subject, role_arn: str) -> Iterator[Permission]:
+def _customer_key(subject: Subject, arn: str) -> str | None:
+    """Return the key of a secret; None for AWS's own, which needs no permission."""
+    secrets = subject.session.client("secretsmanager")
+    key = secrets.describe_secret(SecretId=arn).get("KmsKeyId")
+    if not key or key.endswith("alias/aws/secretsmanager"):
+        return None
+    metadata = subject.session.client("kms").describe_key(KeyId=key)["KeyMetadata"]
+    return None if metadata.get("KeyManager") == "AWS" else metadata["Arn"]
+
+
+def _log(subject: Subject, role_arn: str) -> Iterator[Finding]:
     options = subject.container.get("logConfiguration", {}).get("options", {})
     if "awslogs-group" not in options:
         return
-    _, partition, _, _, account, _ = role_arn.split(":", 5)
+    _, partition, _, _, account, _ = subject.definition["taskDefinitionArn"].split(":", 5)
     region = options.get("awslogs-region", subject.session.region_name)
     group = f"arn:{partition}:logs:{region}:{account}:log-group:{options['awslogs-group']}"
-    yield Permission(
-        role_arn=role_arn,
-        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-        resource=f"{group}:*",
-        context={},
-        purpose="write the log",
-        fix=_AGAIN,
+    yield check_permission(
+        subject,
+        _EXECUTION,
+        Permission(
+            role_arn=role_arn,
+            actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+            resource=f"{group}:*",
+            context={},
+            purpose="write the log",
+            fix=_FIX,
+        ),
     )

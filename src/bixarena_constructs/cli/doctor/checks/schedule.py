@@ -1,4 +1,4 @@
-"""Whether the schedule fires, and what it starts is there."""
+"""Checks the rule, and the cluster, task definition and log group that a run needs."""
 
 from __future__ import annotations
 
@@ -13,49 +13,63 @@ if TYPE_CHECKING:
 
 __all__ = ["check_cluster", "check_log_group", "check_rule", "check_task_definition"]
 
-_AGAIN = "deploy the stack again"
+_DEPLOY_AGAIN = "deploy the stack again"
 
 
 def check_rule(subject: Subject) -> Iterator[Finding]:
-    """Is the rule enabled?"""
-    if subject.rule.enabled:
-        yield fine("rule", f"it fires at {subject.rule.expression}, in UTC")
-    else:
+    """Check that the rule is enabled and has a schedule."""
+    name, expression = subject.task.rule_name, subject.rule.expression
+    if not subject.rule.enabled:
         yield problem(
             "rule",
-            f"the rule {subject.task.rule_name} is disabled, so nothing runs by itself",
+            f"the rule {name} is disabled, so it starts no runs",
             fix="set enabled=True and deploy, or enable the rule",
         )
+    elif not expression:
+        yield problem("rule", f"the rule {name} has no schedule", fix=_DEPLOY_AGAIN)
+    else:
+        yield fine("rule", f"the rule fires on {expression}, in UTC")
 
 
 def check_cluster(subject: Subject) -> Iterator[Finding]:
-    """Is the cluster there?"""
+    """Check that the cluster is active."""
     arn = subject.rule.target["Arn"]
+    name = arn.rpartition("/")[2]
     clusters = subject.session.client("ecs").describe_clusters(clusters=[arn])["clusters"]
-    if [cluster["status"] for cluster in clusters] == ["ACTIVE"]:
-        yield fine("cluster", f"{arn.rpartition('/')[2]} is active")
+    states = [cluster["status"] for cluster in clusters]
+    if states == ["ACTIVE"]:
+        yield fine("cluster", f"the cluster {name} is active")
     else:
-        yield problem("cluster", f"{arn} is gone", fix="deploy the stack that defines it")
+        state = f"is {states[0]}" if states else "does not exist"
+        yield problem("cluster", f"{arn} {state}", fix="deploy the stack that defines it")
 
 
 def check_task_definition(subject: Subject) -> Iterator[Finding]:
-    """Does ECS still start this revision?"""
+    """Check that ECS still starts tasks of this revision."""
     arn = subject.definition["taskDefinitionArn"]
     if subject.definition["status"] == "ACTIVE":
         yield fine("task definition", f"{arn.rpartition('/')[2]} is active")
     else:
-        yield problem("task definition", f"{arn} was deregistered", fix=_AGAIN)
+        yield problem("task definition", f"{arn} is deregistered", fix=_DEPLOY_AGAIN)
 
 
 def check_log_group(subject: Subject) -> Iterator[Finding]:
-    """Is there where the worker logs to? Without it no task starts."""
+    """Check that the log group exists; ECS starts no task without it."""
     options = subject.container.get("logConfiguration", {}).get("options", {})
     name = options.get("awslogs-group")
     if name is None:
         yield not_checked("log group", "the container does not log to CloudWatch")
         return
-    groups = subject.session.client("logs").describe_log_groups(logGroupNamePrefix=name)
-    if name in [group.get("logGroupName") for group in groups["logGroups"]]:
-        yield fine("log group", f"{name} is there")
+    if options.get("awslogs-create-group") == "true":
+        yield fine("log group", f"the task creates {name} if it does not exist")
+        return
+    logs = subject.session.client("logs", region_name=options.get("awslogs-region"))
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    if name in [group["logGroupName"] for group in groups]:
+        yield fine("log group", f"{name} exists")
     else:
-        yield problem("log group", f"{name} is gone, and no task starts without it", fix=_AGAIN)
+        yield problem(
+            "log group",
+            f"{name} does not exist, and ECS starts no task without it",
+            fix=_DEPLOY_AGAIN,
+        )

@@ -1,4 +1,4 @@
-"""The secrets that a task definition names."""
+"""Secrets that a task definition refers to."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["SecretReference", "credentials_arn", "references_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretReference:
-    """A secret, or a field of it, and what it is for.
+    """A secret or a field of one, and its purpose.
 
     Attributes:
-        arn: Of the secret, or ARN or name of a parameter of Systems Manager.
-        field: The field of its JSON; None for all of it.
-        purpose: The variable that it becomes, or ``registry credentials``.
+        arn: ARN of the secret, or ARN or name of a parameter of Systems Manager.
+        field: Field of the secret's JSON; None for the whole value.
+        purpose: The variable that takes the value, or ``registry credentials``.
         is_parameter: Whether it is a parameter of Systems Manager.
     """
 
@@ -33,12 +33,12 @@ class SecretReference:
 
 
 def credentials_arn(subject: Subject) -> str | None:
-    """Return the secret with the registry's user name and password, if there is one."""
+    """Return the ARN of the secret with the registry's user name and password, if any."""
     return subject.container.get("repositoryCredentials", {}).get("credentialsParameter")
 
 
 def references_of(subject: Subject) -> Iterator[SecretReference]:
-    """Yield all that the worker's container is given, the registry's credentials too."""
+    """Yield the secrets of the worker's container, with the registry's credentials."""
     for secret in subject.container.get("secrets", ()):
         yield _reference(secret["valueFrom"], secret["name"])
     credentials = credentials_arn(subject)
