@@ -41,9 +41,9 @@ __all__ = [
     "NotStartedError",
     "StillRunningError",
     "UnusableOptionError",
+    "exit_on_error",
     "explained",
     "is_denied",
-    "told_in_one_line",
 ]
 
 AWS_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
@@ -153,7 +153,7 @@ def explained(error: BotoCoreError | ClientError | ResponseParserError) -> Comma
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Turn what went wrong into a line on standard error and the exit code for it.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["Format", "Profile", "Region", "Stack", "Task", "moment"]
+__all__ = ["Format", "Profile", "Region", "Stack", "Task", "read_scheduled_time"]
 
 Stack: TypeAlias = Annotated[
     str, typer.Argument(metavar="STACK", help="Name of the CloudFormation stack.")
@@ -33,7 +33,7 @@ Format: TypeAlias = Annotated[
 ]
 
 
-def moment(text: str, *, now: datetime) -> datetime:
+def read_scheduled_time(text: str, *, now: datetime) -> datetime:
     """Read a scheduled time.
 
     Args:

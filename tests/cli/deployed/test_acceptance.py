@@ -53,7 +53,7 @@ def story(fresh_arena: Arena, without: Any) -> Story:
         exit_codes.append(fired(arena, SECOND))
         alerts.append(messages_in(arena, inbox))
         status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
-        log = arena.bixarena("logs", STACK, "--last").stdout
+        log = arena.bixarena("logs", STACK).stdout
         doctor = arena.bixarena("doctor", STACK)
         failed_run = arena.bixarena(*again)
     mended_run = arena.bixarena(*again)

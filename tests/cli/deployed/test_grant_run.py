@@ -191,7 +191,7 @@ class TestAllows:
         ran = shared.bixarena("run", STACK)
         assert ran.returncode == 0, ran.stderr
         assert "run finished" in ran.stdout
-        told = shared.bixarena("logs", STACK, "--last")
+        told = shared.bixarena("logs", STACK)
         assert told.returncode == 0, told.stderr
         assert "run finished" in told.stdout
 

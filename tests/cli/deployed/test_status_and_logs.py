@@ -167,7 +167,7 @@ def test_status_says_what_it_could_not_learn(arena: Arena) -> None:
 
 
 def test_logs_shows_the_run_that_wrote_last(arena: Arena, failed_id: str) -> None:
-    for arguments in ((), ("--last",), ("--run", failed_id)):
+    for arguments in ((), ("--run", failed_id)):
         told = arena.bixarena("logs", STACK, *arguments)
         assert told.returncode == 0, told.stderr
         assert "run failed  snapshots published 0  faults SEED" in told.stdout
@@ -189,7 +189,6 @@ def test_logs_shows_one_run_raw(arena: Arena, run_id: str) -> None:
         (("run", "Nope"), 66, "there is no stack Nope"),
         (("logs", STACK, "--run", "f00"), 66, "no run f00 has logged to"),
         (("logs", STACK, "--task", "Other"), 66, "has no task Other, but Snapshot"),
-        (("logs", STACK, "--last", "--run", "f00"), 64, "choose one of --last and --run"),
         (("logs", "CDKToolkit"), 66, "has no outputs of a ScheduledSnapshotTask"),
         (("status", STACK, "--profile", "none"), 77, "profile (none) could not be found"),
     ],

@@ -25,7 +25,7 @@ from bixarena_constructs.cli.doctor.checks.schedule import (
 from bixarena_constructs.cli.doctor.checks.secret_values import check_secrets
 from bixarena_constructs.cli.doctor.checks.security_groups import check_security_groups
 from bixarena_constructs.cli.doctor.findings import Subject, not_checked
-from bixarena_constructs.cli.errors import AWS_ERRORS, explained, told_in_one_line
+from bixarena_constructs.cli.errors import AWS_ERRORS, exit_on_error, explained
 from bixarena_constructs.cli.exit_codes import PROBLEMS_FOUND
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def diagnose(
     """
     console = Console(highlight=False, soft_wrap=True)
     findings = []
-    with told_in_one_line():
+    with exit_on_error():
         session = open_session(profile=profile, region=region)
         deployed = find_task(session, stack, name=task)
         subject = Subject.of(deployed, database_security_group=database_security_group)

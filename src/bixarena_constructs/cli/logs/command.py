@@ -20,35 +20,33 @@ def logs(
     stack: Stack,
     *,
     task: Task = None,
-    last: Annotated[
-        bool, typer.Option("--last", help="The run that wrote last; so is the default.")
-    ] = False,
     run_id: Annotated[
-        str | None, typer.Option("--run", metavar="ID", help="This run; `status` lists them.")
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="ID",
+            help="Show this run; `status` lists the ids.",
+            show_default="the run that logged last",
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Go on until the run has stopped.")
+        bool, typer.Option("--follow", help="Keep showing lines until the run has stopped.")
     ] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="The worker's lines as they are.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Print the worker's JSON lines unchanged.")
+    ] = False,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
     """Show what a run of the deployed task logged."""
-    if last and run_id is not None:
-        raise typer.BadParameter("choose one of --last and --run")
-    from bixarena_constructs.cli.logs.execute import (  # noqa: PLC0415 - loads boto3
-        Request,
-        show_log,
-    )
+    from bixarena_constructs.cli.logs.execute import show_log  # noqa: PLC0415 - loads boto3
 
     show_log(
-        Request(
-            stack=stack,
-            task=task,
-            run_id=run_id,
-            follow=follow,
-            raw=raw,
-            profile=profile,
-            region=region,
-        )
+        stack,
+        task_name=task,
+        run_id=run_id,
+        follow=follow,
+        raw=raw,
+        profile=profile,
+        region=region,
     )

@@ -1,8 +1,7 @@
-"""What ``bixarena logs`` does."""
+"""The work of ``bixarena logs``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,70 +12,77 @@ from bixarena_constructs.cli.deployed.log_lines import readable
 from bixarena_constructs.cli.deployed.runs import find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
 from bixarena_constructs.cli.deployed.worker_log import newest_streams, stream_of
-from bixarena_constructs.cli.errors import (
-    NotFoundError,
-    StillRunningError,
-    told_in_one_line,
-)
+from bixarena_constructs.cli.errors import NotFoundError, StillRunningError, exit_on_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bixarena_constructs.cli.deployed.stack import DeployedTask
     from bixarena_constructs.cli.deployed.worker_log import LogStream
 
-__all__ = ["Request", "show_log"]
+__all__ = ["show_log"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Whose log to show; see ``bixarena logs --help``."""
+def show_log(
+    stack: str,
+    *,
+    task_name: str | None,
+    run_id: str | None,
+    follow: bool,
+    raw: bool,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Print the log of a run.
 
-    stack: str
-    task: str | None
-    run_id: str | None
-    follow: bool
-    raw: bool
-    profile: str | None
-    region: str | None
-
-
-def show_log(request: Request) -> None:
-    """Carry out a request.
+    Args:
+        stack: Name of the stack.
+        task_name: The task of the stack; None for the only one.
+        run_id: The run; None for the one that logged last.
+        follow: Keep printing until the run has stopped.
+        raw: Print the worker's JSON lines unchanged.
+        profile: AWS profile.
+        region: AWS region.
 
     Raises:
-        typer.Exit: With one of the command line's own codes.
+        typer.Exit: With an exit code of the command line.
     """
     console = Console(highlight=False, soft_wrap=True)
 
-    def tell(line: str) -> None:
-        if request.raw:
+    def show(line: str) -> None:
+        if raw:
             typer.echo(line)
         else:
             console.print(readable(line))
 
-    with told_in_one_line():
-        session = open_session(profile=request.profile, region=request.region)
-        task = find_task(session, request.stack, name=request.task)
-        log = _chosen(task, request)
-        if request.follow and find_run(task, log.run_id):
-            follower = Follower(task=task, log=log, on_status=_ignore, on_line=tell)
-            try:
-                follower.follow()
-            except KeyboardInterrupt as error:
-                raise StillRunningError(f"left the run {log.run_id}, which goes on") from error
+    with exit_on_error():
+        task = find_task(open_session(profile=profile, region=region), stack, name=task_name)
+        log = _chosen_log(task, run_id, follow=follow)
+        if follow and find_run(task, log.run_id):
+            _follow(task, log, show)
             return
-        found = False
-        for line in log.new_lines():
-            found = True
-            tell(line)
-        if not found:
+        lines = list(log.new_lines())
+        if not lines:
             raise NotFoundError(_why_empty(task, log.run_id))
+        for line in lines:
+            show(line)
 
 
-def _chosen(task: DeployedTask, request: Request) -> LogStream:
-    if request.run_id is not None:
-        return stream_of(task, request.run_id.rpartition("/")[2])
-    if request.follow:
-        # The run that is under way may not have written yet.
+def _follow(task: DeployedTask, log: LogStream, show: Callable[[str], None]) -> None:
+    follower = Follower(task=task, log=log, on_status=lambda _: None, on_line=show)
+    try:
+        follower.follow()
+    except KeyboardInterrupt as error:
+        raise StillRunningError(
+            f"stopped watching the run {log.run_id}, which is still running"
+        ) from error
+
+
+def _chosen_log(task: DeployedTask, run_id: str | None, *, follow: bool) -> LogStream:
+    if run_id is not None:
+        return stream_of(task, run_id.rpartition("/")[2])
+    if follow:
+        # A run that has just started may not have logged yet.
         running = [run for run in recent_runs(task) if not run.has_stopped]
         if running:
             return stream_of(task, running[0].id)
@@ -93,7 +99,3 @@ def _why_empty(task: DeployedTask, run_id: str) -> str:
         cause = "" if run.cause is None else f"; {run.cause}"
         return f"the run {run_id} has logged nothing, it is {run.outcome}{why}{cause}"
     return f"no run {run_id} has logged to {task.log_group_name}"
-
-
-def _ignore(_status: str) -> None:
-    """Say nothing: the log is all that was asked for."""

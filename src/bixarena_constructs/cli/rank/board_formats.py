@@ -6,14 +6,24 @@ import csv
 import io
 import json
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
-__all__ = ["interval_text", "notes_on", "to_csv", "to_json", "to_markdown"]
+__all__ = [
+    "Format",
+    "interval_text",
+    "interval_title",
+    "notes_on",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+]
+
+Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
 
 _NAMES_SHOWN: Final = 10
 _CSV_COLUMNS: Final = (

@@ -8,10 +8,13 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["Format", "Intervals", "rank"]
+from bixarena_constructs.cli.rank.board_formats import (
+    Format,
+)
 
-Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
-Intervals: TypeAlias = Literal["percentile", "sandwich", "voter"]
+__all__ = ["rank"]
+
+_IntervalMethod: TypeAlias = Literal["percentile", "sandwich", "voter"]
 
 _File: TypeAlias = Annotated[
     Path,
@@ -47,7 +50,7 @@ _Significant: TypeAlias = Annotated[
     ),
 ]
 _Intervals: TypeAlias = Annotated[
-    Intervals,
+    _IntervalMethod,
     typer.Option(
         help="Resample votes (percentile) or voters (voter), or take the robust variance "
         "(sandwich)."
@@ -91,22 +94,26 @@ def rank(
     """
     # The rounds run in threads of their own, which BLAS's would get in the way of.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from bixarena_constructs.cli.rank.execute import Request, run  # noqa: PLC0415 - loads numpy
+    from bixarena_constructs.cli.rank.execute import rank_file  # noqa: PLC0415 - loads numpy
+    from bixarena_constructs.worker.ranking import RankingOptions  # noqa: PLC0415 - likewise
 
-    request = Request(
-        file=file,
+    try:
+        options = RankingOptions(
+            prior_battles=prior_battles,
+            num_bootstrap=bootstrap,
+            min_evals=min_evals,
+            significant=significant,
+            seed=seed,
+            interval_method=intervals,
+            threads=threads,
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    rank_file(
+        file,
+        options,
         output_format=output_format,
         voter_column=voter_column if intervals == "voter" else None,
         plot=plot,
         report=report,
-    )
-    run(
-        request,
-        prior_battles=prior_battles,
-        num_bootstrap=bootstrap,
-        min_evals=min_evals,
-        significant=significant,
-        seed=seed,
-        interval_method=intervals,
-        threads=threads,
     )

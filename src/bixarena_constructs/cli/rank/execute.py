@@ -1,9 +1,8 @@
-"""What ``bixarena rank`` does: read, rank, write, print."""
+"""The work of ``bixarena rank``: read, rank, write, print."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,78 +14,61 @@ from bixarena_constructs.cli.rank.progress import rounds_on_stderr
 from bixarena_constructs.cli.rank.report import to_html
 from bixarena_constructs.cli.rank.vote_files import read_votes
 from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.ranking import RankingError, RankingOptions, rank
+from bixarena_constructs.worker.ranking import RankingError, rank
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bixarena_constructs.cli.rank.command import Format, Intervals
-    from bixarena_constructs.worker.ranking import Ranking, VoteCounts
+    from bixarena_constructs.cli.rank.board_formats import Format
+    from bixarena_constructs.worker.ranking import Ranking, RankingOptions, VoteCounts
 
-__all__ = ["Request", "run"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to read and where to write; see ``bixarena rank --help``."""
-
-    file: Path
-    output_format: Format
-    voter_column: str | None
-    plot: Path | None
-    report: Path | None
+__all__ = ["rank_file"]
 
 
-class _Options(TypedDict):
-    prior_battles: float
-    num_bootstrap: int
-    min_evals: int
-    significant: bool
-    seed: int
-    interval_method: Intervals
-    threads: int | None
-
-
-def run(request: Request, **values: Unpack[_Options]) -> None:
-    """Carry out a request.
+def rank_file(
+    file: Path,
+    options: RankingOptions,
+    *,
+    output_format: Format,
+    voter_column: str | None,
+    plot: Path | None,
+    report: Path | None,
+) -> None:
+    """Rank the votes of a file, print the leaderboard, and write what else was asked for.
 
     Args:
-        request: What to read and where to write.
-        **values: Of `RankingOptions`.
+        file: The votes.
+        options: How to rank them.
+        output_format: What to print on standard output.
+        voter_column: The column that names the voter, to count by voter.
+        plot: Where to write an SVG picture.
+        report: Where to write an HTML page.
 
     Raises:
-        typer.BadParameter: When an option is out of range.
-        typer.Exit: With the code of a data error or a file that cannot be written, after telling
-            why on standard error.
+        typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
     """
+    votes, ranking = _ranked(file, options, voter_column=voter_column)
     try:
-        options = RankingOptions(**values)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    votes, ranking = _ranked(request, options)
-    _write_files(request, votes, ranking)
-    _print(ranking, request.output_format)
+        if plot:
+            plot.write_text(to_svg(ranking), encoding="utf-8")
+        if report:
+            report.write_text(to_html(votes, ranking), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"error: cannot write {error.filename}: {error.strerror}", err=True)
+        raise typer.Exit(CANNOT_WRITE) from error
+    _print(ranking, output_format)
 
 
-def _ranked(request: Request, options: RankingOptions) -> tuple[VoteCounts, Ranking]:
+def _ranked(
+    file: Path, options: RankingOptions, *, voter_column: str | None
+) -> tuple[VoteCounts, Ranking]:
     try:
-        votes = read_votes(request.file, voter_column=request.voter_column)
+        votes = read_votes(file, voter_column=voter_column)
         with rounds_on_stderr() as progress:
             return votes, rank(votes, options, progress=progress)
     except (RankingError, VotesError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(DATA_ERROR) from error
-
-
-def _write_files(request: Request, votes: VoteCounts, ranking: Ranking) -> None:
-    try:
-        if request.plot:
-            request.plot.write_text(to_svg(ranking), encoding="utf-8")
-        if request.report:
-            request.report.write_text(to_html(votes, ranking), encoding="utf-8")
-    except OSError as error:
-        typer.echo(f"error: cannot write {error.filename}: {error.strerror}", err=True)
-        raise typer.Exit(CANNOT_WRITE) from error
 
 
 def _print(ranking: Ranking, output_format: Format) -> None:

@@ -59,22 +59,17 @@ def run(
 
     Ends with the worker's exit code; see docs/cli.md for it and for the command's own, from 64.
     """
-    from bixarena_constructs.cli.run.execute import (  # noqa: PLC0415 - loads boto3
-        Request,
-        run_now,
-    )
+    from bixarena_constructs.cli.run.execute import run_now  # noqa: PLC0415 - loads boto3
 
     run_now(
-        Request(
-            stack=stack,
-            task=task,
-            leaderboard=leaderboard,
-            variables=tuple(variables or ()),
-            dry_run=dry_run,
-            scheduled_at=scheduled_at,
-            timeout=timeout,
-            follow=follow,
-            profile=profile,
-            region=region,
-        )
+        stack,
+        task_name=task,
+        leaderboard=leaderboard,
+        variables=variables or (),
+        dry_run=dry_run,
+        scheduled_at=scheduled_at,
+        timeout=timeout,
+        follow=follow,
+        profile=profile,
+        region=region,
     )

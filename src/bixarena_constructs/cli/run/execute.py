@@ -1,9 +1,8 @@
-"""What ``bixarena run`` does: start, watch, explain, and end with the worker's exit code."""
+"""The work of ``bixarena run``: start, watch, explain, exit with the worker's code."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,85 +10,92 @@ import typer
 
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
-from bixarena_constructs.cli.errors import NotStartedError, told_in_one_line
-from bixarena_constructs.cli.options import moment
+from bixarena_constructs.cli.errors import NotStartedError, exit_on_error
+from bixarena_constructs.cli.options import read_scheduled_time
 from bixarena_constructs.cli.run.launch import start
 from bixarena_constructs.cli.run.watching import watch
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bixarena_constructs.cli.deployed.runs import Run
 
-__all__ = ["Request", "run_now"]
+__all__ = ["run_now"]
 
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to run; see ``bixarena run --help``."""
+def run_now(
+    stack: str,
+    *,
+    task_name: str | None,
+    leaderboard: str | None,
+    variables: Iterable[str],
+    dry_run: bool,
+    scheduled_at: str | None,
+    timeout: float | None,
+    follow: bool,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Start a run, and watch it unless `follow` is false.
 
-    stack: str
-    task: str | None
-    leaderboard: str | None
-    variables: tuple[str, ...]
-    dry_run: bool
-    scheduled_at: str | None
-    timeout: float | None
-    follow: bool
-    profile: str | None
-    region: str | None
-
-    def environment(self) -> dict[str, str]:
-        """Return the worker's variables that were asked for.
-
-        Raises:
-            typer.BadParameter: One has no name.
-        """
-        named = {}
-        for variable in self.variables:
-            found = _VARIABLE.fullmatch(variable)
-            if found is None:
-                raise typer.BadParameter(
-                    f"{variable!r} is not NAME=VALUE, as in {Variable.NUM_BOOTSTRAP}=200",
-                    param_hint="--set",
-                )
-            named[found["name"]] = found["value"]
-        if self.leaderboard is not None:
-            named[Variable.LEADERBOARD_SLUG] = self.leaderboard
-        if self.dry_run:
-            named[Variable.DRY_RUN] = "true"
-        return named
-
-
-def run_now(request: Request) -> None:
-    """Carry out a request.
+    Args:
+        stack: Name of the stack.
+        task_name: The task of the stack; None for the only one.
+        leaderboard: Slug of the one leaderboard to publish; None for all.
+        variables: Variables of the worker, each as ``NAME=VALUE``.
+        dry_run: Compute and log the boards, write nothing.
+        scheduled_at: The time to run for, in ISO 8601; None for now.
+        timeout: Seconds after which to stop watching; None to watch until the run stops.
+        follow: Whether to watch the run; its id is printed otherwise.
+        profile: AWS profile.
+        region: AWS region.
 
     Raises:
         typer.BadParameter: An option cannot be read.
-        typer.Exit: With the worker's exit code, or one of the command line's own.
+        typer.Exit: With the worker's exit code, or one of the command line.
     """
-    environment = request.environment()
+    environment = _environment(variables, leaderboard=leaderboard, dry_run=dry_run)
     now = datetime.now(UTC)
-    scheduled_at = moment(request.scheduled_at, now=now) if request.scheduled_at else now
-    with told_in_one_line():
-        session = open_session(profile=request.profile, region=request.region)
-        task = find_task(session, request.stack, name=request.task)
-        task_arn = start(task, read_rule(task), scheduled_at=scheduled_at, environment=environment)
+    run_for = read_scheduled_time(scheduled_at, now=now) if scheduled_at else now
+    with exit_on_error():
+        task = find_task(open_session(profile=profile, region=region), stack, name=task_name)
+        task_arn = start(task, read_rule(task), scheduled_at=run_for, environment=environment)
         run_id = task_arn.rpartition("/")[2]
-        typer.echo(f"started {run_id} for {scheduled_at:%Y-%m-%d %H:%M} UTC", err=True)
-        if not request.follow:
+        typer.echo(f"started {run_id} for {run_for:%Y-%m-%d %H:%M} UTC", err=True)
+        if not follow:
             typer.echo(run_id)
             return
-        code = _exit_code(watch(task, run_id, timeout=request.timeout))
+        code = _exit_code(watch(task, run_id, timeout=timeout))
     raise typer.Exit(code)
 
 
+def _environment(
+    variables: Iterable[str], *, leaderboard: str | None, dry_run: bool
+) -> dict[str, str]:
+    named = {}
+    for variable in variables:
+        found = _VARIABLE.fullmatch(variable)
+        if found is None:
+            raise typer.BadParameter(
+                f"{variable!r} is not NAME=VALUE, as in {Variable.NUM_BOOTSTRAP}=200",
+                param_hint="--set",
+            )
+        named[found["name"]] = found["value"]
+    if leaderboard is not None:
+        named[Variable.LEADERBOARD_SLUG] = leaderboard
+    if dry_run:
+        named[Variable.DRY_RUN] = "true"
+    return named
+
+
 def _exit_code(run: Run) -> int:
-    """Tell how a run ended, and return the worker's exit code.
+    """Report how a run ended, and return the worker's exit code.
 
     Raises:
-        NotStartedError: The worker has none: it never ran.
+        NotStartedError: There is no exit code: the worker never ran.
     """
     why = "" if run.cause is None else f"\n{run.cause}"
     if run.exit_code is None:

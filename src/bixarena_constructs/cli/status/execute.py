@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
-from bixarena_constructs.cli.errors import told_in_one_line
+from bixarena_constructs.cli.errors import exit_on_error
 from bixarena_constructs.cli.status.reading import read_status
 from bixarena_constructs.cli.status.status_table import print_status
 
@@ -23,7 +23,7 @@ def show_status(
     Raises:
         typer.Exit: With one of the command line's own codes.
     """
-    with told_in_one_line():
+    with exit_on_error():
         found = find_task(open_session(profile=profile, region=region), stack, name=task)
         status = read_status(found)
     if as_json:
