@@ -40,7 +40,7 @@ OF_AWS = {
     ("cdk/delivery_metrics.py", "RuleName"),
     ("cli/deployed/stack.py", "Outputs"),
     ("cli/doctor/findings.py", "TaskDefinitionArn"),
-    ("cli/run/launch.py", "TaskDefinitionArn"),
+    ("cli/run/request.py", "TaskDefinitionArn"),
     ("testing/template_assertions.py", "TaskDefinitionArn"),
 }
 

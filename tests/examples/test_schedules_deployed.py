@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,19 @@ class Deployed:
         text = json.loads(message["Body"])["Message"]
         assert isinstance(text, str)
         return text
+
+    def bixarena(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on the task that no rule of the stack starts."""
+        program = str(Path(sys.executable).with_name("bixarena"))
+        return subprocess.run(
+            [program, command, "BixarenaSnapshot", "--task", "Local", *options],
+            env={**self.aws.environment(), "COLUMNS": "100"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def lines(self, log_group: str) -> list[str]:
         logs = self.aws.session.client("logs")
@@ -119,12 +133,12 @@ def test_a_schedule_in_a_time_zone_starts_its_task(deployed: Deployed) -> None:
     alert = deployed.alert_of(task_arn)
     assert "BixarenaSnapshot/Local: a run failed: PostgreSQL was out of reach" in alert
     log_group = deployed.named("AWS::Logs::LogGroup", "LocalLogGroup")
-    assert deployed.lines(log_group) == ["2026-03-06T09:00:00Z"]
+    assert "2026-03-06T09:00:00Z" in deployed.lines(log_group)
     history = deployed.named("AWS::Logs::LogGroup", "LocalMonitoringHistory")
     (last,) = [
-        json.loads(line)["detail"]
-        for line in deployed.lines(history)
-        if json.loads(line)["detail"]["lastStatus"] == "STOPPED"
+        detail
+        for detail in (json.loads(line)["detail"] for line in deployed.lines(history))
+        if (detail["taskArn"], detail["lastStatus"]) == (task_arn, "STOPPED")
     ]
     assert last["startedBy"].startswith("chronos-schedule/")
 
@@ -156,3 +170,42 @@ def test_a_schedule_that_may_not_run_the_task_is_refused(deployed: Deployed) -> 
             deployed.aws.fire_schedule(name, scheduled_at=MORNING)
     finally:
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+
+def test_bixarena_runs_a_task_that_no_rule_starts(deployed: Deployed) -> None:
+    ran = deployed.bixarena("run", "--scheduled-at", "2026-03-07T09:00:00Z", "--set", "SEED=7")
+    assert ran.returncode == 4, ran.stderr
+    assert ran.stdout.splitlines() == ["2026-03-07T09:00:00Z"]
+    ecs = deployed.aws.session.client("ecs")
+    run_id = ran.stderr.partition("started ")[2].split()[0]
+    (by_hand,) = ecs.describe_tasks(cluster="bixarena", tasks=[run_id])["tasks"]
+    assert "BixarenaSnapshot/Local: a run failed" in deployed.alert_of(by_hand["taskArn"])
+    name = deployed.named("AWS::Scheduler::Schedule", "LocalSchedule")
+    (task_arn,) = deployed.aws.fire_schedule(name, scheduled_at=MORNING)
+    by_schedule = deployed.aws.wait_for_task("bixarena", task_arn, timeout_seconds=60)
+    deployed.alert_of(task_arn)
+    for same in ("taskDefinitionArn", "launchType", "clusterArn"):
+        assert by_hand[same] == by_schedule[same]  # type: ignore[literal-required] # of a loop
+    (override,) = by_hand["overrides"]["containerOverrides"]
+    assert override["name"] == "bixarena-worker"
+    assert [each["name"] for each in override["environment"]] == ["SCHEDULED_AT", "SEED"]
+    shown = deployed.bixarena("logs", "--run", run_id)
+    assert shown.stdout.splitlines() == ["2026-03-07T09:00:00Z"], shown.stderr
+
+
+def test_bixarena_shows_the_status_of_a_task_that_no_rule_starts(deployed: Deployed) -> None:
+    ran = deployed.bixarena("run", "--scheduled-at", "2026-03-08T09:00:00Z", "--no-follow")
+    run_id = ran.stdout.strip()
+    deployed.alert_of(run_id)
+    status = json.loads(deployed.bixarena("status", "--format", "json").stdout)
+    assert status["schedule"] is None
+    assert status["dead_letters"] is None
+    assert status["unknown"] == {}
+    last = status["runs"][0]
+    assert (last["id"], last["scheduled_at"]) == (run_id, "2026-03-08T09:00:00Z")
+    assert last["outcome"] == "failed with 4"
+    assert status["alarms"]
+    assert "GONE" not in status["alarms"].values()
+    told = deployed.bixarena("status").stdout
+    assert "schedule  none: no rule of the stack starts this task" in told
+    assert "dead letters" not in told

@@ -8,7 +8,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Template
 from constructs import Construct
 
-from bixarena_constructs import ScheduledSnapshotTask
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotTask
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
 
 
@@ -29,14 +29,21 @@ def test_finds_every_output_of_every_task_whatever_its_path() -> None:
         (Construct(stack, "Night"), "Run-1"),
     ):
         ScheduledSnapshotTask(scope, name, cluster=cluster, image=image)
+    SnapshotTask(stack, "Unscheduled", cluster=cluster, image=image)
     keys = Template.from_stack(stack).to_json()["Outputs"]
     tasks = outputs_by_task({key: f"value of {key}" for key in keys})
-    assert tasks.keys() == {"Snapshot", "Default", "NightRun1"}
-    names = {"RuleName", "ClusterArn", "ContainerName", "LogGroupName", "TaskDefinitionArn"}
+    assert tasks.keys() == {"Snapshot", "Default", "NightRun1", "Unscheduled"}
+    names = {"ClusterArn", "ContainerName", "LogGroupName", "TaskDefinitionArn"}
     for outputs in tasks.values():
         assert names <= outputs.keys()
     assert "SnapshotOutputsRuleName" in tasks["Snapshot"]["RuleName"]
+    assert "RuleName" not in tasks["Unscheduled"]
 
 
 def test_leaves_out_what_is_no_output_of_a_task() -> None:
-    assert outputs_by_task({"ApiEndpoint12345678": "x", "LoadOutputsUrlABCDEF01": "y"}) == {}
+    others = {
+        "ApiEndpoint12345678": "x",
+        "LoadOutputsUrlABCDEF01": "y",
+        "JobOutputsTaskDefinitionArnABCDEF02": "z",
+    }
+    assert outputs_by_task(others) == {}

@@ -86,7 +86,9 @@ def subject_of(
         kind: {name: each for name, each in fields.items() if each is not None}
         for kind, fields in (("target", rule_target), ("definition", whole), ("container", worker))
     }
-    task = DeployedTask(stack="Arena", name="Snapshot", outputs=outputs, session=answers.session)
+    task = DeployedTask(
+        stack="Arena", name="Snapshot", arguments="Arena", outputs=outputs, session=answers.session
+    )
     rule = DeployedRule(
         arn="arn:aws:events:us-east-1:111122223333:rule/Nightly",
         expression=expression,

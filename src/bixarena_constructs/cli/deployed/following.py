@@ -64,7 +64,7 @@ class Follower:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 raise StillRunningError(
                     f"the run {run.id} is still {run.status} and goes on; watch it with "
-                    f"`bixarena logs {self.task.stack} --run {run.id} --follow`"
+                    f"`bixarena logs {self.task.arguments} --run {run.id} --follow`"
                 )
             time.sleep(pause)
             pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)

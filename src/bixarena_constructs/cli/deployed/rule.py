@@ -52,8 +52,10 @@ def read_rule(task: DeployedTask) -> DeployedRule:
     """Read the rule of a task.
 
     Raises:
-        NotFoundError: The rule is gone, or starts no ECS task.
+        NotFoundError: The task has no rule, or the rule is gone or starts no ECS task.
     """
+    if task.rule_name is None:
+        raise NotFoundError(f"no rule of stack {task.stack} starts the task {task.name}")
     events = task.session.client("events")
     try:
         rule = events.describe_rule(Name=task.rule_name)

@@ -21,24 +21,25 @@ _NEEDED = (
     Output.CLUSTER_ARN,
     Output.CONTAINER_NAME,
     Output.LOG_GROUP_NAME,
-    Output.RULE_NAME,
     Output.TASK_DEFINITION_ARN,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeployedTask:
-    """One `ScheduledSnapshotTask` of a stack.
+    """One `SnapshotTask` of a stack, with or without a rule.
 
     Attributes:
         stack: Name of the stack.
         name: Path of the construct in it, without slashes.
+        arguments: What follows a command's name to choose it, as in ``Stack --task Name``.
         outputs: Its outputs by their own names, optional ones too.
         session: Makes clients of the stack's account and region.
     """
 
     stack: str
     name: str
+    arguments: str
     outputs: Mapping[str, str]
     session: boto3.Session = field(repr=False)
 
@@ -63,9 +64,9 @@ class DeployedTask:
         return self.outputs[Output.LOG_GROUP_NAME]
 
     @property
-    def rule_name(self) -> str:
-        """The EventBridge rule that starts it."""
-        return self.outputs[Output.RULE_NAME]
+    def rule_name(self) -> str | None:
+        """The EventBridge rule of its construct that starts it; None without one."""
+        return self.outputs.get(Output.RULE_NAME)
 
 
 def open_session(*, profile: str | None, region: str | None) -> boto3.Session:
@@ -95,8 +96,8 @@ def find_task(session: boto3.Session, stack: str, *, name: str | None) -> Deploy
     tasks = outputs_by_task(_outputs_of(session, stack))
     if not tasks:
         raise NotFoundError(
-            f"stack {stack} has no outputs of a ScheduledSnapshotTask; was it built with "
-            "outputs=False, or is it another stack?"
+            f"stack {stack} has no outputs of a ScheduledSnapshotTask or SnapshotTask; was "
+            "it built with outputs=False, or is it another stack?"
         )
     there = ", ".join(sorted(tasks))
     if name is None and len(tasks) > 1:
@@ -110,7 +111,13 @@ def find_task(session: boto3.Session, stack: str, *, name: str | None) -> Deploy
             f"task {chosen} of stack {stack} lacks the outputs {', '.join(missing)}; deploy it "
             "with this version of bixarena-constructs"
         )
-    return DeployedTask(stack=stack, name=chosen, outputs=tasks[chosen], session=session)
+    return DeployedTask(
+        stack=stack,
+        name=chosen,
+        arguments=stack if len(tasks) == 1 else f"{stack} --task {chosen}",
+        outputs=tasks[chosen],
+        session=session,
+    )
 
 
 def _outputs_of(session: boto3.Session, stack: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
 from bixarena_constructs.cli.errors import NotStartedError, exit_on_error
 from bixarena_constructs.cli.options import read_scheduled_time
@@ -62,7 +61,7 @@ def run_now(
     run_for = read_scheduled_time(scheduled_at, now=now) if scheduled_at else now
     with exit_on_error():
         task = find_task(open_session(profile=profile, region=region), stack, name=task_name)
-        task_arn = start(task, read_rule(task), scheduled_at=run_for, environment=environment)
+        task_arn = start(task, scheduled_at=run_for, environment=environment)
         run_id = task_arn.rpartition("/")[2]
         typer.echo(f"started {run_id} for {run_for:%Y-%m-%d %H:%M} UTC", err=True)
         if not follow:

@@ -66,8 +66,8 @@ def watch(task: DeployedTask, run_id: str, *, timeout: float | None = None) -> R
 
 def _ask_and_stop(task: DeployedTask, run_id: str) -> None:
     goes_on = StillRunningError(
-        f"left the run {run_id}, which goes on; watch it with `bixarena logs {task.stack} --run "
-        f"{run_id} --follow`"
+        f"left the run {run_id}, which goes on; watch it with `bixarena logs {task.arguments} "
+        f"--run {run_id} --follow`"
     )
     if not sys.stdin.isatty():
         raise goes_on

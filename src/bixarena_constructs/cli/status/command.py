@@ -21,7 +21,7 @@ def status(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show when the deployed task runs, how its last runs went, and what waits to be mended."""
+    """Show when the deployed task runs, how its last runs went, and what needs attention."""
     from bixarena_constructs.cli.status.execute import (  # noqa: PLC0415 - loads boto3
         show_status,
     )

@@ -1,4 +1,4 @@
-"""Events whose run could not be started, looked at without taking them from their queue."""
+"""Events whose run could not be started, read without taking them from their queue."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class DeadLetter:
     """One event.
 
     Attributes:
-        scheduled_at: The time that its run would have been for.
-        why: What EventBridge was told when it tried to start it.
+        scheduled_at: The scheduled time of its run.
+        why: The error that EventBridge got when it tried to start the run.
     """
 
     scheduled_at: str
@@ -35,26 +35,26 @@ class DeadLetters:
     """The queue.
 
     Attributes:
-        count: How many there are, about.
-        letters: Those that were looked at, by scheduled time.
+        count: How many there are, approximately.
+        letters: Those that were read, by scheduled time.
     """
 
     count: int
     letters: tuple[DeadLetter, ...]
 
 
-def read_dead_letters(task: DeployedTask) -> DeadLetters:
-    """Look into the queue; every letter stays there for others to see."""
+def read_dead_letters(task: DeployedTask) -> DeadLetters | None:
+    """Read the queue and leave every letter in it; None where the stack names no queue."""
     url = task.outputs.get(Output.DEAD_LETTER_QUEUE_URL)
     if url is None:
-        return DeadLetters(0, ())
+        return None
     sqs = task.session.client("sqs")
-    attributes = sqs.get_queue_attributes(
+    answered = sqs.get_queue_attributes(
         QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
-    )["Attributes"]
-    count = int(attributes["ApproximateNumberOfMessages"])
+    )
+    count = int(answered["Attributes"]["ApproximateNumberOfMessages"])
     letters: dict[str, DeadLetter] = {}
-    # One answer has some of the messages only.
+    # Each answer has only some of the messages.
     for _ in range(_LOOKS if count else 0):
         answer = sqs.receive_message(
             QueueUrl=url,
@@ -63,13 +63,13 @@ def read_dead_letters(task: DeployedTask) -> DeadLetters:
             VisibilityTimeout=0,
         )
         for message in answer.get("Messages", ()):
-            said = {
+            attributes = {
                 key: value.get("StringValue", "")
                 for key, value in message.get("MessageAttributes", {}).items()
             }
             letters[message["MessageId"]] = DeadLetter(
                 scheduled_at=_time_in(message["Body"]),
-                why=": ".join(filter(None, map(said.get, ("ERROR_CODE", "ERROR_MESSAGE")))),
+                why=": ".join(filter(None, map(attributes.get, ("ERROR_CODE", "ERROR_MESSAGE")))),
             )
         if len(letters) >= count:
             break

@@ -1,4 +1,4 @@
-"""What ``bixarena status`` does."""
+"""The work of ``bixarena status``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,15 @@ def show_status(
 ) -> None:
     """Print the status of a task of a stack.
 
+    Args:
+        stack: Name of the stack.
+        task: The task of the stack; None for the only one.
+        as_json: Whether to print it for programs.
+        profile: AWS profile.
+        region: AWS region.
+
     Raises:
-        typer.Exit: With one of the command line's own codes.
+        typer.Exit: With an exit code of the command line.
     """
     with exit_on_error():
         found = find_task(open_session(profile=profile, region=region), stack, name=task)
@@ -29,4 +36,4 @@ def show_status(
     if as_json:
         typer.echo(json.dumps(status.to_dict(), indent=2))
     else:
-        print_status(status, Console(highlight=False))
+        print_status(status, Console(highlight=False), arguments=found.arguments)

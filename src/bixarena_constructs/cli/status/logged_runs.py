@@ -1,4 +1,4 @@
-"""Runs as the worker's own log tells of them, for as long as CloudWatch keeps it."""
+"""Runs as the worker's log shows them, for as long as CloudWatch keeps it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["LoggedRun", "logged_runs", "read_lines"]
 
 @dataclass(frozen=True, kw_only=True)
 class LoggedRun:
-    """What a run said of itself.
+    """What the log of a run says.
 
     Attributes:
         id: Last part of the task's ARN.
         started_at: When, in UTC and ISO 8601.
-        snapshot: Name of the snapshots that it was to publish.
+        snapshot: Name of the snapshots that it publishes.
         outcome: As in docs/worker.md, ``failed: CAUSE``, or None where there is no last line.
-        exit_code: As it announced it.
-        seconds: How long it took.
-        published: Slugs of the leaderboards whose snapshot is public since.
+        exit_code: As the last line has it.
+        seconds: How long the run took.
+        published: Slugs of the leaderboards whose snapshot it made public.
     """
 
     id: str
@@ -41,7 +41,7 @@ class LoggedRun:
 
 
 def logged_runs(task: DeployedTask, count: int) -> list[LoggedRun]:
-    """Return the runs that wrote last, the newest first."""
+    """Return the runs that logged last, the newest first."""
     return [
         read_lines(stream.run_id, list(stream.new_lines()))
         for stream in newest_streams(task, count)
@@ -49,7 +49,7 @@ def logged_runs(task: DeployedTask, count: int) -> list[LoggedRun]:
 
 
 def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
-    """Sum up the log of a run."""
+    """Summarise the log of a run."""
     events = [fields for fields in map(fields_of, lines) if fields]
     first = events[0] if events else {}
     last: dict[str, Any] = next(

@@ -1,4 +1,4 @@
-"""All that can be known of a deployed task, and of what is not, why."""
+"""Reads the status of a deployed task; each part that cannot be read has its reason."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _NEXT_RUNS: Final = 3
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleLine:
-    """When it runs.
+    """When the rule starts the task.
 
     Attributes:
         expression: As deployed; its times are in UTC.
         enabled: Whether the rule fires.
-        next_runs: When next, in UTC and ISO 8601.
-        note: What to know of them.
+        next_runs: The next times, in UTC and ISO 8601.
+        note: What to know about them.
     """
 
     expression: str
@@ -54,16 +54,16 @@ class ScheduleLine:
 
 @dataclass(frozen=True, kw_only=True)
 class RunLine:
-    """A run, put together from ECS, the history and the worker's log.
+    """A run, merged from ECS, the history and the worker's log.
 
     Attributes:
         id: Last part of the task's ARN.
-        started_at: When it was asked for, in UTC and ISO 8601.
-        scheduled_at: The time that it is for.
+        started_at: When it was requested, in UTC and ISO 8601.
+        scheduled_at: The scheduled time that it is for.
         outcome: In a word or two.
-        exit_code: The worker's.
+        exit_code: Exit code of the worker.
         snapshot: Name of its snapshots.
-        published: How many leaderboards' are public since.
+        published: How many leaderboards it published.
         why: Why it failed, where that is known.
     """
 
@@ -82,14 +82,14 @@ class Status:
     """The state of a deployed task.
 
     Attributes:
-        stack: Its stack.
-        task: Its name there.
-        schedule: When it runs.
-        runs: The last ones, the newest first.
-        snapshots: The last snapshot that the log has of each leaderboard, by slug.
+        stack: Name of its stack.
+        task: Its name in the stack.
+        schedule: When it runs; None for a task that no rule of the stack starts.
+        runs: The last runs, the newest first.
+        snapshots: The last snapshot of each leaderboard in the log, by slug.
         alarms: State of each alarm, by name; None for a stack without monitoring.
-        dead_letters: Events whose run could not be started.
-        unknown: Why a part is missing, by its name.
+        dead_letters: Events whose run could not be started; None where the stack names no queue.
+        unknown: Why a part could not be read, by its name.
     """
 
     stack: str
@@ -103,16 +103,16 @@ class Status:
 
     # `Any`: a value of JSON.
     def to_dict(self) -> dict[str, Any]:
-        """Return it as values of JSON."""
+        """Return the status as values of JSON."""
         return asdict(self)
 
 
 def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
-    """Ask AWS for all of it; a part that it does not tell leaves the others as they are.
+    """Ask AWS for every part of the status; a part that fails is listed as unknown.
 
     Args:
-        task: What to look at.
-        now: From when on to look for the next runs. Default: - the clock.
+        task: The task.
+        now: The next runs are those after this time. Default: - the clock.
     """
     unknown: dict[str, str] = {}
 
@@ -140,7 +140,9 @@ def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
     )
 
 
-def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> ScheduleLine:
+def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> ScheduleLine | None:
+    if task.rule_name is None:
+        return None
     rule = read_rule(task)
     parsed = parse_expression(rule.expression)
     note = None
@@ -152,7 +154,7 @@ def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> Schedul
         note = (
             "counted from the last run of the schedule"
             if coming
-            else "AWS counts a rate from when the rule was made, and tells nobody when that was"
+            else "not known until the schedule has run: AWS does not show when it began to count"
         )
     if not rule.enabled:
         coming, note = (), "the rule is disabled, nothing runs by itself"
@@ -193,29 +195,29 @@ def _snapshots(logged: Iterable[LoggedRun]) -> dict[str, str]:
 
 
 def _merged(runs: Iterable[Run], logged: Iterable[LoggedRun]) -> tuple[RunLine, ...]:
-    # Later ones win: what ECS shows now is newer than what the history kept.
+    # Later runs win: what ECS shows now is newer than what the history kept.
     by_id = {run.id: run for run in runs}
-    said = {run.id: run for run in logged}
-    lines = [_line(by_id.get(key), said.get(key)) for key in by_id.keys() | said.keys()]
+    from_log = {run.id: run for run in logged}
+    lines = [_line(by_id.get(key), from_log.get(key)) for key in by_id.keys() | from_log.keys()]
     lines.sort(key=lambda line: line.started_at or "", reverse=True)
     return tuple(lines[:_RUNS_SHOWN])
 
 
-def _line(run: Run | None, said: LoggedRun | None) -> RunLine:
-    outcome = said.outcome if said else None
-    # What ECS says of a run that failed is surer than its last line, but for one that says more.
+def _line(run: Run | None, logged: LoggedRun | None) -> RunLine:
+    outcome = logged.outcome if logged else None
+    # ECS knows best how a run failed, unless its last line says more.
     if run and (outcome is None or (run.exit_code != 0 and outcome != Outcome.REGRESSED)):
         outcome = run.outcome
-    started = said.started_at if said else None
+    started = logged.started_at if logged else None
     if run and run.created_at:
         started = run.created_at.astimezone(UTC).isoformat(timespec="seconds")
     return RunLine(
-        id=run.id if run else said.id if said else "",
+        id=run.id if run else logged.id if logged else "",
         started_at=started,
         scheduled_at=run.scheduled_at if run else None,
         outcome=outcome or "no last line in the log",
-        exit_code=run.exit_code if run else said.exit_code if said else None,
-        snapshot=said.snapshot if said else None,
-        published=len(said.published) if said else None,
+        exit_code=run.exit_code if run else logged.exit_code if logged else None,
+        snapshot=logged.snapshot if logged else None,
+        published=len(logged.published) if logged else None,
         why=str(run.cause) if run and run.cause else None,
     )

@@ -19,14 +19,20 @@ __all__ = ["print_status"]
 _ALARM_STYLES: Final = {"ALARM": "bold red", "OK": "green"}
 
 
-def print_status(status: Status, console: Console) -> None:
-    """Print the schedule, the runs, the snapshots, the alarms and the dead letters."""
+def print_status(status: Status, console: Console, *, arguments: str) -> None:
+    """Print the schedule, the runs, the snapshots, the alarms and the dead letters.
+
+    Args:
+        status: What to print.
+        console: Where to print it.
+        arguments: What follows a command's name to choose the task.
+    """
     console.print(Text(f"{status.task} of {status.stack}", style="bold"))
     _schedule(status, console)
     _runs(status.runs, console)
     _snapshots(status, console)
     _alarms(status, console)
-    _dead_letters(status, console)
+    _dead_letters(status, console, arguments)
     for part, why in status.unknown.items():
         console.print(Text(f"not known: {part}: {why}", style="yellow"))
 
@@ -34,6 +40,8 @@ def print_status(status: Status, console: Console) -> None:
 def _schedule(status: Status, console: Console) -> None:
     schedule = status.schedule
     if schedule is None:
+        if "schedule" not in status.unknown:
+            console.print("schedule  none: no rule of the stack starts this task")
         return
     state = "enabled" if schedule.enabled else "disabled"
     console.print(Text(f"schedule  {schedule.expression} in UTC, {state}"))
@@ -45,12 +53,12 @@ def _schedule(status: Status, console: Console) -> None:
 
 def _runs(runs: tuple[RunLine, ...], console: Console) -> None:
     if not runs:
-        console.print("\nno run that ECS, the history or the log remembers")
+        console.print("\nno runs: ECS, the history and the log have none")
         return
     table = Table(title="\nLast runs", title_justify="left", box=None, pad_edge=False)
     for heading in ("Started", "For", "Outcome", "Published"):
         table.add_column(heading)
-    # In one piece, to be copied.
+    # On one line, so that it can be copied.
     table.add_column("Run", no_wrap=True)
     for run in runs:
         table.add_row(
@@ -89,7 +97,7 @@ def _alarms(status: Status, console: Console) -> None:
     console.print(table)
 
 
-def _dead_letters(status: Status, console: Console) -> None:
+def _dead_letters(status: Status, console: Console, arguments: str) -> None:
     dead = status.dead_letters
     if dead is None:
         return
@@ -99,7 +107,7 @@ def _dead_letters(status: Status, console: Console) -> None:
     if dead.letters:
         example = dead.letters[-1].scheduled_at
         console.print(
-            Text(f"  run one again with `bixarena run {status.stack} --scheduled-at {example}`")
+            Text(f"  run one again with `bixarena run {arguments} --scheduled-at {example}`")
         )
 
 
