@@ -155,6 +155,18 @@ def test_a_plot_is_an_svg_picture_with_a_text_alternative(
     assert "<b>|[red]" in [text.text for text in root.iter(f"{svg}text")]
 
 
+def test_a_plot_ends_an_infinite_interval_in_an_arrow(bixarena: Bixarena, tmp_path: Path) -> None:
+    votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
+    votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,model_b\n", encoding="utf-8")
+    options = ("--prior-battles", "0", "--min-evals", "0", "--plot", plot)
+    assert bixarena("rank", votes, *options).exit_code == 0
+    root = ET.fromstring(plot.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    svg = "{http://www.w3.org/2000/svg}"
+    arrows = [path.get("d", "") for path in root.iter(f"{svg}path")]
+    # Both models have both; each points away from the interval, whose ends are the scale's.
+    assert [arrow.split()[0] for arrow in arrows] == ["M212.0", "M708.0"] * 2
+
+
 def test_tells_bad_values_and_writes_nothing(bixarena: Bixarena, tmp_path: Path) -> None:
     votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
     votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,draw\n,b\n", encoding="utf-8")

@@ -136,6 +136,8 @@ def test_tells_what_was_left_out_and_why(page: Page) -> None:
 
 def test_win_rates_and_battles_are_those_of_the_votes(page: Page) -> None:
     cells = [text for tag, text in page.texts if tag == "td"]
+    # Three matrices of three models, without their diagonals.
+    assert sum("style" in attributes for attributes in page.all("td")) == 3 * 6
     # alpha beat <b>|[red] 12 times, tied 8 and lost 4: 16 of 24 points.
     assert cells.count("67%") == 1
     assert cells.count("33%") == 1

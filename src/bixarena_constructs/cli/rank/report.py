@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from html import escape
-from importlib.resources import files
-from string import Template
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from bixarena_constructs.cli.rank.board_formats import interval_text, interval_title, notes_on
-from bixarena_constructs.cli.rank.plot import to_svg
-from bixarena_constructs.cli.rank.report_matrices import (
-    above_matrix,
-    battle_matrix,
-    win_rate_matrix,
-)
+import numpy as np
+
+from bixarena_constructs.cli.rank.board_formats import notes_on
+from bixarena_constructs.cli.rank.plot import Plot
+from bixarena_constructs.cli.rank.templates import render
 
 if TYPE_CHECKING:
-    from bixarena_constructs.worker.ranking import RankedModel, Ranking, VoteCounts
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from bixarena_constructs.worker.ranking import Ranking, VoteCounts
 
 __all__ = ["to_html"]
 
@@ -27,6 +26,22 @@ _METHODS = {
 }
 
 
+class _Cell(NamedTuple):
+    """A cell of a matrix; `share` is how strongly it is shaded, from 0 to 1."""
+
+    text: str
+    share: float
+
+
+class _Matrix(NamedTuple):
+    """A table of all pairs of listed models, in rank order; the diagonal has no cells."""
+
+    id: str
+    heading: str
+    caption: str
+    rows: list[list[_Cell | None]]
+
+
 def to_html(votes: VoteCounts, ranking: Ranking) -> str:
     """Write the report.
 
@@ -34,72 +49,88 @@ def to_html(votes: VoteCounts, ranking: Ranking) -> str:
         votes: What was ranked, for the matrices.
         ranking: What is reported.
     """
-    template = Template(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    return render(
+        "report.html",
         title=f"Leaderboard of {len(ranking.entries)} models",
-        summary=_summary(ranking),
-        board=_board(ranking),
-        plot=to_svg(ranking),
-        win_rates=win_rate_matrix(votes, ranking),
-        battles=battle_matrix(votes, ranking),
-        above=above_matrix(ranking),
-        notes=_notes(ranking),
+        ranking=ranking,
+        plot=Plot.of(ranking),
+        matrices=list(_matrices(votes, ranking)),
+        notes=notes_on(ranking),
         method=_method(ranking),
     )
 
 
-def _summary(ranking: Ranking) -> str:
-    best = ranking.entries[0]
-    return (
-        f"{ranking.total_votes} votes. First is <strong>{escape(best.model)}</strong> with a "
-        f"score of {best.score:.1f}. The mean of the listed models is 1000; 400 points more are "
-        "odds of 10 to 1."
+def _matrices(votes: VoteCounts, ranking: Ranking) -> Iterator[_Matrix]:
+    battles, points = _listed(votes, ranking)
+    met = battles > 0
+    rates = np.divide(points, battles, out=np.zeros_like(points), where=met)
+    yield _Matrix(
+        "wins",
+        "Win rates",
+        "Points the row's model took from the column's, a tie being half of one.",
+        _rows(rates, ".0%", shown=met),
     )
+    yield _Matrix(
+        "battles",
+        "Battles",
+        "Votes on each pair.",
+        _rows(battles, ".0f", most=battles.max() or 1.0),
+    )
+    if ranking.above is not None:
+        yield _Matrix(
+            "above",
+            "Which model is above which",
+            "Probability that the row's model is above the column's, compared in each round.",
+            _rows(ranking.above, ".0%"),
+        )
 
 
-def _board(ranking: Ranking) -> str:
-    heads = [
-        "Rank",
-        "Model",
-        "Score",
-        interval_title(ranking).capitalize(),
-        "Places",
-        "First",
-        "Votes",
+def _rows(
+    values: NDArray[np.float64],
+    number_format: str,
+    *,
+    most: float = 1.0,
+    shown: NDArray[np.bool_] | None = None,
+) -> list[list[_Cell | None]]:
+    """Write a square matrix as cells.
+
+    Args:
+        values: Shape (models, models), in rank order.
+        number_format: How a value is written.
+        most: The value of the strongest shade.
+        shown: Shape (models, models): which values are written. Default: - all.
+    """
+    return [
+        [
+            None
+            if row == column
+            else _Cell(
+                format(value, number_format) if shown is None or shown[row, column] else "",
+                value / most,
+            )
+            for column, value in enumerate(line)
+        ]
+        for row, line in enumerate(values.tolist())
     ]
-    head = "".join(
-        f'<th scope="col"{" class=name" if name == "Model" else ""}>{name}</th>' for name in heads
-    )
-    rows = "\n".join(map(_row, ranking.entries))
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard">\n<table>\n'
-        "<caption><span>Places: the interval of the rank. First: the probability of being best."
-        "</span></caption>\n"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
-    )
 
 
-def _row(entry: RankedModel) -> str:
-    places = "" if entry.rank_lower is None else f"{entry.rank_lower} to {entry.rank_upper}"
-    first = "" if entry.probability_best is None else f"{entry.probability_best:.1%}"
-    return (
-        f'<tr><td>{entry.rank}</td><th scope="row" class="name">{escape(entry.model)}</th>'
-        f"<td>{entry.score:.1f}</td><td>{interval_text(entry)}</td><td>{places}</td>"
-        f"<td>{first}</td><td>{entry.votes}</td></tr>"
-    )
+def _listed(
+    votes: VoteCounts, ranking: Ranking
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Arrange battles and the row's points by listed models, in rank order."""
+    models = len(votes.models)
+    battles, points = np.zeros((models, models)), np.zeros((models, models))
+    battles[votes.first, votes.second] = battles[votes.second, votes.first] = votes.battles
+    points[votes.first, votes.second] = votes.wins_first + 0.5 * votes.ties
+    points[votes.second, votes.first] = votes.wins_second + 0.5 * votes.ties
+    position = {model: number for number, model in enumerate(votes.models)}
+    order = np.array([position[entry.model] for entry in ranking.entries])
+    return battles[order[:, np.newaxis], order], points[order[:, np.newaxis], order]
 
 
-def _notes(ranking: Ranking) -> str:
-    notes = notes_on(ranking)
-    if not notes:
-        return "<p>Nothing was left out.</p>"
-    items = "\n".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f"<ul>\n{items}\n</ul>"
-
-
-def _method(ranking: Ranking) -> str:
+def _method(ranking: Ranking) -> dict[str, str]:
     options = ranking.options
-    facts = {
+    return {
         "Scores": "Bradley-Terry, a tie being half a win for each",
         "Prior": f"{options.prior_battles:g} virtual battles of each model against an average one",
         "Intervals": _METHODS[options.interval_method],
@@ -108,5 +139,3 @@ def _method(ranking: Ranking) -> str:
         "Votes to be listed": f"{options.min_evals}",
         "Ranks": "intervals wholly above" if options.significant else "scores",
     }
-    items = "".join(f"<dt>{name}</dt><dd>{fact}</dd>\n" for name, fact in facts.items())
-    return f"<dl>\n{items}</dl>"
