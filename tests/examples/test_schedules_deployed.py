@@ -185,7 +185,7 @@ def test_bixarena_runs_a_task_that_no_rule_starts(deployed: Deployed) -> None:
     by_schedule = deployed.aws.wait_for_task("bixarena", task_arn, timeout_seconds=60)
     deployed.alert_of(task_arn)
     for same in ("taskDefinitionArn", "launchType", "clusterArn"):
-        assert by_hand[same] == by_schedule[same]  # type: ignore[literal-required] # of a loop
+        assert by_hand[same] == by_schedule[same]
     (override,) = by_hand["overrides"]["containerOverrides"]
     assert override["name"] == "bixarena-worker"
     assert [each["name"] for each in override["environment"]] == ["SCHEDULED_AT", "SEED"]

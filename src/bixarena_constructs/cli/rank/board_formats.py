@@ -41,7 +41,7 @@ _CSV_DECIMALS: Final = 6
 
 
 def to_json(ranking: Ranking) -> str:
-    """Write everything that is known as JSON; an infinite bound is null."""
+    """Write the whole ranking as JSON; an infinite bound is null."""
     return json.dumps(ranking.to_dict(), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -79,14 +79,14 @@ def interval_title(ranking: Ranking) -> str:
 
 
 def interval_text(entry: RankedModel) -> str:
-    """Write an interval; empty where there is none."""
+    """Write an interval; empty without one."""
     if entry.lower is None or entry.upper is None:
         return ""
     return f"{_bound(entry.lower)} to {_bound(entry.upper)}"
 
 
 def notes_on(ranking: Ranking) -> list[str]:
-    """Say in sentences what a reader of the entries should know about them."""
+    """Return what a reader of the entries should know about them, in sentences."""
     notes = []
     if ranking.unlisted:
         named = _names([f"{each.model} ({each.votes})" for each in ranking.unlisted])

@@ -24,11 +24,11 @@ _SHORTEST_BAR: Final = 12
 
 
 def print_table(ranking: Ranking, console: Console | None = None) -> None:
-    """Print the entries, their intervals as bars, and what to know about them.
+    """Print the entries, their intervals as bars, and the notes.
 
     Args:
-        ranking: What to print.
-        console: Where to. Default: - standard output.
+        ranking: The ranking.
+        console: Where to print it. Default: - standard output.
     """
     console = console or Console(highlight=False)
     bars = _bars(ranking, console.width)
@@ -42,7 +42,7 @@ def print_table(ranking: Ranking, console: Console | None = None) -> None:
         table.add_column(Text(bars.head()), no_wrap=True)
     table.add_column("Votes", justify="right")
     for entry in ranking.entries:
-        # Text, not str: a model's name is no markup.
+        # Text, not str: a model's name is not markup.
         row = [Text(str(entry.rank)), Text(entry.model), Text(f"{entry.score:.1f}")]
         if ranking.options.has_intervals:
             row.append(Text(interval_text(entry)))
@@ -55,7 +55,7 @@ def print_table(ranking: Ranking, console: Console | None = None) -> None:
 
 
 def _bars(ranking: Ranking, width: int) -> _Bars | None:
-    """Fit bars into the terminal: where it is narrow they give way, not the numbers."""
+    """Fit bars into the terminal; a narrow one shows the numbers without bars."""
     names = max(len(entry.model) for entry in ranking.entries)
     cells = min(_LONGEST_BAR, width - _NUMBERS_WIDTH - names)
     if not ranking.options.has_intervals or cells < _SHORTEST_BAR:
@@ -76,7 +76,7 @@ def _span(ranking: Ranking) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Bars:
-    """Intervals drawn with letters on a common scale."""
+    """Intervals drawn with characters on a common scale."""
 
     low: float
     high: float
@@ -88,7 +88,7 @@ class _Bars:
         return f"{low}{self.high:>{self.cells - len(low)}.0f}"
 
     def draw(self, entry: RankedModel) -> str:
-        """Draw an interval with its score, an arrow standing for infinity."""
+        """Draw an interval with its score, and an arrow for infinity."""
         lower, score, upper = map(self._cell, (entry.lower, entry.score, entry.upper))
         bar = [" "] * self.cells
         bar[lower : upper + 1] = "━" * (upper + 1 - lower)

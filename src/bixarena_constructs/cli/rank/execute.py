@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from bixarena_constructs.cli.exit_codes import CANNOT_WRITE, DATA_ERROR
 from bixarena_constructs.cli.rank.board_formats import notes_on, to_csv, to_json, to_markdown
 from bixarena_constructs.cli.rank.board_table import print_table
 from bixarena_constructs.cli.rank.plot import to_svg
-from bixarena_constructs.cli.rank.progress import rounds_on_stderr
 from bixarena_constructs.cli.rank.report import to_html
 from bixarena_constructs.cli.rank.vote_files import read_votes
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import RankingError, rank
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bixarena_constructs.cli.rank.board_formats import Format
@@ -64,11 +67,20 @@ def _ranked(
 ) -> tuple[VoteCounts, Ranking]:
     try:
         votes = read_votes(file, voter_column=voter_column)
-        with rounds_on_stderr() as progress:
+        with _progress_bar() as progress:
             return votes, rank(votes, options, progress=progress)
     except (RankingError, VotesError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(DATA_ERROR) from error
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """Show the bootstrap rounds on standard error while they run, if it is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("resampling", total=None)
+        yield lambda done, rounds: progress.update(bar, completed=done, total=rounds)
 
 
 def _print(ranking: Ranking, output_format: Format) -> None:

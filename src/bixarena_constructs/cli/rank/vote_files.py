@@ -1,12 +1,19 @@
-"""Read votes from files, and say exactly which values are wrong."""
+"""Reads votes from CSV and Parquet files, and names exactly which values are wrong."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import csv
+from collections import Counter
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, Protocol
 
-from bixarena_constructs.cli.rank.csv_votes import count_csv, locate_csv
-from bixarena_constructs.cli.rank.parquet_votes import count_parquet, locate_parquet
-from bixarena_constructs.cli.rank.vote_rows import BadRowsError, BadValue
+from bixarena_constructs.cli.rank.vote_rows import (
+    BadRowsError,
+    BadValue,
+    UnreadableFileError,
+    check_columns,
+)
 from bixarena_constructs.worker.ranking import OUTCOMES, VoteCounts
 
 if TYPE_CHECKING:
@@ -21,30 +28,36 @@ _WINNER: Final = "winner"
 _COLUMNS: Final = ("model_a", "model_b", _WINNER)
 
 
+class _Reader(Protocol):
+    """The type of `csv.reader(...)`, which has no public name."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 def read_votes(path: Path, *, voter_column: str | None = None) -> VoteCounts:
     """Count the votes of a CSV file, or of a Parquet file named ``.parquet``.
 
     Args:
-        path: With columns ``model_a``, ``model_b`` and ``winner``; further ones are ignored.
+        path: A table with columns ``model_a``, ``model_b`` and ``winner``; others are ignored.
         voter_column: A column that names the voter, to count by voter as well.
 
     Raises:
-        UnreadableFileError: When the file is no such table.
-        BadRowsError: When a row names no model, no voter or an unknown winner.
+        UnreadableFileError: The file is no such table.
+        BadRowsError: A row has no model, no voter or an unknown winner.
     """
     columns = _COLUMNS if voter_column is None else (*_COLUMNS, voter_column)
     is_parquet = path.suffix == ".parquet"
-    count, locate = (count_parquet, locate_parquet) if is_parquet else (count_csv, locate_csv)
-    counts = count(path, columns)
-    # Rows are told apart by their values only, until one of those is wrong.
-    if any(_faults(columns, row) for row in counts):
+    counts = Counter(_parquet_rows(path, columns)) if is_parquet else _count_csv(path, columns)
+    # Equal rows are counted together; their numbers are needed only if one is wrong.
+    if any(fault for row in counts for fault in _faults(columns, row)):
+        rows = (
+            enumerate(_parquet_rows(path, columns), 1) if is_parquet else _csv_rows(path, columns)
+        )
         raise BadRowsError(
             path,
-            (
-                BadValue(line, *fault)
-                for line, row in locate(path, columns)
-                for fault in _faults(columns, row)
-            ),
+            (BadValue(number, *fault) for number, row in rows for fault in _faults(columns, row)),
         )
     cells = [([value or "" for value in row], votes) for row, votes in counts.items()]
     if voter_column is None:
@@ -54,15 +67,61 @@ def read_votes(path: Path, *, voter_column: str | None = None) -> VoteCounts:
     )
 
 
-def _faults(columns: Sequence[str], row: Row) -> list[tuple[str, str | None, str]]:
-    """List the column, the value and what is allowed, of each wrong value."""
-    return list(_iter_faults(columns, row))
-
-
-def _iter_faults(columns: Sequence[str], row: Row) -> Iterator[tuple[str, str | None, str]]:
+def _faults(columns: Sequence[str], row: Row) -> Iterator[tuple[str, str | None, str]]:
+    """Yield the column, the value and the valid values, of each wrong value."""
     for column, value in zip(columns, row, strict=True):
         if column == _WINNER:
             if value not in OUTCOMES:
                 yield column, value, ", ".join(OUTCOMES)
         elif value is None or not value.strip():
             yield column, value, "any name"
+
+
+def _count_csv(path: Path, columns: Sequence[str]) -> Counter[Row]:
+    with _open_csv(path, columns) as (reader, indices):
+        # Every loop over rows runs in C: millions of rows take a second or two.
+        try:
+            return Counter(map(itemgetter(*indices), filter(None, reader)))
+        except IndexError:  # a row ends early
+            pass
+    return Counter(row for _, row in _csv_rows(path, columns))
+
+
+def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    """Yield the number of each row's last line, and the row; None for each missing cell."""
+    with _open_csv(path, columns) as (reader, indices):
+        for cells in filter(None, reader):
+            row = tuple(cells[index] if index < len(cells) else None for index in indices)
+            yield reader.line_num, row
+
+
+@contextmanager
+def _open_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[_Reader, list[int]]]:
+    """Open a file, read its header, and find the columns."""
+    try:
+        # Spreadsheets write a byte order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            check_columns(path, columns, header)
+            yield reader, [header.index(column) for column in columns]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UnreadableFileError(path, f"not a CSV file in UTF-8: {error}") from error
+
+
+def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra that most do without
+        from pyarrow import parquet  # noqa: PLC0415 - likewise
+    except ImportError as error:
+        raise UnreadableFileError(
+            path, "reading Parquet needs pyarrow: pip install 'bixarena-constructs[parquet]'"
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            check_columns(path, columns, file.schema_arrow.names)
+            for batch in file.iter_batches(columns=list(columns)):
+                values = [batch.column(column).cast(pa.string()).to_pylist() for column in columns]
+                yield from zip(*values, strict=True)
+    except pa.ArrowException as error:
+        raise UnreadableFileError(path, f"not a Parquet file of votes: {error}") from error

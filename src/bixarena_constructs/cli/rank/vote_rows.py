@@ -1,4 +1,4 @@
-"""Rows of votes, and what can be wrong with them."""
+"""Rows of votes, and the errors in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["BadRowsError", "BadValue", "Row", "UnreadableFileError", "check_columns"]
 
 Row: TypeAlias = tuple[str | None, ...]
-"""One value for each column asked for; None where there is none."""
+"""One value for each requested column; None where the row has none."""
 
 _VALUES_SHOWN: Final = 10
 
@@ -33,13 +33,13 @@ class UnreadableFileError(VotesError):
 
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """A value that is not allowed.
+    """A value that is not valid.
 
     Attributes:
         line: Line of a CSV file, the header being the first; row of a Parquet file, from 1.
-        column: Its column.
-        value: What is there; None for nothing.
-        allowed: What may be there.
+        column: Name of the column.
+        value: The value; None where the row has none.
+        allowed: The values that are valid there.
     """
 
     line: int
@@ -53,12 +53,12 @@ class BadValue:
 
 
 class BadRowsError(VotesError):
-    """Rows name no model or an unknown winner.
+    """Rows have no model or an unknown winner.
 
     Attributes:
         path: The file.
         values: The first ten wrong values.
-        count: How many values are wrong in all.
+        count: How many values are wrong in total.
     """
 
     def __init__(self, path: Path, values: Iterable[BadValue]) -> None:
@@ -75,10 +75,10 @@ class BadRowsError(VotesError):
 
 
 def check_columns(path: Path, columns: Sequence[str], found: Sequence[str]) -> None:
-    """Check that a table has the columns that are needed.
+    """Check that a table has the requested columns.
 
     Raises:
-        UnreadableFileError: When one is missing.
+        UnreadableFileError: A column is missing.
     """
     missing = [column for column in columns if column not in found]
     if missing:
