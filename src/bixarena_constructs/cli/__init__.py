@@ -1,6 +1,6 @@
-"""The command ``bixarena``; each of its commands has a module of its own.
+"""The command line ``bixarena``; each of its commands has a package.
 
-Heavy modules (numpy, boto3) are imported by a command when it runs: ``bixarena --help`` is fast.
+A command imports heavy modules (numpy, boto3) when it runs, so that ``bixarena --help`` is fast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def main() -> None:
     try:
         from bixarena_constructs.cli.app import app  # noqa: PLC0415 - it may not be installed
     except ModuleNotFoundError as error:
-        # The script comes with the package, what it needs with an extra.
+        # The package installs the script, its extra what the script needs.
         sys.exit(
             f"bixarena needs {error.name}; "
             "install its extra: pip install 'bixarena-constructs[cli]'"

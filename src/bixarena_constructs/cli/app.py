@@ -1,4 +1,4 @@
-"""The commands of ``bixarena``, put together."""
+"""The program ``bixarena``, which consists of its commands."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-# Click's own code for a command line that was not understood, which is one of the worker's.
+# Click's exit code for a bad command line, which is also an exit code of the worker.
 _CLICK_USAGE = 2
 
 
 class _Commands(TyperGroup):
-    """Ends with a code of the command line's own where click would use one of the worker's."""
+    """Exits with `USAGE` where click would use an exit code of the worker."""
 
-    # `Any`: whatever click hands on.
+    # `Any`: whatever click passes.
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """Read the program's own options."""
         with _own_usage_code():
@@ -52,9 +52,8 @@ def _own_usage_code() -> Iterator[None]:
 app = typer.Typer(
     name="bixarena",
     cls=_Commands,
-    help="Rank models by votes, and look after BixArena's leaderboard snapshots.",
     no_args_is_help=True,
-    # Rust-like boxes around a traceback hide the line that a bug report needs.
+    # Boxes around a traceback hide the line that a bug report needs.
     pretty_exceptions_enable=False,
 )
 
@@ -62,7 +61,7 @@ app = typer.Typer(
 # Without a callback, a single command would become the whole program.
 @app.callback()
 def bixarena() -> None:
-    """Rank models by votes, and look after BixArena's leaderboard snapshots."""
+    """Rank models by votes, and operate BixArena's leaderboard snapshots."""
 
 
 for command in (rank, run, status, logs, doctor):

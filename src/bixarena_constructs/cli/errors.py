@@ -1,4 +1,4 @@
-"""What can keep a command from doing its work on AWS, each in one line and with a code."""
+"""Errors of commands on AWS; each has a message of one line and an exit code."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class CommandError(Exception):
     """A command cannot do its work.
 
     Attributes:
-        exit_code: With what the command line ends.
+        exit_code: The exit code of the command line.
     """
 
     exit_code: int = AWS_FAILED
@@ -87,7 +87,7 @@ class NotAllowedError(CommandError):
 
 
 class NotFoundError(CommandError):
-    """There is no such stack, task or run."""
+    """The stack, task or run does not exist."""
 
     exit_code = NOT_FOUND
 
@@ -99,7 +99,7 @@ class NotStartedError(CommandError):
 
 
 class StillRunningError(CommandError):
-    """The run that was watched goes on."""
+    """The command stopped watching a run that goes on."""
 
     exit_code = STILL_RUNNING
 
@@ -110,7 +110,7 @@ class UnusableOptionError(CommandError):
     exit_code = USAGE
 
 
-_OF_CLIENT: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], str], ...]] = (
+_KNOWN: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], str], ...]] = (
     (
         (NoCredentialsError, PartialCredentialsError),
         NotAllowedError,
@@ -129,24 +129,24 @@ _OF_CLIENT: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError
     (
         (EndpointConnectionError,),
         AwsFailedError,
-        "{}; is the region right, and the network up?",
+        "{}; check the region and the network",
     ),
 )
 
 
 def is_denied(error: ClientError) -> bool:
-    """Tell whether the caller's policies do not allow the call."""
+    """Return whether the caller's policies do not allow the call."""
     return _code(error) in _DENIED
 
 
 def explained(error: BotoCoreError | ClientError | ResponseParserError) -> CommandError:
-    """Say in one line what AWS or its client complains of, and what to do."""
+    """Return an error of AWS or of its client as one line that says what to do."""
     if isinstance(error, ClientError):
-        return _of_answer(error)
+        return _of_response(error)
     if isinstance(error, ResponseParserError):
         return AwsFailedError("the answer is not AWS's; is a proxy or a login page in between?")
     sentence = _sentence(error)
-    for kinds, known, message in _OF_CLIENT:
+    for kinds, known, message in _KNOWN:
         if isinstance(error, kinds):
             return known(message.format(sentence))
     return AwsFailedError(sentence)
@@ -154,10 +154,10 @@ def explained(error: BotoCoreError | ClientError | ResponseParserError) -> Comma
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Turn what went wrong into a line on standard error and the exit code for it.
+    """Print an error in one line on standard error, and exit with its code.
 
     Raises:
-        typer.Exit: With that code.
+        typer.Exit: With the exit code of the error.
     """
     try:
         yield
@@ -167,22 +167,20 @@ def exit_on_error() -> Iterator[None]:
         raise typer.Exit(known.exit_code) from error
 
 
-def _of_answer(error: ClientError) -> CommandError:
+def _of_response(error: ClientError) -> CommandError:
     code = _code(error)
     if code in _EXPIRED:
         return NotAllowedError(
             "the AWS credentials have expired; log in again, for example with `aws sso login`"
         )
     if code in _UNKNOWN_CALLER:
-        return NotAllowedError(
-            f"AWS does not know these credentials ({code}); is it the right profile?"
-        )
+        return NotAllowedError(f"AWS does not know these credentials ({code}); check the profile")
     if code in _DENIED:
-        said = error.response.get("Error", {}).get("Message", "")
-        found = _ACTION.search(said)
+        message = error.response.get("Error", {}).get("Message", "")
+        found = _ACTION.search(message)
         action = found[1] if found else error.operation_name
         return NotAllowedError(
-            f"the AWS credentials do not allow {action}; ask for it, or take a role that has it "
+            f"the AWS credentials do not allow {action}; ask for it, or assume a role that has it "
             "(grant_run gives what `run` and `logs` need)"
         )
     return AwsFailedError(_sentence(error))

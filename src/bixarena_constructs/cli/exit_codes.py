@@ -1,8 +1,7 @@
-"""Exit codes of the command line's own, beside 0 for success.
+"""Exit codes of the command line, next to 0 for success.
 
-They are those of BSD's ``sysexits.h``, 64 to 78, apart from the worker's and from what a shell or
-a container makes of a signal: ``bixarena run`` ends with the worker's code, and nobody has to
-guess whose it is.
+They are those of BSD's ``sysexits.h``, 64 to 78. ``bixarena run`` exits with the worker's code,
+and no code of the worker, nor of a signal, is among these.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ USAGE: Final = 64
 """The command line was not understood (``EX_USAGE``)."""
 
 DATA_ERROR: Final = 65
-"""The input was read, but is wrong or cannot be ranked (``EX_DATAERR``)."""
+"""The input is wrong or cannot be ranked (``EX_DATAERR``)."""
 
 NOT_FOUND: Final = 66
-"""There is no such stack, task or run (``EX_NOINPUT``)."""
+"""The stack, task or run does not exist (``EX_NOINPUT``)."""
 
 NOT_STARTED: Final = 69
 """The worker never ran, so it has no exit code (``EX_UNAVAILABLE``)."""
 
 CANNOT_WRITE: Final = 73
-"""A file that was asked for cannot be written (``EX_CANTCREAT``)."""
+"""A requested file cannot be written (``EX_CANTCREAT``)."""
 
 AWS_FAILED: Final = 74
 """AWS was not reached, or answered with an error (``EX_IOERR``)."""

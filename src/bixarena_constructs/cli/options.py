@@ -1,4 +1,4 @@
-"""Options and arguments that every command on a deployed task has."""
+"""Options and arguments of every command on a deployed task."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def read_scheduled_time(text: str, *, now: datetime) -> datetime:
 
     Args:
         text: ISO 8601 with an offset, as in ``2026-03-06T10:00:00Z``.
-        now: No run is for a later time.
+        now: The latest valid time.
 
     Raises:
-        typer.BadParameter: It is no such time.
+        typer.BadParameter: The text is no such time.
     """
     try:
         read = datetime.fromisoformat(text)
@@ -54,7 +54,7 @@ def read_scheduled_time(text: str, *, now: datetime) -> datetime:
         )
     if read > now:
         raise typer.BadParameter(
-            f"{text!r} has not come yet, and its snapshot would be newer than all until then",
+            f"{text!r} has not come yet; its snapshot would stay the newest until then",
             param_hint="--scheduled-at",
         )
     return read.astimezone(UTC)

@@ -1,9 +1,9 @@
-"""Watches a run until it has stopped: its status and its log as they come."""
+"""Watches the status and the log of a run until it has stopped."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.log_lines import fields_of
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Follower"]
 
-# A start takes seconds here and half a minute on AWS, whose APIs are not to be asked in a hurry.
+# On AWS a task takes half a minute to start, and frequent calls of ECS are throttled.
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 3.0
 _PAUSE_GROWTH: Final = 1.3
-# CloudWatch may have the last lines a little after ECS has the end.
+# CloudWatch may show the last lines a little after ECS shows the end.
 _LOG_DELAY_SECONDS: Final = 10.0
 
 
 @dataclass(kw_only=True)
 class Follower:
-    """Watches one run; may be told to go on after an interruption.
+    """Watches one run; `follow` can be called again after an interruption.
 
     Attributes:
-        task: What it is a run of.
-        log: Its log.
-        on_status: Told ECS's word for the run's status whenever it changes.
-        on_line: Told each line of the log.
-        deadline: Reading of `time.monotonic` at which to give up; None for never.
+        task: The task of the run.
+        log: The log of the run.
+        on_status: Called with ECS's name of the run's status when that changes.
+        on_line: Called with each line of the log.
+        deadline: When to stop watching, as a value of `time.monotonic`; None for never.
     """
 
     task: DeployedTask
@@ -44,26 +44,26 @@ class Follower:
     on_status: Callable[[str], None]
     on_line: Callable[[str], None]
     deadline: float | None = None
-    _status: str = ""
-    _has_last_event: bool = False
+    _status: str = field(default="", init=False)
+    _has_last_event: bool = field(default=False, init=False)
 
     def follow(self) -> Run:
-        """Return the run once it has stopped and its log was told.
+        """Watch until the run has stopped and its log has been read, and return the run.
 
         Raises:
-            StillRunningError: The deadline came first.
+            StillRunningError: The deadline passed first.
             NotFoundError: ECS does not know the run.
         """
         pause = _FIRST_PAUSE_SECONDS
         while True:
             run = self._look()
-            self._tell_lines()
+            self._show_lines()
             if run.has_stopped:
                 self._wait_for_last_lines(run)
                 return run
             if self.deadline is not None and time.monotonic() > self.deadline:
                 raise StillRunningError(
-                    f"the run {run.id} is still {run.status} and goes on; watch it with "
+                    f"the run {run.id} is still {run.status.lower()} and goes on; watch it with "
                     f"`bixarena logs {self.task.arguments} --run {run.id} --follow`"
                 )
             time.sleep(pause)
@@ -72,13 +72,13 @@ class Follower:
     def _look(self) -> Run:
         runs = describe(self.task, [self.log.run_id])
         if not runs:
-            raise NotFoundError(f"ECS does not know the run {self.log.run_id}, or not any more")
+            raise NotFoundError(f"ECS does not know the run {self.log.run_id} (any more)")
         if runs[0].status != self._status:
             self._status = runs[0].status
             self.on_status(self._status)
         return runs[0]
 
-    def _tell_lines(self) -> None:
+    def _show_lines(self) -> None:
         for line in self.log.new_lines():
             self.on_line(line)
             if fields_of(line).get(Field.EVENT) in LAST_EVENTS:
@@ -90,4 +90,4 @@ class Follower:
         give_up = time.monotonic() + _LOG_DELAY_SECONDS
         while not self._has_last_event and time.monotonic() < give_up:
             time.sleep(_FIRST_PAUSE_SECONDS)
-            self._tell_lines()
+            self._show_lines()

@@ -1,8 +1,8 @@
-"""The worker's log as CloudWatch has it, by run."""
+"""The worker's log in CloudWatch, by run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bixarena_constructs.deployment import Output
@@ -21,27 +21,27 @@ _STREAMS_LISTED = 50
 
 @dataclass(kw_only=True)
 class LogStream:
-    """The log of one run, read once from its start.
+    """The log of one run; each line is read once.
 
     Attributes:
-        task: What it is a run of.
-        name: Of the stream: prefix, container, and the run's id.
+        task: The task of the run.
+        name: Name of the stream: prefix, container, and the run's id.
     """
 
     task: DeployedTask
     name: str
-    _token: str | None = None
+    _token: str | None = field(default=None, init=False)
 
     @property
     def run_id(self) -> str:
-        """The run that wrote it."""
+        """Id of the run that wrote the log."""
         return self.name.rpartition("/")[2]
 
     def new_lines(self) -> Iterator[str]:
-        """Yield the lines that have come since the last time; none while there is no stream."""
+        """Yield the lines since the last call; none while the stream does not exist."""
         while (answer := self._page()) is not None:
             yield from (event["message"] for event in answer["events"])
-            # The same token again is how CloudWatch says that there is no more.
+            # CloudWatch returns the same token again when there are no more lines.
             seen, self._token = self._token, answer["nextForwardToken"]
             if self._token == seen or not answer["events"]:
                 return
@@ -62,7 +62,7 @@ class LogStream:
 
 
 def stream_of(task: DeployedTask, run_id: str) -> LogStream:
-    """Return the log of a run, which may not be there yet."""
+    """Return the log of a run; its stream may not exist yet."""
     definition = task.session.client("ecs").describe_task_definition(
         taskDefinition=task.outputs[Output.TASK_DEFINITION_ARN]
     )["taskDefinition"]
@@ -78,7 +78,7 @@ def stream_of(task: DeployedTask, run_id: str) -> LogStream:
 
 
 def newest_streams(task: DeployedTask, count: int) -> list[LogStream]:
-    """Return the logs of the runs that wrote last, the newest first."""
+    """Return the logs of the runs that logged last, the newest first."""
     logs = task.session.client("logs")
     try:
         found = logs.describe_log_streams(
@@ -89,7 +89,7 @@ def newest_streams(task: DeployedTask, count: int) -> list[LogStream]:
         )["logStreams"]
     except logs.exceptions.ResourceNotFoundException:
         return []
-    # A log group of the user's may have other tasks' streams in it.
+    # A log group that the user provides may have streams of other tasks.
     ours = [each for each in found if f"/{task.container_name}/" in each["logStreamName"]]
     ours.sort(key=lambda each: each.get("lastEventTimestamp", 0), reverse=True)
     return [LogStream(task=task, name=each["logStreamName"]) for each in ours[:count]]

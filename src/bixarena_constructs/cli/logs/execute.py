@@ -33,16 +33,7 @@ def show_log(
     profile: str | None,
     region: str | None,
 ) -> None:
-    """Print the log of a run.
-
-    Args:
-        stack: Name of the stack.
-        task_name: The task of the stack; None for the only one.
-        run_id: The run; None for the one that logged last.
-        follow: Keep printing until the run has stopped.
-        raw: Print the worker's JSON lines unchanged.
-        profile: AWS profile.
-        region: AWS region.
+    """Print the log of a run; the arguments are those of ``bixarena logs``.
 
     Raises:
         typer.Exit: With an exit code of the command line.
@@ -73,9 +64,7 @@ def _follow(task: DeployedTask, log: LogStream, show: Callable[[str], None]) -> 
     try:
         follower.follow()
     except KeyboardInterrupt as error:
-        raise StillRunningError(
-            f"stopped watching the run {log.run_id}, which is still running"
-        ) from error
+        raise StillRunningError(f"stopped watching the run {log.run_id}, which goes on") from error
 
 
 def _chosen_log(task: DeployedTask, run_id: str | None, *, follow: bool) -> LogStream:
@@ -97,5 +86,5 @@ def _why_empty(task: DeployedTask, run_id: str) -> str:
     if run is not None:
         why = f": {run.reason}" if run.reason else ""
         cause = "" if run.cause is None else f"; {run.cause}"
-        return f"the run {run_id} has logged nothing, it is {run.outcome}{why}{cause}"
+        return f"the run {run_id} has logged nothing; its outcome: {run.outcome}{why}{cause}"
     return f"no run {run_id} has logged to {task.log_group_name}"

@@ -63,7 +63,7 @@ _Threads: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Threads; the result does not depend on it.",
+        help="Threads; the result does not depend on their number.",
         show_default="one for each processor",
     ),
 ]
@@ -90,9 +90,9 @@ def rank(
 ) -> None:
     """Rank models by a file of votes, exactly as the worker does.
 
-    Exit code 65 means that the votes are wrong or cannot be ranked; nothing is written then.
+    Exit code 65 means that the votes are wrong or cannot be ranked, and that nothing was written.
     """
-    # The rounds run in threads of their own, which BLAS's would get in the way of.
+    # The rounds run in threads; BLAS's threads would compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from bixarena_constructs.cli.rank.execute import rank_file  # noqa: PLC0415 - loads numpy
     from bixarena_constructs.worker.ranking import RankingOptions  # noqa: PLC0415 - likewise

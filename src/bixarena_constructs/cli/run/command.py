@@ -44,20 +44,20 @@ def run(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Watch no longer than this; the run goes on.",
+            help="Stop watching after this time; the run goes on.",
             show_default="until it ends",
         ),
     ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow/--no-follow", help="Watch the run, and end with its exit code."),
+        typer.Option("--follow/--no-follow", help="Watch the run, and exit with its exit code."),
     ] = True,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
     """Start the deployed task as its schedule would, and watch it.
 
-    Ends with the worker's exit code; see docs/cli.md for it and for the command's own, from 64.
+    Exits with the worker's exit code, or with one of the command line, from 64; see docs/cli.md.
     """
     from bixarena_constructs.cli.run.execute import run_now  # noqa: PLC0415 - loads boto3
 

@@ -38,19 +38,7 @@ def run_now(
     profile: str | None,
     region: str | None,
 ) -> None:
-    """Start a run, and watch it unless `follow` is false.
-
-    Args:
-        stack: Name of the stack.
-        task_name: The task of the stack; None for the only one.
-        leaderboard: Slug of the one leaderboard to publish; None for all.
-        variables: Variables of the worker, each as ``NAME=VALUE``.
-        dry_run: Compute and log the boards, write nothing.
-        scheduled_at: The time to run for, in ISO 8601; None for now.
-        timeout: Seconds after which to stop watching; None to watch until the run stops.
-        follow: Whether to watch the run; its id is printed otherwise.
-        profile: AWS profile.
-        region: AWS region.
+    """Start a run and watch it; the arguments are those of ``bixarena run``.
 
     Raises:
         typer.BadParameter: An option cannot be read.

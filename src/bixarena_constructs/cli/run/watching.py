@@ -1,4 +1,4 @@
-"""A watched run on a terminal, or in a pipe: progress, log lines, and Ctrl-C."""
+"""Shows a run on a terminal or in a pipe, and handles Ctrl-C."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ __all__ = ["watch"]
 def watch(task: DeployedTask, run_id: str, *, timeout: float | None = None) -> Run:
     """Show a run until it has stopped.
 
-    The log goes to standard output, all else to standard error. Ctrl-C asks whether to stop the
-    run where there is somebody to ask, and leaves it otherwise; a second one leaves it too.
+    The log goes to standard output, everything else to standard error. Ctrl-C asks whether to
+    stop the run if standard input is a terminal, and ends the command otherwise; so does a second
+    Ctrl-C.
 
     Args:
-        task: What it is a run of.
-        run_id: Which.
-        timeout: Seconds after which it is left. Default: - never.
+        task: The task of the run.
+        run_id: Id of the run.
+        timeout: Seconds after which to stop watching. Default: - never.
 
     Raises:
-        StillRunningError: It was left before it had stopped.
+        StillRunningError: The command stopped watching before the run had stopped.
         NotFoundError: ECS does not know the run.
     """
     out = Console(highlight=False, soft_wrap=True)
     progress = Console(stderr=True, highlight=False, soft_wrap=True)
-    # A spinner among redirected lines would be noise: there each status is a line.
+    # Redirected output gets a line for each status: a spinner would be noise in it.
     spinner = progress.status("starting") if progress.is_terminal else None
 
-    def tell_status(status: str) -> None:
+    def show_status(status: str) -> None:
         if spinner is None:
             progress.print(Text(f"{run_id}: {status.lower()}"))
         else:
@@ -52,7 +53,7 @@ def watch(task: DeployedTask, run_id: str, *, timeout: float | None = None) -> R
     follower = Follower(
         task=task,
         log=stream_of(task, run_id),
-        on_status=tell_status,
+        on_status=show_status,
         on_line=lambda line: out.print(readable(line)),
         deadline=None if timeout is None else time.monotonic() + timeout,
     )
@@ -65,16 +66,16 @@ def watch(task: DeployedTask, run_id: str, *, timeout: float | None = None) -> R
 
 
 def _ask_and_stop(task: DeployedTask, run_id: str) -> None:
-    goes_on = StillRunningError(
-        f"left the run {run_id}, which goes on; watch it with `bixarena logs {task.arguments} "
-        f"--run {run_id} --follow`"
+    still_running = StillRunningError(
+        f"stopped watching the run {run_id}, which goes on; watch it with "
+        f"`bixarena logs {task.arguments} --run {run_id} --follow`"
     )
     if not sys.stdin.isatty():
-        raise goes_on
+        raise still_running
     try:
-        stop = typer.confirm("\nStop the run? (Ctrl-C leaves it)", err=True)
+        stop = typer.confirm("\nStop the run? (Ctrl-C leaves it running)", err=True)
     except (typer.Abort, KeyboardInterrupt) as error:
-        raise goes_on from error
+        raise still_running from error
     if stop:
         task.session.client("ecs").stop_task(
             cluster=task.cluster_arn, task=run_id, reason="stopped by `bixarena run`"

@@ -18,14 +18,7 @@ __all__ = ["show_status"]
 def show_status(
     stack: str, *, task: str | None, as_json: bool, profile: str | None, region: str | None
 ) -> None:
-    """Print the status of a task of a stack.
-
-    Args:
-        stack: Name of the stack.
-        task: The task of the stack; None for the only one.
-        as_json: Whether to print it for programs.
-        profile: AWS profile.
-        region: AWS region.
+    """Print the status of a task; the arguments are those of ``bixarena status``.
 
     Raises:
         typer.Exit: With an exit code of the command line.

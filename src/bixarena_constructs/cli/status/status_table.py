@@ -1,4 +1,4 @@
-"""The status of a deployed task on a terminal."""
+"""Prints the status of a deployed task on a terminal."""
 
 from __future__ import annotations
 
