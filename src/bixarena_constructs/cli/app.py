@@ -60,7 +60,7 @@ app = typer.Typer(
 
 # Without a callback, a single command would become the whole program.
 @app.callback()
-def bixarena() -> None:
+def _bixarena() -> None:
     """Rank models by votes, and operate BixArena's leaderboard snapshots."""
 
 

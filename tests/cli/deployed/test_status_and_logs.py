@@ -131,7 +131,7 @@ def test_status_marks_a_run_after_which_the_site_shows_an_older_board() -> None:
         dead_letters=None,
     )
     console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=100)
-    print_status(status, console)
+    print_status(status, console, arguments=STACK)
     printed = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
     assert "\x1b[33mstored_private" in printed
     assert "\x1b[1;31mregressed" in printed

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["DeployedRule", "read_rule", "rendered_input"]
+__all__ = ["DeployedRule", "read_rule"]
 
 _PLACEHOLDER = re.compile(r"<([\w.-]+)>")
 
@@ -45,7 +45,7 @@ class DeployedRule:
     def input_at(self, scheduled_at: datetime) -> dict[str, Any]:
         """Return the overrides that the rule hands to ECS for a scheduled time."""
         event = {"source": "aws.events", "time": f"{scheduled_at:%Y-%m-%dT%H:%M:%SZ}"}
-        return rendered_input(self.target, event)
+        return _rendered_input(self.target, event)
 
 
 def read_rule(task: DeployedTask) -> DeployedRule:
@@ -76,7 +76,7 @@ def read_rule(task: DeployedTask) -> DeployedRule:
 
 
 # `Any`: JSON of an override, whose shape is the user's.
-def rendered_input(target: TargetOutputTypeDef, event: dict[str, str]) -> dict[str, Any]:
+def _rendered_input(target: TargetOutputTypeDef, event: dict[str, str]) -> dict[str, Any]:
     """Return what EventBridge would send to a target for an event.
 
     Args:

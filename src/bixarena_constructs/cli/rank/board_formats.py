@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Format",
+    "finite_range",
     "interval_text",
     "interval_title",
     "notes_on",
@@ -71,6 +72,17 @@ def to_markdown(ranking: Ranking) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "|---:|:---|---:|:---:|---:|")
     return "\n".join(lines) + "\n"
+
+
+def finite_range(ranking: Ranking) -> tuple[float, float]:
+    """Return the lowest and the highest of all finite scores and bounds."""
+    values = [
+        value
+        for entry in ranking.entries
+        for value in (entry.score, entry.lower, entry.upper)
+        if value is not None and math.isfinite(value)
+    ]
+    return min(values), max(values)
 
 
 def interval_title(ranking: Ranking) -> str:

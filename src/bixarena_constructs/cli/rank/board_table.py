@@ -10,7 +10,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bixarena_constructs.cli.rank.board_formats import interval_text, interval_title, notes_on
+from bixarena_constructs.cli.rank.board_formats import (
+    finite_range,
+    interval_text,
+    interval_title,
+    notes_on,
+)
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
@@ -60,18 +65,7 @@ def _bars(ranking: Ranking, width: int) -> _Bars | None:
     cells = min(_LONGEST_BAR, width - _NUMBERS_WIDTH - names)
     if not ranking.options.has_intervals or cells < _SHORTEST_BAR:
         return None
-    return _Bars(*_span(ranking), cells)
-
-
-def _span(ranking: Ranking) -> tuple[float, float]:
-    """Find the range of all finite scores and bounds."""
-    values = [
-        value
-        for entry in ranking.entries
-        for value in (entry.score, entry.lower, entry.upper)
-        if value is not None and math.isfinite(value)
-    ]
-    return min(values), max(values)
+    return _Bars(*finite_range(ranking), cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.rank.board_formats import interval_text, interval_title
+from bixarena_constructs.cli.rank.board_formats import finite_range, interval_text, interval_title
 from bixarena_constructs.cli.rank.templates import render
 
 if TYPE_CHECKING:
@@ -36,19 +36,14 @@ class Plot:
     @classmethod
     def of(cls, ranking: Ranking) -> Plot:
         """Fit a scale to all finite scores and bounds."""
-        values = [
-            value
-            for entry in ranking.entries
-            for value in (entry.score, entry.lower, entry.upper)
-            if value is not None and math.isfinite(value)
-        ]
+        lowest, highest = finite_range(ranking)
         # A board of equals still needs an axis.
-        spread = max(max(values) - min(values), 1.0)
+        spread = max(highest - lowest, 1.0)
         magnitude = 10.0 ** math.floor(math.log10(spread / _TICKS))
         step = next(
             magnitude * factor for factor in (1, 2, 5, 10) if magnitude * factor * _TICKS >= spread
         )
-        low, high = math.floor(min(values) / step), math.floor(max(values) / step) + 1
+        low, high = math.floor(lowest / step), math.floor(highest / step) + 1
         return cls(ranking, low * step, high * step, step)
 
     @property

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["LoggedRun", "logged_runs", "read_lines"]
+__all__ = ["LoggedRun", "logged_runs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,6 @@ class LoggedRun:
         snapshot: Name of the snapshots that it publishes.
         outcome: As in docs/worker.md, ``failed: CAUSE``, or None where there is no last line.
         exit_code: As the last line has it.
-        seconds: How long the run took.
         published: Slugs of the leaderboards whose snapshot it made public.
     """
 
@@ -36,19 +35,18 @@ class LoggedRun:
     snapshot: str | None
     outcome: str | None
     exit_code: int | None
-    seconds: float | None
     published: tuple[str, ...]
 
 
 def logged_runs(task: DeployedTask, count: int) -> list[LoggedRun]:
     """Return the runs that logged last, the newest first."""
     return [
-        read_lines(stream.run_id, list(stream.new_lines()))
+        _read_lines(stream.run_id, list(stream.new_lines()))
         for stream in newest_streams(task, count)
     ]
 
 
-def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
+def _read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
     """Summarise the log of a run."""
     events = [fields for fields in map(fields_of, lines) if fields]
     first = events[0] if events else {}
@@ -64,7 +62,6 @@ def read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
         snapshot=first.get(Field.SNAPSHOT),
         outcome=outcome,
         exit_code=last.get(Field.EXIT_CODE),
-        seconds=last.get(Field.SECONDS),
         published=tuple(
             each[Field.LEADERBOARD]
             for each in events
