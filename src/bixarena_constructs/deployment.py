@@ -39,6 +39,7 @@ STARTED_BY_COMMAND_LINE: Final = "bixarena-run"
 class Output(StrEnum):
     """Outputs of a task, by their construct ids."""
 
+    CONTRACT_VERSION = "ContractVersion"
     TASK_DEFINITION_ARN = "TaskDefinitionArn"
     TASK_DEFINITION_FAMILY = "TaskDefinitionFamily"
     CONTAINER_NAME = "ContainerName"

@@ -22,6 +22,7 @@ from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
 from bixarena_constructs.testing import assert_schedule_can_start_its_task
+from bixarena_constructs.worker.contract import VERSION
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
@@ -306,6 +307,7 @@ class TestOutputs:
         assert sorted(re.sub(r"[0-9A-F]{8}$", "", name) for name in outputs) == [
             "SnapshotOutputsClusterArn",
             "SnapshotOutputsContainerName",
+            "SnapshotOutputsContractVersion",
             "SnapshotOutputsDeadLetterQueueUrl",
             "SnapshotOutputsLogGroupName",
             "SnapshotOutputsLogTailCommand",
@@ -325,6 +327,7 @@ class TestOutputs:
             {
                 "ClusterArn": task.cluster.cluster_arn,
                 "ContainerName": task.container_name,
+                "ContractVersion": str(VERSION),
                 "DeadLetterQueueUrl": task.dead_letter_queue.queue_url,
                 "LogGroupName": task.log_group.log_group_name,
                 "LogTailCommand": task.log_tail_command,
@@ -765,7 +768,7 @@ def test_exports_outputs_under_a_prefix(stack: Stack, cluster: ecs.ICluster) -> 
         one["Export"]["Name"] for one in Template.from_stack(stack).find_outputs("*").values()
     ]
     assert "arena-RunTaskCommand" in exports
-    assert len(exports) == 9
+    assert len(exports) == 10
 
 
 def test_defines_no_outputs_on_request(stack: Stack, cluster: ecs.ICluster) -> None:

@@ -266,6 +266,7 @@ def test_gives_a_name_of_its_own_to_each_output(stack: Stack, cluster: ecs.IClus
     assert {name.removeprefix("SnapshotOutputs")[:-8] for name in outputs} == {
         "ClusterArn",
         "ContainerName",
+        "ContractVersion",
         "LogGroupName",
         "LogTailCommand",
         "RunTaskCommand",

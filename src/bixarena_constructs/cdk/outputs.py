@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
 
 OUTPUT_DESCRIPTIONS: Mapping[Output, str] = {
+    Output.CONTRACT_VERSION: "Version of the worker's contract that this stack reads",
     Output.TASK_DEFINITION_ARN: "Task definition with its revision",
     Output.TASK_DEFINITION_FAMILY: "Family of the task definition, all revisions",
     Output.CONTAINER_NAME: (

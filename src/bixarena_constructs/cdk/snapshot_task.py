@@ -44,7 +44,7 @@ from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork
 from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
-from bixarena_constructs.worker.contract import Variable
+from bixarena_constructs.worker.contract import VERSION, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -480,6 +480,7 @@ class SnapshotTask(Construct):
                 OUTPUTS_ID,
                 export_prefix=export_prefix,
                 values={
+                    Output.CONTRACT_VERSION: str(VERSION),
                     Output.TASK_DEFINITION_ARN: self._task_definition.task_definition_arn,
                     Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
                     Output.CONTAINER_NAME: self._container_name,

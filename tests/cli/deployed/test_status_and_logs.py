@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from rich.console import Console
 from bixarena_constructs.cli.deployed.history import kept_runs
 from bixarena_constructs.cli.status.reading import RunLine, Status, read_status
 from bixarena_constructs.cli.status.status_table import print_status
+from bixarena_constructs.deployment import Output
+from bixarena_constructs.worker.contract import VERSION
 
 if TYPE_CHECKING:
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
@@ -159,6 +162,17 @@ def test_status_of_a_rate_counts_from_the_last_scheduled_run(arena: Arena) -> No
     assert disabled.next_runs == ()
     assert disabled.note is not None
     assert "nothing runs by itself" in disabled.note
+
+
+def test_status_warns_where_image_and_stack_differ(arena: Arena, run_id: str) -> None:
+    assert run_id
+    assert read_status(arena.task).warning is None
+    outputs = {**arena.task.outputs, Output.CONTRACT_VERSION: "0"}
+    warning = read_status(replace(arena.task, outputs=outputs)).warning
+    assert warning is not None
+    assert f"has version {VERSION} of the worker's contract, the stack reads version 0" in warning
+    del outputs[Output.CONTRACT_VERSION]
+    assert read_status(replace(arena.task, outputs=outputs)).warning is None
 
 
 def test_status_says_what_it_could_not_learn(arena: Arena) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bixarena_constructs.cli.doctor.checks.contract import check_contract
 from bixarena_constructs.cli.doctor.execute import examine
 from bixarena_constructs.cli.doctor.findings import Finding, Subject
+from bixarena_constructs.deployment import Output
+from bixarena_constructs.worker.contract import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +33,7 @@ EVERY_CHECK = {
     "routes",
     "security groups",
     "guardduty",
+    "contract",
 }
 
 
@@ -106,6 +111,17 @@ def test_never_calls_fine_what_it_could_not_check(arena: Arena) -> None:
     assert "not checked events role: whether the role" in told.stdout
     assert "not checked execution role: whether the role" in told.stdout
     assert "PROBLEM" not in told.stdout
+
+
+def test_warns_where_image_and_stack_differ(arena: Arena) -> None:
+    ran = arena.bixarena("run", STACK, "--dry-run", "--set", "NUM_BOOTSTRAP=50")
+    assert ran.returncode == 0, ran.stderr
+    outputs = {**arena.task.outputs, Output.CONTRACT_VERSION: "0"}
+    subject = Subject.of(replace(arena.task, outputs=outputs), database_security_group=None)
+    (found,) = check_contract(subject)
+    assert (found.check, found.state) == ("contract", "warning")
+    assert f"version {VERSION} of the worker's contract" in found.message
+    assert [each.state for each in findings(arena) if each.check == "contract"] == ["ok"]
 
 
 def test_finds_a_disabled_rule_and_ends_with_78(arena: Arena) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
+from bixarena_constructs.cli.doctor.checks.contract import check_contract
 from bixarena_constructs.cli.doctor.checks.guardduty import check_guardduty
 from bixarena_constructs.cli.doctor.checks.image import check_image
 from bixarena_constructs.cli.doctor.checks.network import check_routes
@@ -47,11 +48,13 @@ CHECKS: Final[tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...]] = 
     ("routes", check_routes),
     ("security groups", check_security_groups),
     ("guardduty", check_guardduty),
+    ("contract", check_contract),
 )
 """The checks, in the order in which a run meets what they check."""
 
 _MARKS: Final = {
     "ok": ("ok", "green"),
+    "warning": ("warning", "yellow"),
     "problem": ("PROBLEM", "bold red"),
     "not checked": ("not checked", "yellow"),
 }
@@ -87,10 +90,10 @@ def diagnose(
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         console.print(
-            f"\nok {counts['ok']}, problems {counts['problem']}, "
+            f"\nok {counts['ok']}, problems {counts['problem']}, warnings {counts['warning']}, "
             f"not checked {counts['not checked']}"
         )
-    if counts["problem"] or (strict and counts["not checked"]):
+    if counts["problem"] or (strict and counts["warning"] + counts["not checked"]):
         raise typer.Exit(PROBLEMS_FOUND)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.rule import DeployedRule
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["Finding", "Subject", "fine", "not_checked", "problem"]
+__all__ = ["Finding", "Subject", "fine", "not_checked", "problem", "warning"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,14 @@ class Finding:
 
     Attributes:
         check: Name of the check.
-        state: ``ok``, ``problem`` or ``not checked``; the last never counts as ``ok``.
+        state: ``ok``, ``warning``, ``problem`` or ``not checked``; the last never counts as
+            ``ok``.
         message: What was found, or why nothing was checked.
-        fix: How to solve a problem.
+        fix: How to solve a problem; the message of a warning says it.
     """
 
     check: str
-    state: Literal["ok", "problem", "not checked"]
+    state: Literal["ok", "warning", "problem", "not checked"]
     message: str
     fix: str | None = None
 
@@ -39,6 +40,11 @@ class Finding:
 def fine(check: str, message: str) -> Finding:
     """Report something that the next run can rely on."""
     return Finding(check=check, state="ok", message=message)
+
+
+def warning(check: str, message: str) -> Finding:
+    """Report what may be wrong, and what to do about it."""
+    return Finding(check=check, state="warning", message=message)
 
 
 def problem(check: str, message: str, *, fix: str) -> Finding:

@@ -14,6 +14,7 @@ from bixarena_constructs.aws.schedule_expression import (
     RateSchedule,
     parse_expression,
 )
+from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
 from bixarena_constructs.cli.deployed.history import kept_runs
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.runs import Run, recent_runs
@@ -89,6 +90,7 @@ class Status:
         snapshots: The last snapshot of each leaderboard in the log, by slug.
         alarms: State of each alarm, by name; None for a stack without monitoring.
         dead_letters: Events whose run could not be started; None where the stack names no queue.
+        warning: How the contracts of image and stack differ, if they do.
         unknown: Why a part could not be read, by its name.
     """
 
@@ -99,6 +101,7 @@ class Status:
     snapshots: dict[str, str]
     alarms: dict[str, str] | None
     dead_letters: DeadLetters | None
+    warning: str | None = None
     unknown: dict[str, str] = field(default_factory=dict)
 
     # `Any`: a value of JSON.
@@ -136,6 +139,7 @@ def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
         snapshots=_snapshots(logged),
         alarms=known("alarms", lambda: _alarms(task)),
         dead_letters=known("dead letters", lambda: read_dead_letters(task)),
+        warning=known("contract", lambda: contract_mismatch(task)),
         unknown=unknown,
     )
 

@@ -33,6 +33,8 @@ def print_status(status: Status, console: Console, *, arguments: str) -> None:
     _snapshots(status, console)
     _alarms(status, console)
     _dead_letters(status, console, arguments)
+    if status.warning:
+        console.print(Text(f"warning: {status.warning}", style="yellow"))
     for part, why in status.unknown.items():
         console.print(Text(f"not known: {part}: {why}", style="yellow"))
 
