@@ -36,7 +36,7 @@ SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth:
         (PULL + "copy: httpReadSeeker: denied: denied", "refuses the token"),
         (
             PULL + 'do request: Get "https://ghcr.io/v2/": dial tcp 140.82.0.1:443: i/o timeout',
-            "out of reach from the task's subnets",
+            "the task's subnets could not reach the registry",
         ),
         (PULL + "resolve ref ghcr.io/a/b:9: ghcr.io/a/b:9: not found", "no such image or tag"),
         (
@@ -56,20 +56,20 @@ SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth:
         (
             SECRETS + "execution resource retrieval failed: AccessDeniedException: User is not "
             "authorized to perform: secretsmanager:GetSecretValue",
-            "may not read a secret",
+            "may not read or decrypt a secret",
         ),
         (
             SECRETS + "unable to retrieve secret from asm: ResourceNotFoundException: Secrets "
             "Manager can't find the specified secret.",
-            "not where the task looks",
+            "one of its fields does not exist",
         ),
         (
             SECRETS + "retrieved secret from Secrets Manager did not contain json key username",
-            "not where the task looks",
+            "one of its fields does not exist",
         ),
         (
             SECRETS + "RequestError: send request failed caused by: dial tcp: i/o timeout",
-            "Secrets Manager was out of reach",
+            "could not reach Secrets Manager",
         ),
         (PULL + "copy: httpReadSeeker: toomanyrequests: slow down", "overloaded"),
         ("OutOfMemoryError: Container killed due to memory usage", "more memory"),
@@ -83,7 +83,7 @@ SECRETS = "ResourceInitializationError: unable to pull secrets or registry auth:
                 "ResourceInitializationError: failed to validate logger args: The specified log "
                 "group does not exist"
             ),
-            "log group is gone",
+            "log group does not exist",
         ),
         ("Your Spot Task was interrupted.", "took the machine back"),
     ],
@@ -128,7 +128,7 @@ def test_explains_the_workers_exit_codes_and_those_of_a_kill() -> None:
 @pytest.mark.parametrize(
     ("reason", "fix"),
     [
-        ("ClusterNotFoundException: Cluster not found.", "the cluster is gone"),
+        ("ClusterNotFoundException: Cluster not found.", "the cluster does not exist"),
         ("ClientException: TaskDefinition is inactive", "deregistered"),
         ("You've reached the limit on the number of vCPUs", "quota"),
         ("RESOURCE:FARGATE", "no room"),

@@ -1,1 +1,1 @@
-"""A deployed task as the command line sees it: found by its stack's outputs, run, watched."""
+"""What `run`, `logs`, `status` and `doctor` read of a deployed task."""

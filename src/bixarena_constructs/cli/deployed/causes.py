@@ -1,4 +1,4 @@
-"""What AWS's words for a run that did not start, or did not end well, mean, and what to do."""
+"""Explains AWS's reasons for a run that did not start or that failed, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Cause", "cause_of_exit", "cause_of_stop", "fix_for_refusal"]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why, and what to do.
+    """A cause of a failed run.
 
     Attributes:
-        meaning: What happened, in a clause.
-        fix: What to do about it.
+        meaning: What happened, as a clause.
+        fix: How to fix it.
     """
 
     meaning: str
@@ -27,7 +27,7 @@ class Cause:
         return f"{self.meaning}; {self.fix}"
 
 
-# The first pattern that fits wins: the particular come before the general.
+# The first pattern that matches wins, so particular ones come before general ones.
 _STOPS: Final = (
     (
         r"guardduty-agent.*(403|denied|not authorized)",
@@ -46,15 +46,16 @@ _STOPS: Final = (
     (
         r"CannotPull.*(403|denied)",
         Cause(
-            "the registry refuses the token: expired, without read:packages, fine-grained, or "
-            "not authorised for the organisation's single sign-on",
-            "put a new classic token into the credentials secret; `bixarena doctor` tries it",
+            "the registry refuses the token: it has expired, lacks read:packages, is fine-"
+            "grained, or is not authorised for the organisation's single sign-on",
+            "put a new classic token into the credentials secret, and try it with "
+            "`bixarena doctor`",
         ),
     ),
     (
         r"CannotPull.*(dial tcp|i/o timeout|no such host|connection (refused|reset))",
         Cause(
-            "the registry was out of reach from the task's subnets",
+            "the task's subnets could not reach the registry",
             "give them a NAT gateway, or public subnets a public address; check the security "
             "group's egress to port 443",
         ),
@@ -63,7 +64,7 @@ _STOPS: Final = (
         r"CannotPull.*(does not match the specified platform|no matching manifest|platform)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both, or set cpu_architecture to what it is built for",
+            "build it for both processors, or set cpu_architecture to that of the image",
         ),
     ),
     (
@@ -75,7 +76,7 @@ _STOPS: Final = (
     ),
     (
         r"CannotPull.*(toomanyrequests|429|50[0-9] )",
-        Cause("the registry was overloaded", "run it again a little later"),
+        Cause("the registry was overloaded", "run it again later"),
     ),
     (
         r"CannotPull.*no space left",
@@ -84,7 +85,7 @@ _STOPS: Final = (
     (
         r"unable to pull (secrets|registry auth).*(AccessDenied|not authorized)",
         Cause(
-            "the execution role may not read a secret, or not decrypt it",
+            "the execution role may not read or decrypt a secret",
             "grant it secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key",
         ),
     ),
@@ -94,21 +95,21 @@ _STOPS: Final = (
             r"(ResourceNotFound|can't find|AWSCURRENT|not contain json key|Invalid ?Parameter)"
         ),
         Cause(
-            "a secret, or a field of it, is not where the task looks for it",
+            "a secret or one of its fields does not exist",
             "check the secret's complete ARN and its JSON keys; `bixarena doctor` names them",
         ),
     ),
     (
         r"unable to pull (secrets|registry auth)",
         Cause(
-            "Secrets Manager was out of reach from the task's subnets",
+            "the task's subnets could not reach Secrets Manager",
             "give them a NAT gateway, a public address, or a VPC endpoint of Secrets Manager",
         ),
     ),
     (
         r"(failed to validate logger|log group does not exist|CreateLogStream)",
         Cause(
-            "the log group is gone, or the execution role may not write to it",
+            "the log group does not exist, or the execution role may not write to it",
             "deploy the stack again",
         ),
     ),
@@ -116,7 +117,7 @@ _STOPS: Final = (
         r"(exec format error)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both, or set cpu_architecture to what it is built for",
+            "build it for both processors, or set cpu_architecture to that of the image",
         ),
     ),
     (
@@ -132,13 +133,13 @@ _STOPS: Final = (
     ),
     (
         r"(Capacity is unavailable|RESOURCE:)",
-        Cause("AWS had no room for the task in these zones", "run it again a little later"),
+        Cause("AWS had no room for the task in these zones", "run it again later"),
     ),
     (
         r"Timeout waiting for network interface|ENI|elastic network interface",
         Cause(
             "the task got no network interface",
-            "check that its subnets have free addresses; run it again a little later",
+            "check that its subnets have free addresses, and run it again later",
         ),
     ),
     (
@@ -148,17 +149,20 @@ _STOPS: Final = (
 )
 
 _REFUSALS: Final = (
-    (r"ClusterNotFound", "the cluster is gone; deploy the stack that defines it"),
+    (r"ClusterNotFound", "the cluster does not exist; deploy the stack that defines it"),
     (r"inactive|INACTIVE", "the task definition was deregistered; deploy the stack again"),
-    (r"PassRole|assume the (provided )?role", "the task's roles may be gone; deploy the stack"),
-    (r"[Ss]ubnet|[Ss]ecurity ?[Gg]roup", "the network is not there; check the stack's VPC"),
+    (
+        r"PassRole|assume the (provided )?role",
+        "a role of the task may not exist; deploy the stack again",
+    ),
+    (r"[Ss]ubnet|[Ss]ecurity ?[Gg]roup", "the network does not exist; check the stack's VPC"),
     (r"Capacity is unavailable|RESOURCE|CAPACITY|AGENT", "AWS has no room; try again later"),
     (r"limit|quota|vCPU", "the account's Fargate quota is used up; ask AWS for more"),
 )
 
 
 def cause_of_stop(reason: str) -> Cause | None:
-    """Explain the reasons that ECS gives for a task or container that stopped, if known."""
+    """Explain ECS's reasons for the stop of a task or container; None if they are not known."""
     return next(
         (cause for pattern, cause in _STOPS if re.search(pattern, reason, re.DOTALL)), None
     )
@@ -171,7 +175,7 @@ def cause_of_exit(code: int) -> Cause | None:
 
 
 def fix_for_refusal(reason: str) -> str:
-    """Say what to do about a start that ECS refused, to be put behind the reason."""
+    """Return how to fix a start that ECS refused, in parentheses to follow the reason."""
     for pattern, fix in _REFUSALS:
         if re.search(pattern, reason):
             return f" ({fix})"

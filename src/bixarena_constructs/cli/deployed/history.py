@@ -1,25 +1,26 @@
-"""Runs as the task's own history keeps them, where its stack has one."""
+"""Runs of the last two weeks, from the history of a stack with monitoring."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.deployed.runs import Run, run_of
+from bixarena_constructs.cli.deployed.runs import run_of
 from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
+    from bixarena_constructs.cli.deployed.runs import Run
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
 __all__ = ["kept_runs", "runs_of_events"]
 
 _LOOK_BACK: Final = timedelta(days=14)
-_TIMES: Final = ("createdAt", "stoppedAt")
+_TIMES: Final = frozenset({"createdAt", "stoppedAt"})
 
 
 def kept_runs(task: DeployedTask) -> list[Run]:
-    """Return the runs of the last two weeks; none without a history in the stack."""
+    """Return the runs of the last two weeks; none if the stack keeps no history."""
     group = task.outputs.get(Output.HISTORY_LOG_GROUP_NAME)
     if group is None:
         return []
@@ -34,23 +35,22 @@ def kept_runs(task: DeployedTask) -> list[Run]:
 
 
 def runs_of_events(messages: list[str], container_name: str) -> list[Run]:
-    """Read ``ECS Task State Change`` events, which come more than once and in any order.
+    """Read ``ECS Task State Change`` events, which may be repeated and in any order.
 
     Args:
-        messages: The events as JSON.
-        container_name: The container that the worker runs in.
+        messages: The events as JSON; anything else in the log group is left out.
+        container_name: Name of the worker's container.
     """
-    # `Any`: JSON of AWS's.
-    newest: dict[str, dict[str, Any]] = {}
+    # ECS numbers the states of a task; the times of its events may be the same.
+    newest: dict[str, tuple[int, Run]] = {}
     for message in messages:
-        detail = json.loads(message).get("detail", {})
-        known = newest.get(detail.get("taskArn", ""), {})
-        # ECS numbers the states of a task, which the time of an event does not do.
-        if "taskArn" in detail and detail.get("version", 0) >= known.get("version", 0):
-            newest[detail["taskArn"]] = detail
-    return [run_of(_with_times(detail), container_name) for detail in newest.values()]
-
-
-def _with_times(detail: dict[str, Any]) -> Any:
-    times = {name: datetime.fromisoformat(detail[name]) for name in _TIMES if detail.get(name)}
-    return {**detail, **times}
+        try:
+            detail = json.loads(message)["detail"]
+            for name in _TIMES & detail.keys():
+                detail[name] = datetime.fromisoformat(detail[name])
+            version, run = detail.get("version", 0), run_of(detail, container_name)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            continue
+        if run.id not in newest or version >= newest[run.id][0]:
+            newest[run.id] = version, run
+    return [run for _, run in newest.values()]

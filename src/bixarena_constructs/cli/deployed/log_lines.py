@@ -1,18 +1,21 @@
-"""The worker's JSON lines, for people."""
+"""The worker's JSON lines as text for people."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rich.text import Text
 
 from bixarena_constructs.worker.contract import Field
 
-__all__ = ["fields_of", "readable"]
+__all__ = ["Fields", "fields_of", "readable"]
+
+Fields: TypeAlias = dict[str, Any]
+"""Fields of an event, which differ from event to event."""
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow"}
-# Told at the head of the line, or of use to machines only.
+# Shown at the head of the line, or for machines only.
 _LEFT_OUT: Final = frozenset(
     {
         Field.CORRELATION_ID,
@@ -27,9 +30,8 @@ _TIME: Final = slice(11, 19)
 _EMPTY: Final[tuple[object, ...]] = ("", None, [], {})
 
 
-# `Any`: a line of JSON, whose fields differ from event to event.
-def fields_of(line: str) -> dict[str, Any]:
-    """Return the fields of a line of the worker's; none if it is something else, a traceback."""
+def fields_of(line: str) -> Fields:
+    """Return the fields of a worker's line; none if it is another text, such as a traceback."""
     try:
         fields = json.loads(line)
     except ValueError:
@@ -38,7 +40,7 @@ def fields_of(line: str) -> dict[str, Any]:
 
 
 def readable(line: str) -> Text:
-    """Say a line of the worker's in a line for people; anything else stays as it is."""
+    """Return a worker's line as text for people, and any other line unchanged."""
     fields = fields_of(line)
     if not fields:
         return Text(line)
@@ -51,21 +53,20 @@ def readable(line: str) -> Text:
     for name, value in fields.items():
         if name not in _LEFT_OUT and value not in _EMPTY:
             text.append(f"  {name.replace('_', ' ')} ", style="dim")
-            text.append(_said(name, value), style=style)
+            text.append(_shown(name, value), style=style)
     for entry in fields.get(Field.ENTRIES) or ():
         text.append(f"\n          {_entry(entry)}")
     return text
 
 
-# `Any`: a board's line in JSON.
-def _entry(entry: dict[str, Any]) -> str:
+def _entry(entry: Fields) -> str:
     return (
         f"{entry['rank']:>3}  {entry['model']}  {entry['score']:.1f}"
         f"  ({entry['lower']:.1f} to {entry['upper']:.1f})  {entry['votes']} votes"
     )
 
 
-def _said(name: str, value: object) -> str:
+def _shown(name: str, value: object) -> str:
     if name == Field.MOVED and isinstance(value, list):
         return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
     if isinstance(value, dict):

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bixarena_constructs.cli.errors import NotFoundError
+from bixarena_constructs.cli.errors import NotFoundError, NotStartedError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,10 +59,11 @@ def read_rule(task: DeployedTask) -> DeployedRule:
     events = task.session.client("events")
     try:
         rule = events.describe_rule(Name=task.rule_name)
-        targets = events.list_targets_by_rule(Rule=task.rule_name)["Targets"]
+        targets = events.list_targets_by_rule(Rule=task.rule_name).get("Targets", ())
     except events.exceptions.ResourceNotFoundException as error:
         raise NotFoundError(
-            f"the rule {task.rule_name} of stack {task.stack} is gone; deploy the stack again"
+            f"the rule {task.rule_name} of stack {task.stack} does not exist; deploy the "
+            "stack again"
         ) from error
     for target in targets:
         if "EcsParameters" in target:
@@ -77,15 +78,17 @@ def read_rule(task: DeployedTask) -> DeployedRule:
 
 # `Any`: JSON of an override, whose shape is the user's.
 def _rendered_input(target: TargetOutputTypeDef, event: dict[str, str]) -> dict[str, Any]:
-    """Return what EventBridge would send to a target for an event.
+    """Return what EventBridge sends to a target for an event.
 
     Args:
-        target: With a constant input, an input transformer, or neither.
-        event: Top-level fields of the event that a transformer may ask for.
+        target: A target with a constant input, an input transformer, or neither.
+        event: Top-level fields of the event that a transformer may refer to.
+
+    Raises:
+        NotStartedError: The input is not a JSON object.
     """
     if "InputTransformer" not in target:
-        constant: dict[str, Any] = json.loads(target.get("Input", "{}"))
-        return constant
+        return _overrides(target.get("Input", "{}"))
     transformer = target["InputTransformer"]
     template = transformer["InputTemplate"]
     values = {
@@ -97,9 +100,21 @@ def _rendered_input(target: TargetOutputTypeDef, event: dict[str, str]) -> dict[
         if found[1] not in values:
             return found[0]
         value = json.dumps(values[found[1]])
-        # Inside of quotes EventBridge puts the bare text, elsewhere a JSON string.
+        # EventBridge inserts the bare text inside quotes, and a JSON string elsewhere.
         inside = template[: found.start()].replace('\\"', "").count('"') % 2
         return value[1:-1] if inside else value
 
-    rendered: dict[str, Any] = json.loads(_PLACEHOLDER.sub(value_of, template))
-    return rendered
+    return _overrides(_PLACEHOLDER.sub(value_of, template))
+
+
+def _overrides(text: str) -> dict[str, Any]:
+    try:
+        overrides = json.loads(text)
+    except ValueError:
+        overrides = None
+    if not isinstance(overrides, dict):
+        raise NotStartedError(
+            f"the input of the rule's target is {text!r}, which is not a JSON object; deploy the "
+            "stack again"
+        )
+    return overrides

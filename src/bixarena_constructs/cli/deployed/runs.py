@@ -1,4 +1,4 @@
-"""Runs of a deployed task, as far as ECS still knows them: about an hour after they stopped."""
+"""Runs of a deployed task that ECS still knows: for about an hour after they stopped."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Run:
 
     Attributes:
         id: Last part of the task's ARN.
-        status: ECS's word for where it is, such as ``RUNNING``.
-        created_at: When it was asked for.
-        stopped_at: When it had stopped.
-        scheduled_at: The time that it is for, as it was told.
-        by_schedule: Whether the rule started it, and not a person.
-        exit_code: The worker's own; None until it ended, and if it never ran.
-        reason: Why it stopped, in ECS's words; of the task and of the worker's container.
+        status: ECS's status, such as ``RUNNING``.
+        created_at: When it was requested.
+        stopped_at: When it stopped.
+        scheduled_at: The scheduled time that was passed to it.
+        by_schedule: Whether the rule started it, rather than a person.
+        exit_code: The worker's exit code; None until it has ended, or if it never ran.
+        reason: ECS's reasons for the stop of the task and of the worker's container.
     """
 
     id: str
@@ -51,12 +51,12 @@ class Run:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether it is over."""
+        """Whether ECS has stopped it."""
         return self.status == "STOPPED"
 
     @property
     def outcome(self) -> str:
-        """The run in a word or two."""
+        """The outcome in a word or two."""
         if not self.has_stopped:
             return self.status.lower()
         if self.exit_code is None:
@@ -65,7 +65,7 @@ class Run:
 
     @property
     def cause(self) -> Cause | None:
-        """Why it failed, where that is known; None for a success."""
+        """Why it failed, if known; None for a success."""
         if not self.has_stopped or self.exit_code == 0:
             return None
         by_code = None if self.exit_code is None else cause_of_exit(self.exit_code)
@@ -73,11 +73,11 @@ class Run:
 
 
 def describe(task: DeployedTask, task_arns: list[str]) -> list[Run]:
-    """Look runs up; those that ECS has forgotten are left out.
+    """Return runs by their IDs, without those that ECS no longer knows.
 
     Args:
-        task: What they are runs of.
-        task_arns: ARNs or ids, 100 at most.
+        task: The deployed task.
+        task_arns: ARNs or IDs, 100 at most.
     """
     if not task_arns:
         return []
@@ -86,13 +86,13 @@ def describe(task: DeployedTask, task_arns: list[str]) -> list[Run]:
 
 
 def find_run(task: DeployedTask, run_id: str) -> Run | None:
-    """Look a run up; None if ECS has forgotten it.
+    """Return a run by its ID; None if ECS no longer knows it.
 
-    An operator is allowed to see runs by their tag, and ECS has forgotten that with the run.
+    An operator may see runs with the task's tag, which ECS forgets together with the run.
 
     Args:
-        task: What it is a run of.
-        run_id: Which.
+        task: The deployed task.
+        run_id: ID of the run.
     """
     try:
         found = describe(task, [run_id])
@@ -104,7 +104,7 @@ def find_run(task: DeployedTask, run_id: str) -> Run | None:
 
 
 def recent_runs(task: DeployedTask) -> list[Run]:
-    """Return the runs that ECS shows the caller, the newest first."""
+    """Return the runs that the caller may see, newest first."""
     ecs = task.session.client("ecs")
     arns = [
         arn
@@ -120,10 +120,9 @@ def recent_runs(task: DeployedTask) -> list[Run]:
 
 
 def _shown(task: DeployedTask, task_arns: list[str]) -> list[Run]:
-    """Look runs up, without those that the caller is not allowed to see.
+    """Return runs by their IDs, without those that the caller may not see.
 
-    An operator may see runs by their tag, and one that somebody started without it has the whole
-    request refused.
+    An operator may see runs with the task's tag; ECS refuses a request that names any other run.
     """
     try:
         return describe(task, task_arns)
@@ -137,13 +136,13 @@ def _shown(task: DeployedTask, task_arns: list[str]) -> list[Run]:
 
 
 def run_of(task: TaskTypeDef, container_name: str) -> Run:
-    """Read a task as the API or a state change event tells it.
+    """Read a task of the API or of a state change event.
 
     Args:
         task: The task.
-        container_name: The container that the worker runs in.
+        container_name: Name of the worker's container.
     """
-    # By its name: GuardDuty's sidecar may be the first of the list.
+    # By name: GuardDuty's sidecar may come first in the list.
     nothing: ContainerTypeDef = {}
     named = (each for each in task.get("containers", ()) if each.get("name") == container_name)
     worker = next(named, nothing)

@@ -131,4 +131,5 @@ def _outputs_of(session: boto3.Session, stack: str) -> dict[str, str]:
                 "--region?"
             ) from error
         raise
-    return {each["OutputKey"]: each["OutputValue"] for each in found[0].get("Outputs", [])}
+    outputs = found[0].get("Outputs", []) if found else []
+    return {each["OutputKey"]: each["OutputValue"] for each in outputs}

@@ -41,9 +41,9 @@ class LogStream:
         """Yield the lines since the last call; none while the stream does not exist."""
         while (answer := self._page()) is not None:
             yield from (event["message"] for event in answer["events"])
-            # CloudWatch returns the same token again when there are no more lines.
+            # CloudWatch returns the same token at the end; a page before it may be empty.
             seen, self._token = self._token, answer["nextForwardToken"]
-            if self._token == seen or not answer["events"]:
+            if self._token == seen:
                 return
 
     def _page(self) -> GetLogEventsResponseTypeDef | None:
@@ -68,7 +68,7 @@ def stream_of(task: DeployedTask, run_id: str) -> LogStream:
     )["taskDefinition"]
     prefix = next(
         (
-            container["logConfiguration"]["options"].get("awslogs-stream-prefix", "")
+            container["logConfiguration"].get("options", {}).get("awslogs-stream-prefix", "")
             for container in definition["containerDefinitions"]
             if container["name"] == task.container_name and "logConfiguration" in container
         ),

@@ -1,0 +1,377 @@
+"""What the commands read of a deployed task, on good, bad, empty and malformed answers of AWS."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from bixarena_constructs.cli.deployed.following import Follower
+from bixarena_constructs.cli.deployed.history import kept_runs
+from bixarena_constructs.cli.deployed.rule import DeployedRule, read_rule
+from bixarena_constructs.cli.deployed.runs import describe, find_run, recent_runs
+from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task, open_session
+from bixarena_constructs.cli.deployed.worker_log import LogStream, newest_streams, stream_of
+from bixarena_constructs.cli.errors import (
+    CommandError,
+    NotFoundError,
+    NotStartedError,
+    StillRunningError,
+    UnusableOptionError,
+)
+
+if TYPE_CHECKING:
+    from conftest import Answers  # type: ignore[import-not-found] # pytest's, no package
+
+    Answer = Any
+
+ARN = "arn:aws:ecs:us-east-1:111122223333:"
+OUTPUTS = {
+    "ClusterArn": f"{ARN}cluster/arena",
+    "ContainerName": "worker",
+    "LogGroupName": "/arena",
+    "RuleName": "Nightly",
+    "TaskDefinitionArn": f"{ARN}task-definition/worker:7",
+}
+DENIED = "AccessDeniedException"
+GONE = "ResourceNotFoundException"
+
+
+@pytest.fixture
+def task(answers: Answers) -> DeployedTask:
+    outputs = {**OUTPUTS, "HistoryLogGroupName": "/history"}
+    return DeployedTask(
+        arguments="Arena", stack="Arena", name="Snapshot", outputs=outputs, session=answers.session
+    )
+
+
+def outputs_of(*tasks: str, without: str = "") -> dict[str, Any]:
+    outputs = [
+        {"OutputKey": f"{task}Outputs{name}0F0F0F0F", "OutputValue": value}
+        for task in tasks
+        for name, value in OUTPUTS.items()
+        if name != without
+    ]
+    created = datetime(2026, 3, 6, tzinfo=UTC)
+    stack = {"StackName": "Arena", "CreationTime": created, "StackStatus": "CREATE_COMPLETE"}
+    return {"Stacks": [{**stack, "Outputs": outputs}]}
+
+
+@pytest.mark.parametrize("name", [None, "Snapshot"])
+def test_finds_a_task(answers: Answers, name: str | None) -> None:
+    answers["DescribeStacks"] = outputs_of("Snapshot")
+    found = find_task(answers.session, "Arena", name=name)
+    assert (found.name, found.outputs) == ("Snapshot", OUTPUTS)
+    assert found.family == "worker"
+
+
+@pytest.mark.parametrize(
+    ("answer", "name", "kind", "message"),
+    [
+        (outputs_of("A", "B"), None, UnusableOptionError, "choose with --task: A, B"),
+        (outputs_of("A"), "B", NotFoundError, "has no task B, but A"),
+        (outputs_of("A", without="ClusterArn"), None, NotFoundError, "the outputs ClusterArn"),
+        (outputs_of(), None, NotFoundError, "no outputs of a ScheduledSnapshotTask"),
+        ({"Stacks": []}, None, NotFoundError, "no outputs of a ScheduledSnapshotTask"),
+        (
+            "ValidationError: Stack with id Arena does not exist",
+            None,
+            NotFoundError,
+            "there is no stack Arena in us-east-1",
+        ),
+        (DENIED, None, ClientError, DENIED),
+    ],
+)
+def test_says_why_there_is_no_task(
+    answers: Answers, answer: Answer, name: str | None, kind: type[Exception], message: str
+) -> None:
+    answers["DescribeStacks"] = answer
+    with pytest.raises(kind, match=message):
+        find_task(answers.session, "Arena", name=name)
+
+
+def test_opens_no_session_of_a_profile_that_does_not_exist() -> None:
+    with pytest.raises(CommandError, match="nobody"):
+        open_session(profile="nobody", region=None)
+
+
+TARGET = {
+    "Id": "1",
+    "Arn": OUTPUTS["ClusterArn"],
+    "EcsParameters": {"TaskDefinitionArn": OUTPUTS["TaskDefinitionArn"]},
+}
+QUEUE = {"Id": "2", "Arn": "arn:aws:sqs:us-east-1:111122223333:queue"}
+RULE = {"Arn": "arn:rule", "State": "ENABLED", "ScheduleExpression": "rate(1 day)"}
+
+
+def test_reads_the_rule_and_its_target_among_others(answers: Answers, task: DeployedTask) -> None:
+    answers.update(DescribeRule=RULE, ListTargetsByRule={"Targets": [QUEUE, TARGET]})
+    rule = read_rule(task)
+    assert (rule.expression, rule.enabled) == ("rate(1 day)", True)
+    assert rule.ecs["TaskDefinitionArn"] == OUTPUTS["TaskDefinitionArn"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "targets", "message"),
+    [
+        (GONE, None, "the rule Nightly of stack Arena does not exist"),
+        (RULE, GONE, "the rule Nightly of stack Arena does not exist"),
+        (RULE, {}, "the rule Nightly starts no ECS task"),
+        (RULE, {"Targets": [QUEUE]}, "the rule Nightly starts no ECS task"),
+    ],
+)
+def test_says_what_the_rule_lacks(
+    answers: Answers, task: DeployedTask, rule: Answer, targets: Answer, message: str
+) -> None:
+    answers.update(DescribeRule=rule, ListTargetsByRule=targets)
+    with pytest.raises(NotFoundError, match=message):
+        read_rule(task)
+
+
+NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
+
+
+def transformed(template: str) -> dict[str, Any]:
+    paths = {"time": "$.time", "none": "$.detail.none"}
+    return {**TARGET, "InputTransformer": {"InputPathsMap": paths, "InputTemplate": template}}
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (TARGET, {}),
+        ({**TARGET, "Input": '{"a": 1}'}, {"a": 1}),
+        (transformed('{"a": "at <time>"}'), {"a": "at 2026-03-06T12:00:00Z"}),
+        (
+            transformed('{"a": <time>, "b": "<other>"}'),
+            {"a": "2026-03-06T12:00:00Z", "b": "<other>"},
+        ),
+        (transformed('{"a": "<none>"}'), {"a": ""}),
+    ],
+)
+def test_renders_an_input_as_eventbridge_does(target: Any, expected: object) -> None:
+    rule = DeployedRule(arn="arn:rule", expression="", enabled=True, target=target)
+    assert rule.input_at(NOON) == expected
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {**TARGET, "Input": "[1]"},
+        {**TARGET, "Input": '"a"'},
+        transformed("at <time>"),
+        transformed('{"a": <other>}'),
+    ],
+)
+def test_refuses_an_input_that_is_not_a_json_object(target: Any) -> None:
+    with pytest.raises(NotStartedError, match="not a JSON object"):
+        DeployedRule(arn="arn:rule", expression="", enabled=True, target=target).input_at(NOON)
+
+
+def run(number: int, status: str = "STOPPED", **fields: Any) -> dict[str, Any]:
+    return {
+        "taskArn": f"{ARN}task/arena/{number}",
+        "lastStatus": status,
+        "createdAt": datetime(2026, 3, number, tzinfo=UTC),
+        "containers": [{"name": "worker", **fields}],
+    }
+
+
+def test_lists_runs_from_the_newest_on(answers: Answers, task: DeployedTask) -> None:
+    answers["ListTasks"] = [{"taskArns": ["2"]}, {"taskArns": ["1"]}]
+    tasks = [run(1, exitCode=0), run(2, "RUNNING")]
+    answers["DescribeTasks"] = {"tasks": tasks, "failures": [{"arn": "3", "reason": "MISSING"}]}
+    assert [each.outcome for each in recent_runs(task)] == ["running", "succeeded"]
+
+
+THROTTLED = "ThrottlingException"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [({"tasks": [run(1)]}, "1"), ({"tasks": []}, None), (DENIED, None), (THROTTLED, THROTTLED)],
+)
+def test_looks_a_run_up_that_may_be_forgotten(
+    answers: Answers, task: DeployedTask, answer: Answer, expected: str | None
+) -> None:
+    answers["DescribeTasks"] = answer
+    if answer == THROTTLED:
+        with pytest.raises(ClientError, match=THROTTLED):
+            find_run(task, "1")
+        return
+    found = find_run(task, "1")
+    assert (found and found.id) == expected
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ([DENIED, DENIED, {"tasks": [run(2)]}], ["2"]),
+        ([DENIED, DENIED, DENIED], DENIED),
+        ([THROTTLED], THROTTLED),
+    ],
+)
+def test_lists_the_runs_that_the_caller_may_see(
+    answers: Answers, task: DeployedTask, described: list[Answer], expected: list[str] | str
+) -> None:
+    answers["ListTasks"] = [{"taskArns": ["1", "2"]}, {"taskArns": []}]
+    answers["DescribeTasks"] = described
+    if isinstance(expected, str):
+        with pytest.raises(ClientError, match=expected):
+            recent_runs(task)
+        return
+    assert [each.id for each in recent_runs(task)] == expected
+
+
+def test_asks_ecs_for_no_runs_where_there_are_none(answers: Answers, task: DeployedTask) -> None:
+    answers["ListTasks"] = {"taskArns": []}
+    assert recent_runs(task) == []
+    assert describe(task, []) == []
+    assert "DescribeTasks" not in [name for name, _ in answers.asked]
+
+
+def page(token: str, *lines: str) -> dict[str, Any]:
+    return {"events": [{"message": line} for line in lines], "nextForwardToken": token}
+
+
+def test_reads_a_log_past_an_empty_page_and_goes_on_later(
+    answers: Answers, task: DeployedTask
+) -> None:
+    log = LogStream(task=task, name="arena/worker/1")
+    answers["GetLogEvents"] = [page("1", "a"), page("2"), page("3", "b"), page("3")]
+    assert list(log.new_lines()) == ["a", "b"]
+    answers["GetLogEvents"] = [page("4", "c"), page("4")]
+    assert list(log.new_lines()) == ["c"]
+    assert answers.asked[-2][1]["nextToken"] == "3"
+
+
+def test_reads_no_lines_of_a_stream_that_does_not_exist(
+    answers: Answers, task: DeployedTask
+) -> None:
+    answers.update(GetLogEvents=GONE, DescribeLogStreams=GONE)
+    assert list(LogStream(task=task, name="arena/worker/1").new_lines()) == []
+    assert newest_streams(task, 1) == []
+
+
+def test_takes_the_newest_streams_of_the_worker_alone(
+    answers: Answers, task: DeployedTask
+) -> None:
+    names = {"a/worker/1": 1, "a/other/2": 2, "a/worker/3": 3}
+    streams = [{"logStreamName": name, "lastEventTimestamp": at} for name, at in names.items()]
+    answers["DescribeLogStreams"] = {"logStreams": [*streams, {"logStreamName": "a/worker/0"}]}
+    assert [each.run_id for each in newest_streams(task, 2)] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("log", "name"),
+    [
+        ({"options": {"awslogs-stream-prefix": "arena"}}, "arena/worker/1"),
+        ({"options": {}}, "/worker/1"),
+        ({}, "/worker/1"),
+    ],
+)
+def test_knows_the_stream_of_a_run_before_it_exists(
+    answers: Answers, task: DeployedTask, log: dict[str, Any], name: str
+) -> None:
+    worker = {"name": "worker", "logConfiguration": {"logDriver": "awslogs", **log}}
+    containers = [{"name": "sidecar"}, worker]
+    answers["DescribeTaskDefinition"] = {"taskDefinition": {"containerDefinitions": containers}}
+    assert stream_of(task, "1").name == name
+
+
+class Watched:
+    """What a follower passed on."""
+
+    def __init__(self, task: DeployedTask, deadline: float | None = None) -> None:
+        self.statuses: list[str] = []
+        self.lines: list[str] = []
+        self.follower = Follower(
+            task=task,
+            log=LogStream(task=task, name="a/worker/1"),
+            on_status=self.statuses.append,
+            on_line=self.lines.append,
+            deadline=deadline,
+        )
+
+
+def test_follows_a_run_and_waits_for_the_last_line_of_its_log(
+    answers: Answers, task: DeployedTask
+) -> None:
+    last = json.dumps({"event": "run_finished"})
+    answers["DescribeTasks"] = [
+        {"tasks": [run(1, "RUNNING")]},
+        {"tasks": [run(1, exitCode=0)]},
+    ]
+    answers["GetLogEvents"] = [
+        GONE,
+        page("1", "a"),
+        page("1"),
+        page("1"),
+        page("2", last),
+        page("2"),
+    ]
+    watched = Watched(task)
+    assert watched.follower.follow().outcome == "succeeded"
+    assert watched.statuses == ["RUNNING", "STOPPED"]
+    assert watched.lines == ["a", last]
+
+
+def test_waits_for_no_line_of_a_run_that_never_started(
+    answers: Answers, task: DeployedTask
+) -> None:
+    answers.update(DescribeTasks={"tasks": [run(1)]}, GetLogEvents=GONE)
+    assert Watched(task).follower.follow().outcome == "never started"
+    assert [name for name, _ in answers.asked] == ["DescribeTasks", "GetLogEvents"]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "kind", "message"),
+    [
+        ([run(1, "RUNNING")], StillRunningError, "the run 1 is still running and goes on"),
+        ([], NotFoundError, "ECS does not know the run 1"),
+    ],
+)
+def test_says_why_it_stops_to_follow(
+    answers: Answers, task: DeployedTask, tasks: Any, kind: type[Exception], message: str
+) -> None:
+    answers.update(DescribeTasks={"tasks": tasks}, GetLogEvents=GONE)
+    with pytest.raises(kind, match=message):
+        Watched(task, deadline=0.0).follower.follow()
+
+
+STOPPED = {"taskArn": f"{ARN}task/arena/1", "lastStatus": "STOPPED", "version": 3}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "START RequestId",
+        "[]",
+        "null",
+        "{}",
+        '{"detail": []}',
+        '{"detail": null}',
+        json.dumps({"detail": {"taskArn": "x"}}),
+        json.dumps({"detail": {**STOPPED, "createdAt": "yesterday"}}),
+        json.dumps({"detail": {**STOPPED, "createdAt": None}}),
+        json.dumps({"detail": {**STOPPED, "containers": ["worker"]}}),
+    ],
+)
+def test_the_history_leaves_out_what_is_not_a_state_of_a_task(
+    answers: Answers, task: DeployedTask, message: str
+) -> None:
+    sound = json.dumps({"detail": STOPPED})
+    events = [{"message": message}, {"message": sound}, {}]
+    answers["FilterLogEvents"] = {"events": events}
+    assert [each.id for each in kept_runs(task)] == ["1"]
+
+
+def test_a_stack_without_a_history_has_no_kept_runs(answers: Answers) -> None:
+    task = DeployedTask(
+        arguments="Arena", stack="Arena", name="Snapshot", outputs=OUTPUTS, session=answers.session
+    )
+    assert kept_runs(task) == []
+    assert answers.asked == []
