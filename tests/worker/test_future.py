@@ -91,7 +91,9 @@ def _snapshot(store: Store, simulation: Simulation, identifier: str) -> Snapshot
         )
         for rank, model in enumerate(simulation.models, 1)
     )
-    return Snapshot(id=uuid4(), board=board, identifier=identifier, entries=entries)
+    return Snapshot(
+        id=uuid4(), board=board, identifier=identifier, evaluations=60, entries=entries
+    )
 
 
 @pytest.mark.parametrize("rows", _FUTURES.values(), ids=_FUTURES)

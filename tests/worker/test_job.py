@@ -133,8 +133,13 @@ def test_says_when_all_boards_are_below_their_thresholds(
 @pytest.mark.parametrize(
     ("variables", "reason"),
     [
-        ({"MIN_TOTAL_MODELS": "11"}, "fewer models than MIN_TOTAL_MODELS=11"),
-        ({"MIN_EVALS": "100000"}, "two models with 100000 or more votes .*, no model has.*"),
+        # Ten models have votes, one of them too few to be listed.
+        ({"MIN_TOTAL_MODELS": "10"}, "fewer listed models than MIN_TOTAL_MODELS=10"),
+        ({"MIN_EVALS": "100000"}, "fewer listed models than MIN_TOTAL_MODELS=4"),
+        (
+            {"MIN_EVALS": "100000", "MIN_TOTAL_MODELS": "0"},
+            "two models with 100000 or more votes .*, no model has.*",
+        ),
     ],
 )
 def test_skips_a_board_with_too_few_models(
@@ -149,6 +154,55 @@ def test_skips_a_board_with_too_few_models(
     assert report.skipped == ["overall"]
     (event,) = journal.named("board_skipped")
     assert re.fullmatch(reason, event["reason"])
+
+
+def test_publishes_a_board_with_as_many_listed_models_as_are_asked_for(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    settings = settings_for(bixarena.worker, LEADERBOARD_SLUG="overall", MIN_TOTAL_MODELS="9")
+    assert run(settings, log=journal.log).published == ["overall"]
+
+
+def test_publishes_one_board_that_is_asked_for_with_few_votes_as_bixarena_does(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    few = {"MIN_TOTAL_BATTLES": "1000000"}
+    report = run(settings_for(bixarena.worker, LEADERBOARD_SLUG="overall", **few), log=journal.log)
+    assert report.published == ["overall"]
+    with bixarena.owner.connect() as connection:
+        connection.execute("DELETE FROM api.leaderboard_snapshot")
+    assert "overall" in run(settings_for(bixarena.worker, **few), log=journal.log).skipped
+
+
+def test_counts_a_model_that_met_itself_among_the_evaluations_and_for_no_model(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "UPDATE api.battle SET model2_id = model1_id WHERE id IN (SELECT battle_id"
+            " FROM api.battle_evaluation ORDER BY 1 LIMIT 200)"
+        )
+        row = connection.execute(
+            "SELECT count(*), count(*) FILTER (WHERE model1_id = model2_id) FROM api.battle"
+            " JOIN api.battle_evaluation ON battle_id = battle.id"
+            " JOIN api.battle_validation AS validation ON validation.id = effective_validation_id"
+            " WHERE is_biomedical"
+        ).fetchone()
+    assert row is not None
+    cast, met_itself = row
+    assert met_itself > 0
+    settings = settings_for(bixarena.worker, SCHEDULED_AT=_TEN, MIN_TOTAL_BATTLES=str(cast))
+    assert run(settings, log=journal.log).published == ["overall"]
+    with bixarena.owner.connect() as connection:
+        rows = connection.execute(
+            "SELECT description, sum(vote_count) FROM api.leaderboard_snapshot AS snapshot"
+            " JOIN api.leaderboard_entry AS entry ON entry.snapshot_id = snapshot.id"
+            " GROUP BY snapshot.id"
+        ).fetchall()
+    ((description, listed_votes),) = rows
+    assert description == f"Leaderboard snapshot with {cast} evaluations and 9 ranked models"
+    # Each battle of two models counts for both; the one that is not listed has a few at most.
+    assert 0 <= 2 * (cast - met_itself) - listed_votes < 10
 
 
 def test_tells_who_moved_who_is_new_and_who_is_gone(

@@ -95,7 +95,9 @@ def _entry(model: object, rank: int = 1) -> Entry:
 
 def _snapshot(board: Board, simulation: Simulation, identifier: str = _TEN) -> Snapshot:
     entries = tuple(_entry(model.id, rank) for rank, model in enumerate(simulation.models, 1))
-    return Snapshot(id=uuid4(), board=board, identifier=identifier, entries=entries)
+    return Snapshot(
+        id=uuid4(), board=board, identifier=identifier, evaluations=60, entries=entries
+    )
 
 
 def _overall(store: Store) -> Board:
@@ -234,7 +236,8 @@ def test_publishes_every_column(bixarena: BixArenaDatabase, simulation: Simulati
     assert (done.status, done.newest_public, done.former_ranks) == (Status.PUBLISHED, None, {})
     with bixarena.owner.connect() as connection:
         rows = connection.execute(
-            "SELECT snapshot.id, snapshot.leaderboard_id, snapshot_identifier, visibility,"
+            "SELECT snapshot.id, snapshot.leaderboard_id, snapshot_identifier, description,"
+            " visibility,"
             " entry.leaderboard_id, model_id, bt_score, bootstrap_q025, bootstrap_q975,"
             " vote_count, rank"
             " FROM api.leaderboard_snapshot AS snapshot"
@@ -243,7 +246,9 @@ def test_publishes_every_column(bixarena: BixArenaDatabase, simulation: Simulati
     board = snapshot.board.id
     assert rows == [
         (
-            *(snapshot.id, board, _TEN, "public", board, simulation.models[3].id),
+            *(snapshot.id, board, _TEN),
+            "Leaderboard snapshot with 60 evaluations and 1 ranked models",
+            *("public", board, simulation.models[3].id),
             *(Decimal("1000.123456"), Decimal("-9999.999999"), Decimal("9999.999999"), 12, 5),
         )
     ]

@@ -213,7 +213,11 @@ class _Run:
             if reason is None:
                 entries = self._rank(votes.of(board), votes, log)
                 snapshot = Snapshot(
-                    id=uuid4(), board=board, identifier=self._report.identifier, entries=entries
+                    id=uuid4(),
+                    board=board,
+                    identifier=self._report.identifier,
+                    evaluations=votes.of(board).cast,
+                    entries=entries,
                 )
                 self._publish(snapshot, votes, log)
         except TooFewModelsError as error:
@@ -237,11 +241,13 @@ class _Run:
             log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
 
     def _too_small(self, counts: VoteCounts) -> str | None:
-        battles, models = self._settings.min_total_battles, self._settings.min_total_models
-        if counts.total < battles:
+        settings = self._settings
+        battles, models = settings.min_total_battles, settings.min_total_models
+        # As in BixArena: one leaderboard that is asked for may have as few votes as it has.
+        if settings.leaderboard_slug is None and counts.cast < battles:
             return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
-        if len(counts.models) < models:
-            return f"fewer models than {Variable.MIN_TOTAL_MODELS}={models}"
+        if counts.num_listed(settings.min_evals) < models:
+            return f"fewer listed models than {Variable.MIN_TOTAL_MODELS}={models}"
         return None
 
     def _rank(

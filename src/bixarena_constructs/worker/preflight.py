@@ -52,6 +52,7 @@ PUBLISHING: tuple[Need, ...] = (
             "id",
             "leaderboard_id",
             "snapshot_identifier",
+            "description",
             "visibility",
             "created_at",
             "updated_at",

@@ -121,13 +121,23 @@ class Snapshot:
         id: Its key, chosen by the worker: so a second attempt knows its own first one.
         board: The leaderboard.
         identifier: Its time, ``snapshot_YYYY-MM-DD_HH-MM-SS`` in UTC.
+        evaluations: How many votes were cast on it, those of a model against itself included.
         entries: Its lines, in rank order.
     """
 
     id: UUID
     board: Board
     identifier: str
+    evaluations: int
     entries: tuple[Entry, ...]
+
+    @property
+    def description(self) -> str:
+        """What it is called for people, in the words of BixArena."""
+        return (
+            f"Leaderboard snapshot with {self.evaluations} evaluations"
+            f" and {len(self.entries)} ranked models"
+        )
 
     @property
     def ranks(self) -> dict[str, int]:

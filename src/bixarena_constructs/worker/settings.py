@@ -67,8 +67,9 @@ class Settings:
         num_bootstrap: Bootstrap replicates behind the intervals.
         min_evals: Votes that a model needs to be listed.
         significant: Rank by intervals that do not overlap instead of by score.
-        min_total_battles: Votes below which a leaderboard is skipped.
-        min_total_models: Models below which a leaderboard is skipped.
+        min_total_battles: Votes below which a leaderboard is skipped, unless the run is for it
+            alone.
+        min_total_models: Listed models below which a leaderboard is skipped.
         prior_battles: Virtual battles of each model against an average opponent.
         seed: Of the bootstrap; the same votes and seed give the same rows.
         scheduled_at: The time that this run is for, in UTC, floored to the minute.

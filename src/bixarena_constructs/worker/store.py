@@ -223,6 +223,7 @@ def _insert(connection: psycopg.Connection, snapshot: Snapshot, *, visibility: s
             "id": snapshot.id,
             "leaderboard_id": snapshot.board.id,
             "identifier": snapshot.identifier,
+            "description": snapshot.description,
             "visibility": visibility,
         },
     )

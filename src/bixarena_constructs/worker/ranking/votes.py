@@ -87,6 +87,11 @@ class VoteCounts:
         return int(self.battles.sum())
 
     @property
+    def cast(self) -> int:
+        """All votes, those in which a model met itself included."""
+        return self.total + self.self_battles
+
+    @property
     def votes_by_model(self) -> IntArray:
         """Votes each model took part in; shape ``(models,)``."""
         battles = self.battles
@@ -94,6 +99,14 @@ class VoteCounts:
         np.add.at(votes, self.first, battles)
         np.add.at(votes, self.second, battles)
         return votes
+
+    def num_listed(self, min_evals: int) -> int:
+        """Count the models with enough votes to be listed.
+
+        Args:
+            min_evals: See `RankingOptions`.
+        """
+        return int((self.votes_by_model >= min_evals).sum())
 
     @classmethod
     def from_cells(cls, cells: Iterable[Cell]) -> Self:

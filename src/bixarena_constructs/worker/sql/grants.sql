@@ -17,7 +17,8 @@ GRANT SELECT (id, leaderboard_id, snapshot_identifier, visibility, created_at)
 GRANT SELECT (model_id, snapshot_id, rank) ON api.leaderboard_entry TO bixarena_worker;
 
 -- To publish; a dry run does without.
-GRANT INSERT (id, leaderboard_id, snapshot_identifier, visibility, created_at, updated_at)
+GRANT INSERT (id, leaderboard_id, snapshot_identifier, description, visibility, created_at,
+              updated_at)
     ON api.leaderboard_snapshot TO bixarena_worker;
 GRANT INSERT (leaderboard_id, model_id, snapshot_id, bt_score, vote_count, rank,
               bootstrap_q025, bootstrap_q975)
