@@ -89,7 +89,7 @@ def test_publishes_what_a_late_run_stored_private(
     code, (event,), _ = start_worker(*redo, database=bixarena.worker).wait()
     assert (code, event["event"], event["cause"]) == (2, "publish_failed", "settings")
     assert event["error"] == (
-        "'snapshot_2026-03-06_10-00-00' is not private on any leaderboard, nothing was changed"
+        "'snapshot_2026-03-06_10-00-00' is not private on any leaderboard; nothing was changed"
     )
 
 

@@ -226,7 +226,7 @@ def test_exits_with_2_and_writes_nothing_for_a_scheduled_time_of_the_future(
         moment = _from_now(**moment)
     code, (event,), _ = start_worker(database=bixarena.worker, SCHEDULED_AT=moment).wait()
     assert (code, event["event"], event["cause"]) == (2, "run_failed", "settings")
-    assert f"SCHEDULED_AT is {moment!r}, expected a time from the year 1000 to" in event["error"]
+    assert f"SCHEDULED_AT is {moment!r}; it must be a time from the year 1000 to" in event["error"]
     assert _visible(bixarena) == {}
 
 

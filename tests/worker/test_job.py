@@ -307,7 +307,7 @@ def test_names_the_leaderboards_there_are_when_the_asked_for_one_is_not(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     with pytest.raises(
-        NoLeaderboardError, match=r"is 'astrology', api\.leaderboard has overall, "
+        NoLeaderboardError, match=r"is 'astrology'; api\.leaderboard has overall, "
     ):
         run(settings_for(bixarena.worker, LEADERBOARD_SLUG="astrology"), log=journal.log)
     assert journal.events[-1]["exit_code"] == 2
@@ -316,7 +316,7 @@ def test_names_the_leaderboards_there_are_when_the_asked_for_one_is_not(
 def test_refuses_an_empty_leaderboard_table(
     empty_bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
-    with pytest.raises(NoLeaderboardError, match=r"is unset, api\.leaderboard has no row"):
+    with pytest.raises(NoLeaderboardError, match=r"is unset; api\.leaderboard has no row"):
         run(settings_for(empty_bixarena.worker), log=journal.log)
 
 

@@ -127,26 +127,26 @@ def test_tells_every_fault_at_once_with_name_value_and_what_is_allowed() -> None
             }
         )
     assert sorted(raised.value.faults) == [
-        "MIN_EVALS is 'ten', expected a whole number from 0 to 2147483647",
-        "NUM_BOOTSTRAP is '0', expected a whole number from 1 to 5000",
-        "OLD_SNAPSHOTS is 'burn', expected one of private, delete",
-        "POSTGRES_DB is unset, expected a value, or POSTGRES_URL with it",
-        "POSTGRES_PASSWORD is unset, expected a value, or POSTGRES_URL with it",
-        "POSTGRES_PORT is '99999', expected a whole number from 1 to 65535",
-        "POSTGRES_USER is unset, expected a value, or POSTGRES_URL with it",
-        "PRIOR_BATTLES is 'nan', expected 0 or a number from 1e-06 to 1000",
+        "MIN_EVALS is 'ten'; it must be a whole number from 0 to 2147483647",
+        "NUM_BOOTSTRAP is '0'; it must be a whole number from 1 to 5000",
+        "OLD_SNAPSHOTS is 'burn'; it must be one of private, delete",
+        "POSTGRES_DB is unset; it must be set, by itself or in POSTGRES_URL",
+        "POSTGRES_PASSWORD is unset; it must be set, by itself or in POSTGRES_URL",
+        "POSTGRES_PORT is '99999'; it must be a whole number from 1 to 65535",
+        "POSTGRES_USER is unset; it must be set, by itself or in POSTGRES_URL",
+        "PRIOR_BATTLES is 'nan'; it must be 0 or a number from 1e-06 to 1000",
         (
-            "SCHEDULED_AT is '2026-03-06T10:00:00', expected a time with its offset, such as"
+            "SCHEDULED_AT is '2026-03-06T10:00:00'; it must be a time with its offset, such as"
             " 2026-03-06T10:00:00Z"
         ),
-        "SIGNIFICANT is 'maybe', expected true or false",
+        "SIGNIFICANT is 'maybe'; it must be true or false",
     ]
 
 
 @pytest.mark.parametrize("value", ["1e-9", "-0.5", "1001", "inf", "half"])
 def test_refuses_a_prior_that_the_ranking_would_refuse(value: str) -> None:
     assert _faults(PRIOR_BATTLES=value) == (
-        f"PRIOR_BATTLES is {value!r}, expected 0 or a number from 1e-06 to 1000",
+        f"PRIOR_BATTLES is {value!r}; it must be 0 or a number from 1e-06 to 1000",
     )
 
 
@@ -155,7 +155,7 @@ def test_refuses_a_prior_that_the_ranking_would_refuse(value: str) -> None:
 )
 def test_refuses_a_year_of_fewer_than_four_digits(value: str) -> None:
     (fault,) = _faults(SCHEDULED_AT=value)
-    assert fault.startswith(f"SCHEDULED_AT is {value!r}, expected a time from the year 1000 to ")
+    assert fault.startswith(f"SCHEDULED_AT is {value!r}; it must be a time from the year 1000 to ")
 
 
 def test_takes_the_first_year_of_four_digits() -> None:

@@ -98,7 +98,7 @@ class Database:
             yield connection
 
     def cancel(self) -> None:
-        """Cancel the statement that another thread waits for, if there is one.
+        """Cancel the statement that another thread waits for, if any.
 
         Without this, the server continues the statement, and holds its locks, after the worker
         has ended.
@@ -135,8 +135,8 @@ class Database:
             sslrootcert=settings.sslrootcert,
             connect_timeout=patience,
             application_name="bixarena-worker",
-            # A peer that vanished without a word is noticed within half a minute: when idle, by
-            # three probes unanswered; when data is on its way, by the missing acknowledgement.
+            # A peer that vanished is noticed within half a minute: when idle, by three unanswered
+            # probes; when data is on its way, by the missing acknowledgement.
             keepalives_idle=10,
             keepalives_interval=5,
             keepalives_count=3,
@@ -145,7 +145,7 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn the driver's errors into the worker's.
+        """Translate the driver's errors to the worker's.
 
         Raises:
             DeadlineError: The server gave up on our behalf, for the run is over its time.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_AHEAD", "EnvironmentReader"]
 
 MOST_AHEAD: Final = timedelta(minutes=5)
-"""How far ahead of a clock a time may lie, as clocks differ; later is the future."""
+"""How far ahead of the clock a time may be, since clocks differ."""
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -23,12 +23,12 @@ _D = TypeVar("_D")
 
 
 class EnvironmentReader:
-    """Reads variables one by one and remembers what was wrong with them.
+    """Reads variables one by one and collects what is wrong with them.
 
-    A faulty variable reads as its default, so that the next ones are looked at as well.
+    A faulty variable reads as its default, so that the next ones are read too.
 
     Attributes:
-        faults: One sentence for each faulty variable so far: its name, value and what is allowed.
+        faults: One sentence for each faulty variable so far: its name, its value, what is valid.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -40,11 +40,11 @@ class EnvironmentReader:
         return self._environment.get(name, "").strip() or None
 
     def secret(self, name: str) -> str | None:
-        """Read a text as it is: a password may begin or end with a blank."""
+        """Read a text without stripping it: a password may begin or end with a blank."""
         return self._environment.get(name) or None
 
     def choice(self, name: str, default: _D, *, allowed: Sequence[str]) -> str | _D:
-        """Read one of some words."""
+        """Read one of several words."""
 
         def parse(text: str) -> str:
             return allowed[allowed.index(text)]
@@ -52,7 +52,7 @@ class EnvironmentReader:
         return self._read(name, default, parse=parse, expected=f"one of {', '.join(allowed)}")
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """Read yes or no, in any case of letters."""
+        """Read a boolean, in upper or lower case."""
 
         def parse(text: str) -> bool:
             return _FLAGS[text.lower()]
@@ -71,7 +71,7 @@ class EnvironmentReader:
     def number(
         self, name: str, default: float, *, low: float, high: float, or_zero: bool = False
     ) -> float:
-        """Read a number from ``low`` to ``high``, or 0 where that has a meaning of its own."""
+        """Read a number from ``low`` to ``high``, or 0 where that is special."""
 
         def parse(text: str) -> float:
             value = float(text)
@@ -81,7 +81,7 @@ class EnvironmentReader:
         return self._read(name, default, parse=parse, expected=expected)
 
     def moment(self, name: str, *, now: datetime) -> datetime | None:
-        """Read a time with its offset, not of the future, and turn it to UTC."""
+        """Read a time with its offset that is not in the future, and convert it to UTC."""
 
         def parse(text: str) -> datetime:
             moment = datetime.fromisoformat(text)
@@ -99,8 +99,8 @@ class EnvironmentReader:
         return None
 
     def reject(self, name: str, value: str, expected: str) -> None:
-        """Note a fault; ``value`` must be fit for a log."""
-        self.faults.append(f"{name} is {value}, expected {expected}")
+        """Add a fault; ``value`` must contain no secret."""
+        self.faults.append(f"{name} is {value}; it must be {expected}")
 
     def _read(
         self, name: str, default: _D, *, parse: Callable[[str], _T], expected: str
@@ -116,7 +116,7 @@ class EnvironmentReader:
 
 
 def _within(value: _T, low: _T, high: _T) -> _T:
-    # Written so that NaN is refused too.
+    # In this form NaN is refused too.
     if not low <= value <= high:  # type: ignore[operator]  # int or float
         raise ValueError("out of range")
     return value

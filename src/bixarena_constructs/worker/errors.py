@@ -1,4 +1,4 @@
-"""What can go wrong in the worker: one root, and a class for each cause a caller can act on."""
+"""Errors of the worker: one root, and a class for each cause that a caller can act on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class WorkerError(Exception):
-    """A failure that the worker foresaw and can explain.
+    """A failure that the worker can explain.
 
     Attributes:
         failure: Its exit code and what that means.
@@ -63,12 +63,12 @@ class WorkerError(Exception):
         return self.failure.exit_code
 
     def fields(self) -> dict[str, object]:
-        """The same as fields of a log line."""
+        """Return the error as fields of a log line."""
         return {"cause": self.cause, "exit_code": self.exit_code, "error": str(self)}
 
 
 class SettingsError(WorkerError):
-    """The environment names something that the worker cannot run with.
+    """The environment has a value that the worker cannot run with.
 
     Attributes:
         faults: One sentence for each variable that is wrong.
@@ -81,16 +81,16 @@ class SettingsError(WorkerError):
         super().__init__("; ".join(self.faults))
 
     def fields(self) -> dict[str, object]:
-        """The same as fields of a log line, with each fault by itself."""
+        """Return the error as fields of a log line, with a list of the faults."""
         return {"faults": self.faults, **super().fields()}
 
 
 class NoLeaderboardError(SettingsError):
-    """There is no leaderboard to publish.
+    """The leaderboard to publish does not exist.
 
     Attributes:
-        slug: The one that was asked for, if one was.
-        existing: Those that there are.
+        slug: The leaderboard that was asked for; None for all.
+        existing: The leaderboards that exist.
     """
 
     def __init__(self, slug: str | None, existing: Iterable[str]) -> None:
@@ -98,7 +98,7 @@ class NoLeaderboardError(SettingsError):
         self.existing = tuple(existing)
         there = ", ".join(self.existing) or "no row"
         asked = "unset" if slug is None else repr(slug)
-        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}, api.leaderboard has {there}"])
+        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}; api.leaderboard has {there}"])
 
 
 class FutureRunError(SettingsError):
@@ -113,7 +113,7 @@ class FutureRunError(SettingsError):
         self.moment = moment
         self.latest = latest
         fault = (
-            f"the run's time is {_in_utc(moment)}, by the database's clock it must be"
+            f"the run's time is {_in_utc(moment)}; by the database's clock it must be"
             f" {_in_utc(latest)} or earlier; correct {Variable.SCHEDULED_AT} or, if that is"
             " unset, the clock of the worker's host"
         )
@@ -124,7 +124,7 @@ class VotesError(WorkerError):
     """The votes cannot be ranked as they are.
 
     Attributes:
-        models: Keys of the models that are to blame, where some are.
+        models: Keys of the models at fault, where known.
     """
 
     failure = DATA
@@ -159,17 +159,17 @@ class BoardsRegressedError(VotesError):
         self.reasons = dict(reasons)
         named = "; ".join(f"{slug}: {reason}" for slug, reason in self.reasons.items())
         super().__init__(
-            f"public, but below a threshold now: {named}; what the site shows is old: look for"
-            " votes that are gone, or hide the board"
+            f"public, but below a threshold now: {named}; the site goes on showing an old board:"
+            " find out why votes are missing, or unpublish the board"
         )
 
     def fields(self) -> dict[str, object]:
-        """The same as fields of a log line."""
+        """Return the error as fields of a log line."""
         return {"outcome": Outcome.REGRESSED, **super().fields()}
 
 
 class DatabaseError(WorkerError):
-    """PostgreSQL could not be reached, or refused what the worker asked of it.
+    """PostgreSQL could not be reached, or refused a request.
 
     Attributes:
         sqlstate: PostgreSQL's five-letter code, where the server sent one.
@@ -200,17 +200,17 @@ class MissingGrantsError(DatabaseRefusedError):
     def __init__(self, role: str, missing: Iterable[str]) -> None:
         self.missing = tuple(missing)
         super().__init__(
-            f"role {role!r} misses: {'; '.join(self.missing)}"
+            f"role {role!r} lacks: {'; '.join(self.missing)}"
             " (see worker/sql/grants.sql for all that it needs)"
         )
 
 
 class NoSnapshotError(WorkerError):
-    """No snapshot of this identifier is there to be made public or private.
+    """No snapshot of this identifier exists that could be made public or private.
 
     Attributes:
-        identifier: What was asked for.
-        leaderboard_slug: Where, if only one leaderboard was meant.
+        identifier: The snapshot that was asked for.
+        leaderboard_slug: The only leaderboard to look at; None for all.
     """
 
     failure = SETTINGS
@@ -220,7 +220,7 @@ class NoSnapshotError(WorkerError):
         self.leaderboard_slug = leaderboard_slug
         place = "any leaderboard" if leaderboard_slug is None else repr(leaderboard_slug)
         present = "public" if wanted == "private" else "private"
-        super().__init__(f"{identifier!r} is not {present} on {place}, nothing was changed")
+        super().__init__(f"{identifier!r} is not {present} on {place}; nothing was changed")
 
 
 class StopRun(WorkerError):  # noqa: N818 - a request, no fault
@@ -234,7 +234,7 @@ class DeadlineError(StopRun):
 
 
 class InterruptedRunError(StopRun):
-    """Somebody ended the run by a signal; ECS does so when it stops a task."""
+    """A signal ended the run; ECS sends one when it stops a task."""
 
     def __init__(self, signal_number: int) -> None:
         self.failure = INTERRUPTED[signal_number]
@@ -245,7 +245,7 @@ class BoardsFailedError(WorkerError):
     """Some leaderboards failed; the others were published.
 
     Attributes:
-        failures: Leaderboard slug to what went wrong there.
+        failures: Error by leaderboard slug.
     """
 
     def __init__(self, failures: Mapping[str, WorkerError]) -> None:

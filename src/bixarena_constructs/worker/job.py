@@ -74,7 +74,7 @@ def run(
 
     Args:
         settings: What to do, and where.
-        log: Told each step.
+        log: Where each step is logged.
         deadline: No wait goes beyond it. Default: - from the settings.
         now: The time of a run without ``scheduled_at``.
         interrupts: Ends the run from outside, in the midst of a step. Default: - nothing does; the
@@ -206,7 +206,7 @@ class _Run:
         return votes
 
     def _do_board(self, board: Board, votes: Votes) -> None:
-        """Rank and publish a leaderboard; its own faults do not keep the next from its turn."""
+        """Rank and publish a leaderboard; its faults do not affect the next one."""
         log = self._log.bind(leaderboard=board.slug)
         try:
             reason = self._too_small(votes.of(board))
@@ -236,7 +236,7 @@ class _Run:
             self._report.skipped.append(board.slug)
             log.info(Event.BOARD_SKIPPED, reason=reason, votes=votes)
         else:
-            # People go on seeing it, and nothing else would say that it grows old.
+            # People go on seeing it, and nothing else would report that it is old.
             self._report.regressed[board.slug] = reason
             log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
 

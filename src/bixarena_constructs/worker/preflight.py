@@ -78,7 +78,7 @@ DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
 
 
 def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
-    """Look whether the tables, columns and privileges are there.
+    """Check that the tables, columns and privileges exist.
 
     Raises:
         MissingGrantsError: With all that is missing.

@@ -1,4 +1,4 @@
-"""What the store hands out and takes in: frozen rows, so that no driver type leaves it."""
+"""Frozen rows that the store returns and takes, so that no driver type leaves it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Visibility: TypeAlias = Literal["public", "private"]
-"""Who sees a snapshot: everybody, or those who have the database."""
+"""Who sees a snapshot: everybody, or users of the database."""
 
 _SIX_DECIMALS = Decimal("0.000001")
 _STORED_LIMIT = 10**4
@@ -45,7 +45,7 @@ class Board:
 
     Attributes:
         id: Its key.
-        slug: ``overall`` or the category that it is about.
+        slug: ``overall`` or a category.
         existing: Visibility of its snapshot of this run's time, if it has one.
         shown: Identifier of the newest public snapshot, those of the future left out, if it has
             one.
@@ -71,7 +71,7 @@ class Votes:
     by_leaderboard: Mapping[str, VoteCounts | VotesError]
 
     def of(self, board: Board) -> VoteCounts:
-        """The votes of a leaderboard.
+        """Return the votes of a leaderboard.
 
         Raises:
             VotesError: They cannot be counted.
@@ -83,7 +83,7 @@ class Votes:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Leaderboard slug to how many votes were counted."""
+        """Number of counted votes by leaderboard slug."""
         return {
             slug: counts.total
             for slug, counts in self.by_leaderboard.items()
@@ -91,11 +91,11 @@ class Votes:
         }
 
     def slug(self, model: str) -> str:
-        """The name that people know a model by; its key, if the model is newer than the votes."""
+        """Return a model's slug; its key, if the model is newer than the votes."""
         return self.slug_by_model.get(model, model)
 
     def in_slugs(self, text: str) -> str:
-        """A text with the models' slugs in place of their keys."""
+        """Return a text with the models' slugs in place of their keys."""
         for key, slug in self.slug_by_model.items():
             text = text.replace(key, slug)
         return text
@@ -118,7 +118,7 @@ class Snapshot:
     """A leaderboard as of one time.
 
     Attributes:
-        id: Its key, chosen by the worker: so a second attempt knows its own first one.
+        id: Its key, chosen by the worker so that a second attempt recognises the first one.
         board: The leaderboard.
         identifier: Its time, ``snapshot_YYYY-MM-DD_HH-MM-SS`` in UTC.
         evaluations: How many votes were cast on it, those of a model against itself included.
@@ -150,7 +150,7 @@ class Retention:
     """How many public snapshots a leaderboard keeps.
 
     Attributes:
-        keep: The newest so many.
+        keep: How many of the newest.
         delete: Whether the older ones are deleted instead of made private.
     """
 
@@ -159,7 +159,7 @@ class Retention:
 
 
 class Status(StrEnum):
-    """What became of a snapshot."""
+    """The result of an attempt to publish a snapshot."""
 
     PUBLISHED = Outcome.PUBLISHED.value
     STORED_PRIVATE = Outcome.STORED_PRIVATE.value
@@ -172,13 +172,13 @@ class Publication:
     """The outcome of an attempt to publish.
 
     Attributes:
-        status: What became of the snapshot.
+        status: The result.
         newest_public: Identifier of the newest snapshot that was public before, if any was.
         former_ranks: Model key to rank on the board that was public before; None where this
             attempt only found what another one had written.
         retired: How many older snapshots were made private or deleted.
-        shown_instead: Identifier of the public snapshot that the site shows all the same, as it
-            is dated in the future; None in the usual case that there is none.
+        shown_instead: Identifier of a public snapshot with a date in the future, which the site
+            shows instead; None if none exists.
     """
 
     status: Status
@@ -189,11 +189,11 @@ class Publication:
 
 
 def entries_of(ranking: Ranking) -> tuple[Entry, ...]:
-    """Turn a ranking into lines that the columns can hold.
+    """Convert a ranking to entries that the columns can hold.
 
     Raises:
         NotStorableError: A score or bound is not finite or too large for ``numeric(10,6)``:
-            PostgreSQL would take a NaN without a word.
+            PostgreSQL accepts a NaN without an error.
     """
     check_storable(ranking.entries)
     return tuple(
@@ -212,13 +212,13 @@ def entries_of(ranking: Ranking) -> tuple[Entry, ...]:
 def _decimal(value: float | None) -> Decimal:
     if value is None:
         raise TypeError(
-            f"an entry without an interval cannot be stored, set {Variable.NUM_BOOTSTRAP} above 0"
+            f"an entry without an interval cannot be stored; set {Variable.NUM_BOOTSTRAP} above 0"
         )
     return Decimal(value).quantize(_SIX_DECIMALS)
 
 
 def check_storable(entries: Iterable[RankedModel]) -> None:
-    """Refuse numbers that the leaderboard's columns would refuse or distort.
+    """Check that the leaderboard's columns can hold all numbers as they are.
 
     Raises:
         NotStorableError: With every score or bound that is not finite or has more than four

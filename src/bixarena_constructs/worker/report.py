@@ -1,4 +1,4 @@
-"""What a run did, for its caller and as fields of its log lines."""
+"""The report of a run, for its caller and as fields of its log lines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["RunReport", "board_fields", "change_fields", "ranking_fields"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class RunReport:
-    """What became of each leaderboard, by slug.
+    """The result of each leaderboard, by slug; the run fills it as it goes.
 
     Attributes:
         identifier: Of the run's snapshots.
-        leaderboard_slug: The only leaderboard that the run was for, if it was for one.
-        dry_run: Whether nothing was to be written.
+        leaderboard_slug: The only leaderboard of the run; None for all.
+        dry_run: Whether the run writes nothing.
         published: Public now.
         stored_private: Stored, but not public: older than the snapshot that is, or made private
             before a second run of this time.
@@ -48,7 +48,7 @@ class RunReport:
     failed: dict[str, WorkerError] = field(default_factory=dict)
 
     def boards(self, status: Status) -> list[str]:
-        """The leaderboards whose snapshot had this fate."""
+        """Return the list of leaderboards whose snapshot has a status."""
         return {
             Status.PUBLISHED: self.published,
             Status.STORED_PRIVATE: self.stored_private,
@@ -58,7 +58,7 @@ class RunReport:
 
     @property
     def outcome(self) -> Outcome:
-        """The run in a word; only what people see may pass for published."""
+        """How the run ended; ``published`` only if people see every board that was ranked."""
         cases = (
             (Outcome.REGRESSED, self.regressed),
             (Outcome.COMPUTED, self.dry_run),
@@ -71,7 +71,7 @@ class RunReport:
         return next(happened, Outcome.BELOW_THRESHOLDS)
 
     def fields(self) -> dict[str, object]:
-        """The same as fields of a log line."""
+        """Return the report as fields of a log line."""
         return {
             "snapshot": self.identifier,
             "leaderboard_slug": self.leaderboard_slug,
@@ -85,13 +85,13 @@ class RunReport:
 
 
 def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
-    """What one should know of a ranking beside its lines."""
+    """Return what the log says of a ranking in addition to its entries."""
     return {
         "votes": ranking.total_votes,
         "models": len(ranking.entries),
         "unlisted": [votes.slug(each.model) for each in ranking.unlisted],
         "self_battles": ranking.self_battles,
-        # Between groups nobody voted: only the prior says how far they are apart.
+        # No vote compares models of two groups: their distance is the prior's alone.
         "separate_groups": [
             [votes.slug(model) for model in group]
             for group in (ranking.groups if len(ranking.groups) > 1 else ())
@@ -100,7 +100,7 @@ def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
 
 
 def board_fields(entries: Iterable[Entry], votes: Votes) -> list[dict[str, object]]:
-    """The lines of a board, for a run that writes none."""
+    """Return the entries of a board for the log of a dry run."""
     return [
         {
             "rank": entry.rank,
@@ -115,7 +115,7 @@ def board_fields(entries: Iterable[Entry], votes: Votes) -> list[dict[str, objec
 
 
 def change_fields(done: Publication, snapshot: Snapshot, votes: Votes) -> dict[str, object]:
-    """Who moved, who is new and who is gone since the board that was public before."""
+    """Return which models moved, are new or are gone since the board that was public before."""
     former = done.former_ranks
     if former is None:
         return {}

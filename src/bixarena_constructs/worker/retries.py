@@ -39,14 +39,14 @@ def retried(
     Args:
         step: One transaction; it starts from nothing each time.
         deadline: No wait goes beyond it.
-        log: Told about each failed attempt.
+        log: Where each failed attempt is logged.
         what: The step's name in the log.
 
     Raises:
         DatabaseUnavailableError: Of the last attempt that there was time for.
     """
 
-    def tell(state: RetryCallState) -> None:
+    def report(state: RetryCallState) -> None:
         log.warning(
             Event.RETRYING,
             step=what,
@@ -59,7 +59,7 @@ def retried(
         retry=retry_if_exception_type(DatabaseUnavailableError),
         wait=wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS),
         stop=stop_before_delay(deadline.seconds_left),
-        before_sleep=tell,
+        before_sleep=report,
         reraise=True,
     )
     return attempts(step)

@@ -1,4 +1,4 @@
-"""What the worker is told by its environment, as one frozen object."""
+"""The settings of the worker, read from its environment as one frozen object."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MASK = "***"
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """Where the database is, and who asks; the password is kept out of the ``repr``.
+    """The database and the role that connects; the password is not in the ``repr``.
 
     Attributes:
         host: Host of the primary.
@@ -59,7 +59,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All that one run depends on besides the votes.
+    """Everything except the votes that a run depends on.
 
     Attributes:
         database: Where the votes are and the snapshots go.
@@ -77,7 +77,7 @@ class Settings:
         dry_run: Compute and log, write nothing.
         max_runtime_seconds: When the run gives up.
         keep_snapshots: Public snapshots to keep of each leaderboard. Default: all.
-        old_snapshots: What becomes of those beyond: ``private`` or ``delete``.
+        old_snapshots: What happens to older ones: ``private`` or ``delete``.
         log_format: ``json`` for machines or ``plain`` for a terminal.
     """
 
@@ -101,7 +101,7 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str], *, now: datetime | None = None
     ) -> Settings:
-        """Read the variables; an empty one counts as unset, unknown ones are not looked at.
+        """Read the variables; an empty one counts as unset, unknown ones are ignored.
 
         Args:
             environment: The variables.
@@ -163,7 +163,7 @@ def _database(environment: Mapping[str, str], read: EnvironmentReader) -> Databa
 
 
 def _url_parts(read: EnvironmentReader) -> dict[str, str]:
-    """Take a POSTGRES_URL apart, without its password in any message."""
+    """Parse POSTGRES_URL; its password is in no message."""
     url = read.secret(Variable.POSTGRES_URL)
     if url is None:
         return {}
@@ -181,7 +181,7 @@ def _url_parts(read: EnvironmentReader) -> dict[str, str]:
     if ignored:
         allowed = ", ".join(_PART_OF_URL.values())
         read.reject(
-            Variable.POSTGRES_URL, f"{_MASK} with {', '.join(ignored)}", f"only {allowed} in it"
+            Variable.POSTGRES_URL, f"{_MASK} with {', '.join(ignored)}", f"made of {allowed} only"
         )
     return {name: str(found[part]) for name, part in _PART_OF_URL.items() if part in found}
 
@@ -189,5 +189,5 @@ def _url_parts(read: EnvironmentReader) -> dict[str, str]:
 def _required(read: EnvironmentReader, name: str) -> str:
     value = read.text(name)
     if value is None:
-        read.reject(name, "unset", f"a value, or {Variable.POSTGRES_URL} with it")
+        read.reject(name, "unset", f"set, by itself or in {Variable.POSTGRES_URL}")
     return value or ""

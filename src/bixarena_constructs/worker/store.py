@@ -47,12 +47,12 @@ class Store:
         self._reader = reader
 
     def cancel(self) -> None:
-        """Cancel the statement that another thread waits for, if there is one."""
+        """Cancel the statement that another thread waits for, if any."""
         for database in (self._primary, self._reader):
             database.cancel()
 
     def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
-        """Look whether the tables, columns and privileges are there, and whether writes are taken.
+        """Check that the tables, columns and privileges exist, and that the primary takes writes.
 
         Args:
             needs: What is needed.
@@ -98,7 +98,7 @@ class Store:
     def publish(self, snapshot: Snapshot, retention: Retention | None = None) -> Publication:
         """Write a snapshot and make it public, all in one transaction or nothing.
 
-        A snapshot of the same time is left as it is. One that is older than the newest public
+        A snapshot of the same time is left unchanged. One that is older than the newest public
         snapshot is stored private: the site would take it for the newest. Snapshots of the future
         are left out of account.
 
@@ -147,7 +147,7 @@ class _SnapshotsSoFar:
     """What a leaderboard has while its lock is held.
 
     Attributes:
-        existing_id: The snapshot of the time that is to be published, if there is one.
+        existing_id: The existing snapshot of that time, if any.
         existing_visibility: Whether it is public.
         newest_public: Identifier of the newest public snapshot, or an empty text.
         shown_instead: Identifier of a public snapshot that is dated in the future.
@@ -166,7 +166,7 @@ class _SnapshotsSoFar:
             "ahead": MOST_AHEAD,
         }
         with connection.cursor(row_factory=kwargs_row(cls)) as cursor:
-            # An aggregate without GROUP BY: one row, also where there is no snapshot.
+            # An aggregate without GROUP BY returns one row, even without a snapshot.
             (so_far,) = cursor.execute(query("snapshots_so_far"), wanted).fetchall()
             return so_far
 
@@ -186,7 +186,7 @@ class _SnapshotsSoFar:
 def _counted(
     models: Sequence[str], rows: Iterable[tuple[int | str, ...]]
 ) -> VoteCounts | VotesError:
-    """Fold the rows of one leaderboard, or tell why that cannot be done.
+    """Fold the rows of one leaderboard, or return why they cannot be counted.
 
     Args:
         models: Their keys, in the order in which the rows number them.

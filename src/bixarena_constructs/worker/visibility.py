@@ -34,7 +34,7 @@ def publish(
     Args:
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
-        log: Told what was done.
+        log: Where the change is logged.
         interrupts: As for a run. Default: - none.
 
     Returns:
@@ -65,7 +65,7 @@ def unpublish(
     Args:
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
-        log: Told what was done.
+        log: Where the change is logged.
         interrupts: As for a run. Default: - none.
 
     Returns:
