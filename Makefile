@@ -105,18 +105,21 @@ checkov: setup $(CURDIR)/.venv-checkov/.synced
 	BC_SKIP_MAPPING=true .venv-checkov/bin/checkov --config-file tools/checkov/checkov.yaml \
 		--file .venv-checkov/minimal/*.template.json .venv-checkov/complete/*.template.json
 
-# The environment of the tests, but for the CDK: that is the lowest that pyproject.toml allows.
-LOWEST = $(shell sed -n 's/.*"aws-cdk-lib>=\([0-9.]*\),.*/\1/p' pyproject.toml)
-
+# What users install, in the lowest releases that pyproject.toml allows; the rest of the environment
+# of the tests as it is.
 $(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-lowest UV_PYTHON_DOWNLOADS=never \
 		$(VENV)/bin/uv sync --quiet --locked --all-extras --python "$(PY)"
-	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet "aws-cdk-lib==$(LOWEST)"
+	$(VENV)/bin/uv pip compile --quiet --upgrade --resolution lowest-direct --all-extras \
+		--python "$(PY)" --output-file .venv-lowest/requirements.txt pyproject.toml
+	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet \
+		--requirements .venv-lowest/requirements.txt
 	@touch $@
 
-# The construct's tests, and the snapshot of an example: the same template as on the newest.
+# And the snapshot of an example: the same template as on the newest.
 test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	$(RUN) .venv-lowest/bin/python -m pytest tests/cdk tests/aws tests/testing \
+	$(RUN) .venv-lowest/bin/python -m pytest -n 2 --dist loadfile \
+		tests/aws tests/cdk tests/cli tests/testing tests/worker \
 		--deselect tests/cdk/test_construct_page.py::test_has_python_that_runs
 	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
 

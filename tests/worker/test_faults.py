@@ -183,11 +183,8 @@ def test_waits_for_a_server_that_takes_no_writes_for_now(
             connection.execute("SET default_transaction_read_only = off")
             connection.execute(statement.encode())
 
-    def take_no_writes_for_a_second() -> None:
-        switch("on")
-        threading.Timer(1.0, switch, ["off"]).start()
-
-    journal.at(event, take_no_writes_for_a_second)
+    journal.at(event, lambda: switch("on"))
+    journal.at("retrying", lambda: switch("off"))
     assert run(relayed, log=journal.log).published == ["overall"]
     retried = journal.named("retrying")
     # Before anything is counted or ranked, where it is so from the beginning.

@@ -197,8 +197,8 @@ def test_a_board_that_cannot_be_ranked_is_a_data_error(bixarena: Bixarena, tmp_p
     ("option", "value", "told"),
     [
         ("--prior-battles", "-1", "prior_battles must be 0 or from"),
-        ("--bootstrap", "-1", "should be greater than or equal to 0"),
-        ("--format", "xml", "'xml' is not one of"),
+        ("--bootstrap", "-1", "Invalid value for '--bootstrap'"),
+        ("--format", "xml", "Invalid value for '--format'"),
     ],
 )
 def test_an_option_out_of_range_is_a_usage_error(
