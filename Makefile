@@ -140,7 +140,9 @@ lint: setup
 
 bench: setup .bench/.synced
 	$(RUN) $(PY) -m benchmarks.ranking
-	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.calibration
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.coverage --boards 200
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.voters 150
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.newcomer 150
 	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000
 
 # The worker's image installs these and nothing else: no CDK, no AWS SDK.

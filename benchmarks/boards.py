@@ -16,7 +16,6 @@ __all__ = ["BOARDS", "Arena", "Votes"]
 
 _NATURAL_UNITS_PER_ELO: Final = np.log(10) / 400
 _STRENGTH_SD_ELO: Final = 100
-_TIE_SHARE: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,12 +43,14 @@ class Arena:
         votes: How many votes.
         seed: Of the strengths and the votes.
         popularity_exponent: The k-th model's share of the battles falls like k to minus this.
+        tie_share: Of the votes between equals.
     """
 
     models: int
     votes: int
     seed: int = 2026
     popularity_exponent: float = 0.7
+    tie_share: float = 0.15
 
     def strengths(self) -> NDArray[np.float64]:
         """Draw the true strengths in Elo; shape ``(models,)``."""
@@ -70,7 +71,7 @@ class Arena:
         while len(same := np.flatnonzero(side_a == side_b)):
             side_b[same] = rng.choice(self.models, size=len(same), p=share)
         points = 1 / (1 + np.exp(strength[side_b] - strength[side_a]))
-        tie = 4 * _TIE_SHARE * points * (1 - points)
+        tie = 4 * self.tie_share * points * (1 - points)
         uniform = rng.random(self.votes)
         outcome = np.where(uniform < tie, 2, np.where(uniform < points + tie / 2, 0, 1))
         names = [f"model-{number:03}" for number in range(self.models)]

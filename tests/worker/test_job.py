@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,23 @@ def test_gives_the_same_rows_for_the_same_votes_and_seed(
             with bixarena.owner.connect() as connection:
                 connection.execute("DELETE FROM api.leaderboard_snapshot")
     assert _rows(bixarena, columns) == first
+
+
+@pytest.mark.parametrize("intervals", ["wald", "percentile"])
+def test_reads_the_rounds_that_it_is_given(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, intervals: str
+) -> None:
+    for rounds in ("50", "1000"):
+        settings = settings_for(
+            bixarena.worker, LEADERBOARD_SLUG="overall", DRY_RUN="true", INTERVALS=intervals
+        )
+        run(replace(settings, num_bootstrap=int(rounds)), log=journal.log)
+    few, many = journal.named("board_ranked")
+    assert few["first"] == many["first"]
+    assert few["probability_best"] != many["probability_best"]
+    few_rows, many_rows = (event["entries"] for event in journal.named("board_computed"))
+    # Only what is resampled hangs on the rounds.
+    assert (few_rows == many_rows) is (intervals == "wald")
 
 
 def test_calls_a_second_run_of_the_same_time_already_published(
@@ -275,7 +293,9 @@ def test_never_stores_an_infinite_bound_and_names_the_model_by_slug(
             " CASE WHEN is_first <> is_lost THEN 'model1' ELSE 'model2' END"
             " FROM fought WHERE fought.id = battle_id"
         )
-    settings = settings_for(bixarena.worker, LEADERBOARD_SLUG="overall", PRIOR_BATTLES="0")
+    settings = settings_for(
+        bixarena.worker, LEADERBOARD_SLUG="overall", PRIOR_BATTLES="0", INTERVALS="percentile"
+    )
     with pytest.raises(BoardsFailedError) as raised:
         run(settings, log=journal.log)
     assert raised.value.exit_code == 3

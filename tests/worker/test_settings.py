@@ -38,6 +38,7 @@ def test_has_the_documented_defaults() -> None:
             sslrootcert=None,
         ),
         leaderboard_slug=None,
+        intervals="auto",
         num_bootstrap=1000,
         min_evals=10,
         significant=False,
@@ -63,6 +64,7 @@ def test_reads_every_variable() -> None:
             "POSTGRES_SSLMODE": "verify-full",
             "POSTGRES_SSLROOTCERT": "/etc/ssl/rds.pem",
             "LEADERBOARD_SLUG": "neuroscience",
+            "INTERVALS": "percentile",
             "NUM_BOOTSTRAP": "5000",
             "MIN_EVALS": "0",
             "SIGNIFICANT": "TRUE",
@@ -90,6 +92,7 @@ def test_reads_every_variable() -> None:
             sslrootcert="/etc/ssl/rds.pem",
         ),
         leaderboard_slug="neuroscience",
+        intervals="percentile",
         num_bootstrap=5000,
         min_evals=0,
         significant=True,
@@ -118,6 +121,7 @@ def test_tells_every_fault_at_once_with_name_value_and_what_is_allowed() -> None
             {
                 "POSTGRES_HOST": "db.example",
                 "POSTGRES_PORT": "99999",
+                "INTERVALS": "bootstrap",
                 "NUM_BOOTSTRAP": "0",
                 "MIN_EVALS": "ten",
                 "SIGNIFICANT": "maybe",
@@ -127,6 +131,7 @@ def test_tells_every_fault_at_once_with_name_value_and_what_is_allowed() -> None
             }
         )
     assert sorted(raised.value.faults) == [
+        "INTERVALS is 'bootstrap'; it must be one of auto, voter, wald, percentile, sandwich",
         "MIN_EVALS is 'ten'; it must be a whole number from 0 to 2147483647",
         "NUM_BOOTSTRAP is '0'; it must be a whole number from 1 to 5000",
         "OLD_SNAPSHOTS is 'burn'; it must be one of private, delete",

@@ -20,6 +20,7 @@ _EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
+_Word = TypeVar("_Word", bound=str)
 
 
 class EnvironmentReader:
@@ -43,11 +44,11 @@ class EnvironmentReader:
         """Read a text without stripping it: a password may begin or end with a blank."""
         return self._environment.get(name) or None
 
-    def choice(self, name: str, default: _D, *, allowed: Sequence[str]) -> str | _D:
+    def choice(self, name: str, default: _D, *, allowed: Sequence[_Word]) -> _Word | _D:
         """Read one of several words."""
 
-        def parse(text: str) -> str:
-            return allowed[allowed.index(text)]
+        def parse(text: str) -> _Word:
+            return next(word for word in allowed if word == text)
 
         return self._read(name, default, parse=parse, expected=f"one of {', '.join(allowed)}")
 
@@ -110,7 +111,7 @@ class EnvironmentReader:
             return default
         try:
             return parse(text)
-        except (ValueError, KeyError, OverflowError):
+        except (ValueError, KeyError, OverflowError, StopIteration):
             self.reject(name, repr(text), expected)
             return default
 

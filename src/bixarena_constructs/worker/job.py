@@ -257,6 +257,7 @@ class _Run:
         settings = self._settings
         options = RankingOptions(
             prior_battles=settings.prior_battles,
+            interval_method=settings.intervals,
             num_bootstrap=settings.num_bootstrap,
             min_evals=settings.min_evals,
             significant=settings.significant,

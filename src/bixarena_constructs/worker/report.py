@@ -86,9 +86,14 @@ class RunReport:
 
 def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
     """Return what the log says of a ranking in addition to its entries."""
+    first = ranking.entries[0]
     return {
         "votes": ranking.total_votes,
         "models": len(ranking.entries),
+        "first": votes.slug(first.model),
+        "probability_best": first.probability_best and round(first.probability_best, 4),
+        "intervals": ranking.interval_method,
+        "effective_voters": ranking.effective_voters and round(ranking.effective_voters, 1),
         "unlisted": [votes.slug(each.model) for each in ranking.unlisted],
         "self_battles": ranking.self_battles,
         # No vote compares models of two groups: their distance is the prior's alone.

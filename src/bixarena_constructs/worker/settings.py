@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -16,8 +16,11 @@ from bixarena_constructs.worker.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bixarena_constructs.worker.ranking import IntervalMethod
+
 __all__ = ["DatabaseSettings", "Settings"]
 
+_INTERVALS: Final[tuple[IntervalMethod, ...]] = ("auto", "voter", "wald", "percentile", "sandwich")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # What the worker takes from a POSTGRES_URL, by the variable that overrides it.
 _PART_OF_URL = {
@@ -64,14 +67,16 @@ class Settings:
     Attributes:
         database: Where the votes are and the snapshots go.
         leaderboard_slug: The only leaderboard to publish. Default: all.
-        num_bootstrap: Bootstrap replicates behind the intervals.
+        intervals: How the intervals are made, see `RankingOptions.interval_method`.
+        num_bootstrap: Rounds behind the probability of being best, and behind intervals that
+            resample.
         min_evals: Votes that a model needs to be listed.
         significant: Rank by intervals that do not overlap instead of by score.
         min_total_battles: Votes below which a leaderboard is skipped, unless the run is for it
             alone.
         min_total_models: Listed models below which a leaderboard is skipped.
         prior_battles: Virtual battles of each model against an average opponent.
-        seed: Of the bootstrap; the same votes and seed give the same rows.
+        seed: Of the rounds; the same votes and seed give the same rows.
         scheduled_at: The time that this run is for, in UTC, floored to the minute.
             Default: when it starts.
         dry_run: Compute and log, write nothing.
@@ -83,6 +88,7 @@ class Settings:
 
     database: DatabaseSettings
     leaderboard_slug: str | None = None
+    intervals: IntervalMethod = "auto"
     num_bootstrap: int = 1000
     min_evals: int = 10
     significant: bool = False
@@ -116,6 +122,7 @@ class Settings:
         settings = cls(
             database=_database(environment, read),
             leaderboard_slug=read.text(Variable.LEADERBOARD_SLUG),
+            intervals=read.choice(Variable.INTERVALS, "auto", allowed=_INTERVALS),
             num_bootstrap=read.integer(Variable.NUM_BOOTSTRAP, 1000, low=1, high=5000),
             min_evals=read.integer(Variable.MIN_EVALS, 10, low=0, high=2**31 - 1),
             significant=read.flag(Variable.SIGNIFICANT, default=False),

@@ -85,7 +85,7 @@ def test_rounds_without_a_finite_estimate_give_null_bounds(
 ) -> None:
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\na,b,model_a\na,b,model_b\n", encoding="utf-8")
-    options = ("--prior-battles", "0", "--min-evals", "0")
+    options = ("--prior-battles", "0", "--min-evals", "0", "--intervals", "percentile")
     entries = parsed(bixarena("rank", path, "--format", "json", *options))["entries"]
     assert [(entry["lower"], entry["upper"]) for entry in entries] == [(None, None)] * 2
     table = bixarena("rank", path, *options).stdout
@@ -115,20 +115,60 @@ def test_table_shows_names_as_they_are_and_the_notes(bixarena: Bixarena, votes_c
     assert "left out: 1 battles of a model with itself" in table
 
 
-def test_without_rounds_the_table_has_no_intervals(bixarena: Bixarena, votes_csv: Path) -> None:
-    table = bixarena("rank", votes_csv, "--bootstrap", "0").stdout
+def test_a_board_won_by_one_vote_has_an_interval(bixarena: Bixarena, tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text("model_a,model_b,winner\na,b,model_a\n", encoding="utf-8")
+    for method in ("auto", "wald", "sandwich", "percentile", "voter"):
+        found = bixarena("rank", path, "--min-evals", "0", "--intervals", method)
+        assert found.exit_code == (65 if method == "voter" else 0), found.stderr
+        assert "Traceback" not in found.stderr
+    first = parsed(bixarena("rank", path, "--min-evals", "0", "--format", "json"))["entries"][0]
+    assert first["lower"] < first["score"] - 100
+    assert first["probability_best"] < 0.95
+
+
+def test_without_rounds_resampling_gives_no_intervals(bixarena: Bixarena, votes_csv: Path) -> None:
+    options = ("--bootstrap", "0", "--intervals", "percentile")
+    table = bixarena("rank", votes_csv, *options).stdout
     assert "interval" not in table
     assert "●" not in table
 
 
-def test_resamples_voters_when_asked_to(bixarena: Bixarena, votes_csv: Path) -> None:
-    options = ("--intervals", "voter", "--format", "json")
-    by_voter = parsed(bixarena("rank", votes_csv, *options))
-    by_vote = parsed(bixarena("rank", votes_csv, "--format", "json"))
-    scores = [[entry["score"] for entry in found["entries"]] for found in (by_voter, by_vote)]
-    bounds = [[entry["lower"] for entry in found["entries"]] for found in (by_voter, by_vote)]
-    assert scores[0] == scores[1]
-    assert bounds[0] != bounds[1]
+def test_takes_a_column_of_voters_where_there_is_one(bixarena: Bixarena, votes_csv: Path) -> None:
+    found = {
+        method: parsed(bixarena("rank", votes_csv, "--intervals", method, "--format", "json"))
+        for method in ("auto", "voter", "wald")
+    }
+    assert [each["interval_method"] for each in found.values()] == ["voter", "voter", "wald"]
+    assert 11 < found["auto"]["effective_voters"] <= 12
+    assert found["auto"]["entries"] == found["voter"]["entries"]
+    assert found["wald"]["effective_voters"] is None
+    for by_voter, by_vote in zip(
+        *(found[name]["entries"] for name in ("auto", "wald")), strict=True
+    ):
+        assert by_voter["score"] == by_vote["score"]
+        assert by_voter["lower"] <= by_vote["lower"]
+
+
+def test_takes_the_column_of_voters_that_is_named(bixarena: Bixarena, votes_csv: Path) -> None:
+    text = votes_csv.read_text(encoding="utf-8")
+    votes_csv.write_text(text.replace("winner,voter", "winner,judge"), encoding="utf-8")
+    methods = []
+    for options in ((), ("--voter-column", "judge")):
+        found = parsed(bixarena("rank", votes_csv, *options, "--format", "json"))
+        methods.append(found["interval_method"])
+    assert methods == ["wald", "voter"]
+
+
+def test_says_that_voters_are_too_few(bixarena: Bixarena, tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rows = "a,b,model_a,ann\na,b,model_b,bob\n" * 10
+    path.write_text(f"model_a,model_b,winner,voter\n{rows}", encoding="utf-8")
+    for options in ((), ("--intervals", "voter")):
+        found = bixarena("rank", path, *options)
+        assert found.exit_code == 0
+        told = " ".join(found.stdout.split())
+        assert "2.0 voters, counted by how evenly they share the votes, are too few" in told
 
 
 def test_names_the_voter_column_that_is_missing(bixarena: Bixarena, votes_csv: Path) -> None:
@@ -158,7 +198,16 @@ def test_a_plot_is_an_svg_picture_with_a_text_alternative(
 def test_a_plot_ends_an_infinite_interval_in_an_arrow(bixarena: Bixarena, tmp_path: Path) -> None:
     votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
     votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,model_b\n", encoding="utf-8")
-    options = ("--prior-battles", "0", "--min-evals", "0", "--plot", plot)
+    options = (
+        "--prior-battles",
+        "0",
+        "--min-evals",
+        "0",
+        "--intervals",
+        "percentile",
+        "--plot",
+        plot,
+    )
     assert bixarena("rank", votes, *options).exit_code == 0
     root = ET.fromstring(plot.read_text(encoding="utf-8"))  # noqa: S314 - our own file
     svg = "{http://www.w3.org/2000/svg}"

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from bixarena_constructs.cli.rank.vote_files import read_votes
+from bixarena_constructs.cli.rank.vote_files import column_names, read_votes
 from bixarena_constructs.cli.rank.vote_rows import BadRowsError, BadValue, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -70,6 +70,23 @@ def test_refuses_other_encodings(tmp_path: Path) -> None:
 
 def test_counts_a_file_without_rows_as_no_votes(tmp_path: Path) -> None:
     assert read_votes(written(tmp_path, "model_a,model_b,winner\n")).total == 0
+
+
+def test_a_vote_without_a_voter_is_one_of_a_voter_of_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path, "model_a,model_b,winner,user\na,b,tie,\na,b,tie, \na,b,tie,u2\n")
+    voters = read_votes(path, voter_column="user").voters
+    assert voters is not None
+    assert voters.num_voters == 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_reads_the_names_of_columns(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"votes.{kind}"
+    if kind == "csv":
+        path.write_text("\ufeffmodel_a,other\n", encoding="utf-8")
+    else:
+        parquet.write_table(pa.table({"model_a": ["a"], "other": [1]}), path)
+    assert column_names(path) == ["model_a", "other"]
 
 
 def test_counts_by_voter_when_a_column_names_them(tmp_path: Path) -> None:

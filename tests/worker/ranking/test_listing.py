@@ -41,10 +41,16 @@ def test_a_bound_that_touches_another_is_not_wholly_above() -> None:
 
 
 def test_votes_and_probabilities_stay_with_their_model() -> None:
-    replicates = np.array([[1.0, 1, 1, 1], [2.0, 2, 2, 0], [0.0, 0, 0, 5]])
-    evidence = Evidence(scores=np.array([1.0, 2, 0]), replicates=replicates)
+    evidence = Evidence(
+        scores=np.array([1.0, 2, 0]),
+        probability_best=np.array([0.2, 0.7, 0.1]),
+        rank_lower=np.array([2, 1, 3]),
+        rank_upper=np.array([3, 1, 3]),
+        above=np.array([[0.5, 0.2, 0.6], [0.8, 0.5, 0.9], [0.4, 0.1, 0.5]]),
+    )
     entries, above = list_models("abc", np.array([10, 20, 30]), evidence, options=RankingOptions())
     assert [(entry.model, entry.votes) for entry in entries] == [("b", 20), ("a", 10), ("c", 30)]
-    assert [entry.probability_best for entry in entries] == [0.75, 0, 0.25]
+    assert [entry.probability_best for entry in entries] == [0.7, 0.2, 0.1]
+    assert [(entry.rank_lower, entry.rank_upper) for entry in entries] == [(1, 1), (2, 3), (3, 3)]
     assert above is not None
-    assert above.tolist() == [[0.5, 0.75, 0.75], [0.25, 0.5, 0.75], [0.25, 0.25, 0.5]]
+    assert above.tolist() == [[0.5, 0.8, 0.9], [0.2, 0.5, 0.6], [0.1, 0.4, 0.5]]

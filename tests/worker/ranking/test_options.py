@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bixarena_constructs.worker.ranking import RankingOptions
+
+if TYPE_CHECKING:
+    from bixarena_constructs.worker.ranking import IntervalMethod
 
 
 def test_defaults_are_the_workers() -> None:
@@ -15,7 +18,7 @@ def test_defaults_are_the_workers() -> None:
     assert options.significant is False
     assert options.seed == 0
     assert options.confidence == 0.95
-    assert options.interval_method == "percentile"
+    assert options.interval_method == "auto"
     assert options.thread_count >= 1
 
 
@@ -31,8 +34,14 @@ def test_defaults_are_the_workers() -> None:
         ({"seed": -1}, "seed must be 0 or more, got -1"),
         ({"threads": 0}, "threads must be 1 or more, got 0"),
         ({"confidence": 1.0}, "confidence must lie between 0 and 1, got 1.0"),
-        ({"interval_method": "bayes"}, "must be one of percentile, sandwich, voter, got 'bayes'"),
-        ({"significant": True, "num_bootstrap": 0}, "significant ranks need intervals"),
+        (
+            {"interval_method": "bayes"},
+            "must be one of auto, voter, wald, percentile, sandwich, got",
+        ),
+        (
+            {"significant": True, "num_bootstrap": 0, "interval_method": "percentile"},
+            "significant ranks need intervals: num_bootstrap must be 1 or more with percentile",
+        ),
     ],
 )
 def test_refuses_values_out_of_range(option: dict[str, Any], message: str) -> None:
@@ -40,5 +49,6 @@ def test_refuses_values_out_of_range(option: dict[str, Any], message: str) -> No
         RankingOptions(**option)
 
 
-def test_lets_the_sandwich_give_intervals_without_rounds() -> None:
-    assert RankingOptions(significant=True, num_bootstrap=0, interval_method="sandwich")
+@pytest.mark.parametrize("method", ["auto", "voter", "wald", "sandwich"])
+def test_lets_a_closed_form_give_intervals_without_rounds(method: IntervalMethod) -> None:
+    assert RankingOptions(significant=True, num_bootstrap=0, interval_method=method).has_intervals

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from bixarena_constructs.worker.ranking import NotConvergedError, RankingOptions, VoteCounts, rank
 from bixarena_constructs.worker.ranking.board import fit_board
+from bixarena_constructs.worker.ranking.covariance import sandwich_covariance
 from bixarena_constructs.worker.ranking.fit import estimate, fit_near, newton
 from bixarena_constructs.worker.ranking.likelihood import Likelihood, Pairs
-from bixarena_constructs.worker.ranking.resampling import resampler_of
-from bixarena_constructs.worker.ranking.sandwich import covariance
+from bixarena_constructs.worker.ranking.resampling import VoteResampler
 
 Cell = tuple[str, str, str, int]
 
@@ -84,7 +84,7 @@ def random_board(models: int, votes: int, seed: int) -> VoteCounts:
 
 
 def drawn_likelihood(votes: VoteCounts, replicates: int) -> tuple[Likelihood, np.ndarray]:
-    counts = resampler_of(votes, "percentile").draw(np.random.default_rng(8), replicates)
+    counts = VoteResampler.of(votes).draw(np.random.default_rng(8), replicates)
     board = fit_board(votes, 0.5)
     first, second, ties = counts.reshape(3, len(votes.first), -1).astype(np.float64)
     by_first, by_second = first + ties / 2, second + ties / 2
@@ -167,7 +167,7 @@ def test_the_sandwich_is_that_of_votes_taken_one_by_one() -> None:
     meat = len(scores) * np.cov(np.array(scores).T, bias=True)
     expected = board.inverse @ meat @ board.inverse
     # Rounding of a few hundred terms.
-    assert covariance(board, votes) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert sandwich_covariance(board, votes) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_sandwich_intervals_are_of_scores_relative_to_the_listed_mean() -> None:
@@ -181,7 +181,7 @@ def test_sandwich_intervals_are_of_scores_relative_to_the_listed_mean() -> None:
     for row, entry in enumerate(entries):
         contrast[row, position[entry.model]] = 1
     contrast -= contrast.mean(axis=0)
-    variance = contrast @ covariance(fit_board(votes, 0.5), votes) @ contrast.T
+    variance = contrast @ sandwich_covariance(fit_board(votes, 0.5), votes) @ contrast.T
     bounds = np.array([(entry.lower, entry.upper) for entry in entries])
     expected = 2 * 1.959964 * 400 / math.log(10) * np.sqrt(np.diag(variance))
     # The normal quantile is written with six decimals.
@@ -200,20 +200,3 @@ def test_bootstrap_and_sandwich_agree_on_a_large_board() -> None:
     assert widths["percentile"] == pytest.approx(widths["sandwich"], rel=0.08)
     middles = {method: bounds.mean(axis=1) for method, bounds in found.items()}
     assert middles["percentile"] == pytest.approx(middles["sandwich"], abs=1.0)
-
-
-def test_voters_who_repeat_themselves_widen_the_intervals() -> None:
-    rng = np.random.default_rng(9)
-    cells = [
-        (f"voter-{voter}", "a", "b", "model_a" if rng.random() < 0.6 else "model_b", 9)
-        for voter in range(200)
-    ]
-    votes = VoteCounts.from_voter_cells(cells)
-    widths = {}
-    for method in ("percentile", "voter"):
-        entry = rank(votes, RankingOptions(interval_method=method)).entries[0]
-        assert entry.lower is not None
-        assert entry.upper is not None
-        widths[method] = entry.upper - entry.lower
-    # Nine equal votes each: three times the standard error, give or take that of 1000 rounds.
-    assert widths["voter"] / widths["percentile"] == pytest.approx(3, rel=0.15)

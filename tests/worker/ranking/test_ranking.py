@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from bixarena_constructs.worker.ranking import (
 )
 from bixarena_constructs.worker.ranking.board import fit_board
 from bixarena_constructs.worker.ranking.replicates import replicate_abilities
-from bixarena_constructs.worker.ranking.resampling import resampler_of
+from bixarena_constructs.worker.ranking.resampling import VoteResampler
 
 if TYPE_CHECKING:
     import numpy as np
@@ -211,14 +212,15 @@ def test_refuses_fewer_than_two_models_and_names_them(
 
 
 def test_without_rounds_there_are_scores_but_no_bounds() -> None:
-    ranking = rank(VoteCounts.from_cells(circle(3)), POINTS)
+    options = RankingOptions(num_bootstrap=0, interval_method="percentile")
+    ranking = rank(VoteCounts.from_cells(circle(3)), options)
     assert ranking.above is None
     for entry in ranking.entries:
         assert entry.lower is entry.upper is entry.rank_lower is entry.rank_upper is None
         assert entry.probability_best is None
 
 
-@pytest.mark.parametrize("method", ["percentile", "sandwich"])
+@pytest.mark.parametrize("method", ["wald", "percentile", "sandwich"])
 def test_threads_do_not_change_a_digit(method: IntervalMethod) -> None:
     votes = VoteCounts.from_cells(circle(30))
     # 600 rounds are three blocks.
@@ -231,7 +233,7 @@ def test_threads_do_not_change_a_digit(method: IntervalMethod) -> None:
 
 def test_the_first_rounds_of_many_are_the_rounds_of_few() -> None:
     votes = VoteCounts.from_cells(circle(4))
-    board, resampler = fit_board(votes, 0.5), resampler_of(votes, "percentile")
+    board, resampler = fit_board(votes, 0.5), VoteResampler.of(votes)
     few, many = (
         replicate_abilities(board, resampler, options=RankingOptions(num_bootstrap=rounds))
         for rounds in (7, 501)
@@ -243,7 +245,7 @@ def test_tells_its_progress_block_by_block() -> None:
     told: list[tuple[int, int]] = []
     rank(
         VoteCounts.from_cells(circle(4)),
-        RankingOptions(num_bootstrap=501),
+        RankingOptions(num_bootstrap=501, interval_method="percentile"),
         progress=lambda done, rounds: told.append((done, rounds)),
     )
     assert told == [(250, 501), (500, 501), (501, 501)]
@@ -267,7 +269,7 @@ class TimeIsUpError(Exception):
 
 def test_an_error_raised_from_the_progress_ends_the_work() -> None:
     votes = VoteCounts.from_cells(circle(4))
-    resampler = Counting(resampler_of(votes, "percentile"))
+    resampler = Counting(VoteResampler.of(votes))
 
     def stop(_done: int, _rounds: int) -> None:
         raise TimeIsUpError
@@ -279,11 +281,21 @@ def test_an_error_raised_from_the_progress_ends_the_work() -> None:
     assert resampler.draws < 100
 
 
-def test_the_seed_changes_intervals_but_not_scores() -> None:
+def test_the_seed_changes_resampled_intervals_but_not_scores() -> None:
     votes = VoteCounts.from_cells(circle(4))
-    one, two = (rank(votes, RankingOptions(seed=seed)) for seed in (1, 2))
+    one, two = (
+        rank(votes, RankingOptions(seed=seed, interval_method="percentile")) for seed in (1, 2)
+    )
     assert scores(one) == scores(two)
     assert one.entries[0].lower != two.entries[0].lower
+
+
+def test_the_seed_changes_nothing_of_the_default_but_who_is_how_probably_best() -> None:
+    votes = VoteCounts.from_cells(circle(4))
+    one, two = (rank(votes, RankingOptions(seed=seed)).entries for seed in (1, 2))
+    assert one[0].probability_best != two[0].probability_best
+    for each, other in zip(one, two, strict=True):
+        assert replace(each, probability_best=None) == replace(other, probability_best=None)
 
 
 BOARDS = st.lists(

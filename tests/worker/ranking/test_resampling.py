@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from bixarena_constructs.worker.ranking import VoteCounts, VotersMissingError
 from bixarena_constructs.worker.ranking.poisson import PoissonSampler
-from bixarena_constructs.worker.ranking.resampling import (
-    Resampler,
-    VoteResampler,
-    VoterResampler,
-    resampler_of,
-)
+from bixarena_constructs.worker.ranking.resampling import Resampler, VoteResampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,27 +98,3 @@ def test_the_same_stream_gives_the_same_replicates() -> None:
     counts = np.array([10, 200, 30_000])
     first, second = (VoteResampler(counts).draw(np.random.default_rng(3), 100) for _ in range(2))
     assert (first == second).all()
-
-
-def test_votes_of_a_voter_are_drawn_together() -> None:
-    votes = VoteCounts.from_voter_cells(
-        [
-            ("ann", "a", "b", "model_a", 3),
-            ("ann", "a", "b", "tie", 2),
-            ("bob", "a", "b", "model_b", 1),
-            ("cid", "a", "b", "model_a", 5),
-        ]
-    )
-    wins, losses, ties = sample(resampler_of(votes, "voter"), 20_000)
-    # Three voters are drawn: ann's wins and ties come together, bob's loss is one.
-    ann, bob = ties / 2, losses
-    assert (wins == 3 * ann + 5 * (3 - ann - bob)).all()
-    # A binomial count of 3 draws at 1/3: mean 1, variance 2/3.
-    assert ann.mean() == pytest.approx(1, abs=STANDARD_ERRORS * np.sqrt(2 / 3 / 20_000))
-    assert isinstance(resampler_of(votes, "voter"), VoterResampler)
-
-
-def test_refuses_to_resample_voters_that_were_not_counted() -> None:
-    votes = VoteCounts.from_cells([("a", "b", "tie", 1)])
-    with pytest.raises(VotersMissingError, match="from_voter_cells"):
-        resampler_of(votes, "voter")

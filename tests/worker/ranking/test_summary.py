@@ -72,7 +72,32 @@ def test_a_model_of_unknown_score_may_have_any_place_and_push_others_down() -> N
 
 def test_first_places_that_are_shared_are_split() -> None:
     scores = np.array([[5.0, INF, NAN, 1], [5.0, 2, 4, 2], [1.0, INF, 3, 0]])
-    assert_array_equal(probability_best(scores), [1 / 4, 2.5 / 4, 0.5 / 4])
+    # One round more is shared by all three. Rounding of a division.
+    shared = 1 / 3
+    expected = [(1 + shared) / 5, (2.5 + shared) / 5, (0.5 + shared) / 5]
+    assert probability_best(scores) == pytest.approx(expected, rel=1e-15)
+
+
+def test_no_number_of_rounds_makes_a_model_certain_to_be_best() -> None:
+    first, last = probability_best(np.array([[2.0] * 999, [1.0] * 999]))
+    assert (first, last) == (0.9995, 0.0005)
+
+
+@pytest.mark.parametrize(("rounds_first", "best"), [(25, 1), (24, 2)])
+def test_a_place_counts_that_is_held_in_more_than_a_fortieth_of_the_rounds(
+    rounds_first: int, best: int
+) -> None:
+    # Of 1000 rounds: the tail of a 95 % interval holds 24, one more is inside of it.
+    scores = np.ones((2, 1000))
+    scores[0, :rounds_first] = 2
+    scores[1, rounds_first:] = 2
+    low, high = rank_bounds(scores, 0.95)
+    assert (low[0], high[1]) == (best, 3 - 1 if best == 1 else 1)
+
+
+def test_a_shared_first_place_is_the_best_of_all_who_share_it() -> None:
+    low, high = rank_bounds(np.array([[9.0], [9.0], [9.0], [1.0]]), 0.95)
+    assert (low.tolist(), high.tolist()) == ([1, 1, 1, 4], [3, 3, 3, 4])
 
 
 def test_comparisons_are_paired_and_equal_or_unknown_ones_count_half() -> None:

@@ -126,6 +126,7 @@ def test_counts_arrays_of_votes_across_slices_like_cells() -> None:
         ({"outcome": [1, 1]}, "must be equally long"),
         ({"votes": [1, 1]}, "must be equally long"),
         ({"votes": [-1]}, "votes must be 0 or more, got -1"),
+        ({"voter": [1, 1]}, "must be equally long"),
     ],
 )
 def test_refuses_arrays_that_do_not_fit_together(
@@ -158,6 +159,41 @@ def test_counts_voters_cell_by_cell() -> None:
     voters = votes.voters
     assert voters is not None
     assert voters.num_voters == 2
-    # One pair: cell 1 is a win of its second model, cell 2 a tie; leo is voter 0.
-    found = zip(voters.cell.tolist(), voters.voter.tolist(), voters.votes.tolist(), strict=True)
-    assert list(found) == [(1, 0, 1), (1, 1, 3), (2, 1, 1)]
+    # One pair, of which b won all but a tie; leo is voter 0. Halves of points of a.
+    assert voters.pair.tolist() == [0, 0]
+    assert voters.voter.tolist() == [0, 1]
+    assert voters.votes.tolist() == [1, 4]
+    assert voters.half_points.tolist() == [0, 1]
+
+
+def test_counts_voters_the_same_from_arrays_in_any_order() -> None:
+    rng = np.random.default_rng(4)
+    names = ["d", "a", "c", "b"]
+    size = 500
+    a, b = rng.integers(0, 4, size=(2, size))
+    outcome, number = rng.integers(0, 3, size), rng.integers(0, 3, size)
+    # Numbers with gaps, as a database may have them.
+    voter = 7 * rng.integers(0, 9, size)
+    columns = {"model_a": a, "model_b": b, "outcome": outcome, "votes": number, "voter": voter}
+    order = rng.permutation(size)
+    shuffled = {name: column[order] for name, column in columns.items()}
+    one = VoteCounts.from_arrays(names, **columns).voters
+    other = VoteCounts.from_arrays(names, **shuffled).voters
+    assert one is not None
+    assert other is not None
+    found: dict[tuple[int, str, str], list[int]] = {}
+    for first, second, won, count, who in zip(a, b, outcome, number, voter, strict=True):
+        if first != second and count:
+            low, high = sorted((names[first], names[second]))
+            points = 1 if won == 2 else 2 * ((names[first] == low) == (won == 0))
+            entry = found.setdefault((who, low, high), [0, 0])
+            entry[0] += count
+            entry[1] += points * count
+    pairs = [(low, high) for low in "abcd" for high in "abcd" if low < high]
+    expected = [
+        (who // 7, pairs.index((low, high)), *entry)
+        for (who, low, high), entry in sorted(found.items())
+    ]
+    for voters in (one, other):
+        rows = zip(voters.voter, voters.pair, voters.votes, voters.half_points, strict=True)
+        assert [tuple(map(int, row)) for row in rows] == expected

@@ -111,6 +111,11 @@ def notes_on(ranking: Ranking) -> list[str]:
         )
     if ranking.self_battles:
         notes.append(f"left out: {ranking.self_battles} battles of a model with itself")
+    if ranking.effective_voters is not None and ranking.interval_method == "wald":
+        notes.append(
+            f"the intervals take votes as independent: {ranking.effective_voters:.1f} voters, "
+            "counted by how evenly they share the votes, are too few for intervals by voter"
+        )
     if ranking.rounds_without_estimate:
         notes.append(
             f"{ranking.rounds_without_estimate} of {ranking.options.num_bootstrap} rounds have no "

@@ -14,7 +14,7 @@ from bixarena_constructs.cli.rank.board_formats import (
 
 __all__ = ["rank"]
 
-_IntervalMethod: TypeAlias = Literal["percentile", "sandwich", "voter"]
+_IntervalMethod: TypeAlias = Literal["auto", "voter", "wald", "percentile", "sandwich"]
 
 _File: TypeAlias = Annotated[
     Path,
@@ -37,12 +37,16 @@ _PriorBattles: TypeAlias = Annotated[
     ),
 ]
 _Bootstrap: TypeAlias = Annotated[
-    int, typer.Option(min=0, help="Bootstrap rounds; 0 gives scores without intervals.")
+    int,
+    typer.Option(
+        min=0,
+        help="Rounds behind the probability of being best, and behind intervals that resample.",
+    ),
 ]
 _MinEvals: TypeAlias = Annotated[
     int, typer.Option(min=0, help="Votes a model needs to be listed; all are fitted.")
 ]
-_Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+_Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the rounds.")]
 _Significant: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -52,12 +56,14 @@ _Significant: TypeAlias = Annotated[
 _Intervals: TypeAlias = Annotated[
     _IntervalMethod,
     typer.Option(
-        help="Resample votes (percentile) or voters (voter), or take the robust variance "
-        "(sandwich)."
+        help="Allow for votes of one voter being alike (voter); take votes as independent, with "
+        "the variance that the fit expects (wald) or the robust one (sandwich); or resample them "
+        "(percentile). auto is voter where there is a column of voters, else wald."
     ),
 ]
 _VoterColumn: TypeAlias = Annotated[
-    str, typer.Option(help="The column that names the voter, for --intervals voter.")
+    str | None,
+    typer.Option(help="The column that names the voter.", show_default="voter, if there is one"),
 ]
 _Threads: TypeAlias = Annotated[
     int | None,
@@ -82,8 +88,8 @@ def rank(
     min_evals: _MinEvals = 10,
     seed: _Seed = 0,
     significant: _Significant = False,
-    intervals: _Intervals = "percentile",
-    voter_column: _VoterColumn = "voter",
+    intervals: _Intervals = "auto",
+    voter_column: _VoterColumn = None,
     threads: _Threads = None,
     plot: _Plot = None,
     report: _Report = None,
@@ -113,7 +119,7 @@ def rank(
         file,
         options,
         output_format=output_format,
-        voter_column=voter_column if intervals == "voter" else None,
+        voter_column=voter_column,
         plot=plot,
         report=report,
     )

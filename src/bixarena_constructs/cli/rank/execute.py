@@ -14,7 +14,7 @@ from bixarena_constructs.cli.rank.board_formats import notes_on, to_csv, to_json
 from bixarena_constructs.cli.rank.board_table import print_table
 from bixarena_constructs.cli.rank.plot import to_svg
 from bixarena_constructs.cli.rank.report import to_html
-from bixarena_constructs.cli.rank.vote_files import read_votes
+from bixarena_constructs.cli.rank.vote_files import column_names, read_votes
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import RankingError, rank
 
@@ -66,7 +66,7 @@ def _ranked(
     file: Path, options: RankingOptions, *, voter_column: str | None
 ) -> tuple[VoteCounts, Ranking]:
     try:
-        votes = read_votes(file, voter_column=voter_column)
+        votes = read_votes(file, voter_column=_voter_column(file, voter_column, options))
         with _progress_bar() as progress:
             return votes, rank(votes, options, progress=progress)
     except (RankingError, VotesError) as error:
@@ -81,6 +81,16 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("resampling", total=None)
         yield lambda done, rounds: progress.update(bar, completed=done, total=rounds)
+
+
+def _voter_column(file: Path, named: str | None, options: RankingOptions) -> str | None:
+    """Choose the column of voters: none where the intervals take votes as independent."""
+    if options.interval_method not in ("auto", "voter"):
+        return None
+    usual = "voter"
+    if named is None and options.interval_method == "auto":
+        return usual if usual in column_names(file) else None
+    return named or usual
 
 
 def _print(ranking: Ranking, output_format: Format) -> None:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["to_html"]
 
 _METHODS = {
+    "wald": "normal intervals from the variance that the fit expects of the votes",
+    "voter": "normal intervals that allow for votes of one voter being alike",
     "percentile": "percentiles of a bootstrap that resamples votes",
-    "voter": "percentiles of a bootstrap that resamples voters",
-    "sandwich": "normal intervals from the robust variance",
+    "sandwich": "normal intervals from the squared residuals of the votes",
 }
 
 
@@ -133,7 +134,7 @@ def _method(ranking: Ranking) -> dict[str, str]:
     return {
         "Scores": "Bradley-Terry, a tie being half a win for each",
         "Prior": f"{options.prior_battles:g} virtual battles of each model against an average one",
-        "Intervals": _METHODS[options.interval_method],
+        "Intervals": _METHODS[ranking.interval_method],
         "Rounds": f"{options.num_bootstrap}",
         "Seed": f"{options.seed}",
         "Votes to be listed": f"{options.min_evals}",

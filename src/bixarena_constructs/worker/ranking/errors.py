@@ -113,10 +113,10 @@ class NotConvergedError(RankingError):
 
 
 class VotersMissingError(RankingError):
-    """Resampling by voter was asked for, but the votes were not counted by voter."""
+    """Intervals by voter were asked for, but the votes were not counted by voter."""
 
     def __init__(self) -> None:
         super().__init__(
             "interval method 'voter' needs votes counted by voter, got votes counted by pair "
-            "only; build them with VoteCounts.from_voter_cells, or choose 'percentile'"
+            "only; build them with VoteCounts.from_voter_cells, or choose 'auto'"
         )

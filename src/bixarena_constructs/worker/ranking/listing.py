@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS, RankedModel
-from bixarena_constructs.worker.ranking.summary import (
-    probability_above,
-    probability_best,
-    rank_bounds,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,11 +37,7 @@ def list_models(
     ranks = _ranks(evidence, significant=options.significant)
     # Models are in ascending order and the sort is stable: equals stay in it.
     order = np.lexsort([-evidence.scores.round(SCORE_DECIMALS), ranks])
-    best = rank_lower = rank_upper = above = None
-    if evidence.replicates is not None:
-        best = probability_best(evidence.replicates)
-        rank_lower, rank_upper = rank_bounds(evidence.replicates, options.confidence)
-        above = probability_above(evidence.replicates[order])
+    above = evidence.above
     entries = tuple(
         RankedModel(
             model=models[position],
@@ -55,13 +46,13 @@ def list_models(
             upper=_number(evidence.upper, position),
             rank=int(ranks[position]),
             votes=int(votes[position]),
-            rank_lower=_place(rank_lower, position),
-            rank_upper=_place(rank_upper, position),
-            probability_best=_number(best, position),
+            rank_lower=_place(evidence.rank_lower, position),
+            rank_upper=_place(evidence.rank_upper, position),
+            probability_best=_number(evidence.probability_best, position),
         )
         for position in order.tolist()
     )
-    return entries, above
+    return entries, None if above is None else above[np.ix_(order, order)]
 
 
 def _ranks(evidence: Evidence, *, significant: bool) -> IntArray:

@@ -8,12 +8,14 @@ from typing import Literal, get_args
 
 __all__ = ["DEFAULT_OPTIONS", "IntervalMethod", "RankingOptions"]
 
-IntervalMethod = Literal["percentile", "sandwich", "voter"]
+IntervalMethod = Literal["auto", "voter", "wald", "percentile", "sandwich"]
 """Where intervals come from.
 
-``percentile``: percentiles of a bootstrap that resamples votes. ``sandwich``: a normal interval
-from the robust variance. ``voter``: percentiles of a bootstrap that resamples voters, with all
-votes of each.
+``auto``: ``voter`` where votes are counted by voter, else ``wald``. ``voter``: a normal interval
+from what leaving out each voter does to the scores, and nowhere narrower than ``wald``, which it
+is with too few voters. ``wald``: a normal interval from the variance that the fit expects of
+independent votes. ``percentile``: percentiles of a bootstrap that resamples votes. ``sandwich``: a
+normal interval from the squared residuals of the votes.
 """
 
 # Below a millionth of a battle the prior only makes scores of undefeated models astronomically
@@ -37,13 +39,15 @@ class RankingOptions:
     Attributes:
         prior_battles: Virtual battles of each model against an average opponent, half of them
             won; 0 for the maximum-likelihood estimate. Default: 0.5.
-        num_bootstrap: Bootstrap rounds; 0 gives scores only. Default: 1000.
+        num_bootstrap: Rounds: bootstrap replicates behind ``percentile``, which has no intervals
+            without, and draws behind the probability of being best after the others.
+            Default: 1000.
         min_evals: Votes a model needs to be listed. Every model is fitted. Default: 10.
         significant: Whether a rank is 1 + the number of listed models whose interval lies wholly
             above, instead of the place by score. Default: False.
-        seed: Seed of the resampling. Default: 0.
+        seed: Seed of the rounds. Default: 0.
         confidence: Nominal coverage of the intervals. Default: 0.95.
-        interval_method: Where the intervals come from. Default: ``percentile``.
+        interval_method: Where the intervals come from. Default: ``auto``.
         threads: Threads to resample and fit with; the result does not depend on it.
             Default: - as many as this process may use processors.
 
@@ -57,7 +61,7 @@ class RankingOptions:
     significant: bool = False
     seed: int = 0
     confidence: float = 0.95
-    interval_method: IntervalMethod = "percentile"
+    interval_method: IntervalMethod = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
@@ -77,7 +81,10 @@ class RankingOptions:
                 f"got {self.interval_method!r}"
             )
         if self.significant and not self.has_intervals:
-            raise ValueError("significant ranks need intervals: num_bootstrap must be 1 or more")
+            raise ValueError(
+                "significant ranks need intervals: num_bootstrap must be 1 or more with "
+                f"{self.interval_method}"
+            )
 
     def _check_prior(self) -> None:
         prior = self.prior_battles
@@ -90,7 +97,7 @@ class RankingOptions:
     @property
     def has_intervals(self) -> bool:
         """Whether a ranking with these options has intervals."""
-        return self.num_bootstrap > 0 or self.interval_method == "sandwich"
+        return self.num_bootstrap > 0 or self.interval_method != "percentile"
 
     @property
     def thread_count(self) -> int:

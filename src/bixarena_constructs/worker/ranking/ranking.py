@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bixarena_constructs.worker.ranking.board import fit_board
-from bixarena_constructs.worker.ranking.errors import TooFewModelsError
+from bixarena_constructs.worker.ranking.errors import TooFewModelsError, VotersMissingError
 from bixarena_constructs.worker.ranking.evidence import evidence_of
 from bixarena_constructs.worker.ranking.graph import compared_groups, points_table
+from bixarena_constructs.worker.ranking.jackknife import FEWEST_VOTERS, effective_number
 from bixarena_constructs.worker.ranking.listing import list_models
 from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS
 from bixarena_constructs.worker.ranking.result import Ranking, UnlistedModel
 
 if TYPE_CHECKING:
-    from bixarena_constructs.worker.ranking.options import RankingOptions
+    from bixarena_constructs.worker.ranking.options import IntervalMethod, RankingOptions
     from bixarena_constructs.worker.ranking.replicates import Progress
     from bixarena_constructs.worker.ranking.votes import IntArray, VoteCounts
 
@@ -43,7 +45,7 @@ def rank(
         TooFewModelsError: When fewer than two models have enough votes to be listed.
         NoFiniteEstimateError: Without a prior, when the votes determine no finite estimate.
         NotConvergedError: When the fit is not at its maximum.
-        VotersMissingError: When voters are to be resampled but were not counted.
+        VotersMissingError: When intervals by voter are asked for but voters were not counted.
     """
     by_model = votes.votes_by_model
     is_listed = by_model >= options.min_evals
@@ -51,8 +53,13 @@ def rank(
     models = [votes.models[position] for position in listed]
     if len(models) < 2:  # noqa: PLR2004 - a comparison has two sides
         raise TooFewModelsError(models, min_evals=options.min_evals)
+    effective_voters = None
+    if votes.voters is not None:
+        effective_voters = effective_number(np.bincount(votes.voters.voter, votes.voters.votes))
+    method = _method(options.interval_method, effective_voters)
+    chosen = replace(options, interval_method=method)
     board = fit_board(votes, options.prior_battles)
-    evidence = evidence_of(board, votes, listed=listed, options=options, progress=progress)
+    evidence = evidence_of(board, votes, listed=listed, options=chosen, progress=progress)
     entries, above = list_models(models, by_model[listed], evidence, options=options)
     return Ranking(
         entries=entries,
@@ -62,8 +69,23 @@ def rank(
         total_votes=votes.total,
         self_battles=votes.self_battles,
         rounds_without_estimate=evidence.rounds_without_estimate,
+        interval_method=method,
+        effective_voters=effective_voters,
         options=options,
     )
+
+
+def _method(asked: IntervalMethod, effective_voters: float | None) -> IntervalMethod:
+    """Choose how intervals are made, from what is asked for and how many voters there are.
+
+    Raises:
+        VotersMissingError: When intervals by voter are asked for but voters were not counted.
+    """
+    if asked == "voter" and effective_voters is None:
+        raise VotersMissingError
+    if asked not in ("auto", "voter"):
+        return asked
+    return "voter" if (effective_voters or 0) >= FEWEST_VOTERS else "wald"
 
 
 def _unlisted(

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from bixarena_constructs.worker.ranking.condensed import CondensedTables
-from bixarena_constructs.worker.ranking.errors import VotersMissingError
 from bixarena_constructs.worker.ranking.poisson import PoissonSampler
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bixarena_constructs.worker.ranking.options import IntervalMethod
-    from bixarena_constructs.worker.ranking.votes import VoteCounts, VoterCounts
+    from bixarena_constructs.worker.ranking.votes import VoteCounts
 
-__all__ = ["Resampler", "VoteResampler", "VoterResampler", "resampler_of"]
+__all__ = ["Resampler", "VoteResampler"]
 
 _STANDARD_DEVIATIONS_BELOW: Final = 1.5
 # Votes are drawn in rows, as tables do it.
@@ -39,6 +37,11 @@ class VoteResampler:
     vote; where there happen to be too many, votes drawn at random are taken back. Both steps keep
     the distribution exactly multinomial, whatever the first total was.
     """
+
+    @classmethod
+    def of(cls, votes: VoteCounts) -> VoteResampler:
+        """Prepare for the cells of some votes."""
+        return cls(np.concatenate([votes.wins_first, votes.wins_second, votes.ties]))
 
     def __init__(self, counts: NDArray[np.int64]) -> None:
         """Prepare for some votes.
@@ -83,38 +86,3 @@ def _take_back(rng: np.random.Generator, counts: NDArray[np.integer], excess: in
     ends = np.cumsum(counts, dtype=np.int64)
     votes = rng.choice(ends[-1], size=excess, replace=False, shuffle=False)
     np.subtract.at(counts, np.searchsorted(ends, votes, side="right"), counts.dtype.type(1))
-
-
-class VoterResampler:
-    """Draws as many voters as there are, with all votes of each.
-
-    Votes of one voter are alike, so voters and not votes are what was sampled. Field & Welsh
-    (2007), doi:10.1111/j.1467-9868.2007.00593.x, call it the cluster bootstrap.
-    """
-
-    def __init__(self, voters: VoterCounts, *, cells: int) -> None:
-        self._voters = voters
-        self._cells = cells
-        self._weights = VoteResampler(np.ones(voters.num_voters, dtype=np.int64))
-        self._present, self._starts = np.unique(voters.cell, return_index=True)
-
-    def draw(self, rng: np.random.Generator, replicates: int) -> NDArray[np.integer]:
-        """Draw counts; see `Resampler`."""
-        weights = self._weights.draw(rng, replicates)
-        counts = np.zeros((self._cells, replicates), dtype=np.int64)
-        votes = weights[self._voters.voter] * self._voters.votes[:, np.newaxis]
-        counts[self._present] = np.add.reduceat(votes, self._starts, axis=0)
-        return counts
-
-
-def resampler_of(votes: VoteCounts, method: IntervalMethod) -> Resampler:
-    """Choose how replicates are drawn.
-
-    Raises:
-        VotersMissingError: When voters are to be resampled but were not counted.
-    """
-    if method != "voter":
-        return VoteResampler(np.concatenate([votes.wins_first, votes.wins_second, votes.ties]))
-    if votes.voters is None:
-        raise VotersMissingError
-    return VoterResampler(votes.voters, cells=3 * len(votes.first))

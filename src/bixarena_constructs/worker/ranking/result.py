@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
-    from bixarena_constructs.worker.ranking.options import RankingOptions
+    from bixarena_constructs.worker.ranking.options import IntervalMethod, RankingOptions
 
 __all__ = ["RankedModel", "Ranking", "UnlistedModel"]
 
@@ -28,9 +28,9 @@ class RankedModel:
         upper: Upper bound, likewise.
         rank: Its place, 1 being the best; equal scores share one.
         votes: Votes it took part in.
-        rank_lower: Best place within the interval of places; None without replicates.
+        rank_lower: Best place within the interval of places; None without intervals.
         rank_upper: Worst place within it.
-        probability_best: Share of the replicates in which it is first.
+        probability_best: Probability that it is first, from the rounds; None without.
     """
 
     model: str
@@ -63,8 +63,8 @@ class Ranking:
 
     Attributes:
         entries: Listed models in rank order.
-        above: Share of the replicates in which the row's entry is above the column's, in the
-            order of ``entries``; shape ``(entries, entries)``. None without replicates.
+        above: Probability that the row's entry is above the column's, in the order of
+            ``entries``; shape ``(entries, entries)``. None without intervals.
         unlisted: Fitted models with fewer than ``min_evals`` votes, by key.
         groups: Models in groups between which no vote was cast; one group is the normal case.
             With several, only the prior places them relative to each other.
@@ -72,6 +72,9 @@ class Ranking:
         self_battles: Votes in which a model met itself; not counted anywhere else.
         rounds_without_estimate: Replicates that, without a prior, lack a finite estimate for
             some listed model.
+        interval_method: Where the intervals come from, never ``auto``.
+        effective_voters: How many voters the votes come from, counted by how evenly they share
+            them (Kish 1965). None where votes are not counted by voter.
         options: How the ranking was made, its seed among it.
     """
 
@@ -82,6 +85,8 @@ class Ranking:
     total_votes: int
     self_battles: int
     rounds_without_estimate: int
+    interval_method: IntervalMethod
+    effective_voters: float | None
     options: RankingOptions
 
     def to_dict(self) -> dict[str, object]:
@@ -94,6 +99,8 @@ class Ranking:
             "total_votes": self.total_votes,
             "self_battles": self.self_battles,
             "rounds_without_estimate": self.rounds_without_estimate,
+            "interval_method": self.interval_method,
+            "effective_voters": self.effective_voters,
             "options": {
                 "prior_battles": self.options.prior_battles,
                 "num_bootstrap": self.options.num_bootstrap,

@@ -75,14 +75,19 @@ def rank_bounds(scores: FloatArray, confidence: float) -> tuple[IntArray, IntArr
 def probability_best(scores: FloatArray) -> FloatArray:
     """Count how often each model is first; shared first places are split.
 
+    One more round, shared by all, stands for what so few rounds cannot show: no probability is 0
+    or 1 (Davison & Hinkley 1997, chapter 4).
+
     Args:
         scores: Shape ``(models, rounds)``.
 
     Returns:
         Shape ``(models,)``; adds up to 1 unless a round knows no score at all.
     """
+    models, rounds = scores.shape
     top = scores == np.fmax.reduce(scores, axis=0)
-    share: FloatArray = (top / np.maximum(top.sum(axis=0), 1)).mean(axis=1)
+    first = (top / np.maximum(top.sum(axis=0), 1)).sum(axis=1)
+    share: FloatArray = (first + 1 / models) / (rounds + 1)
     return share
 
 

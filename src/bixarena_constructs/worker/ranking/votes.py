@@ -19,11 +19,13 @@ __all__ = ["OUTCOMES", "Cell", "IntArray", "VoteCounts", "VoterCell", "VoterCoun
 IntArray: TypeAlias = NDArray[np.int64]
 Cell: TypeAlias = tuple[str, str, str, int]
 """``(model_a, model_b, outcome, votes)``."""
-VoterCell: TypeAlias = tuple[str, str, str, str, int]
-"""``(voter, model_a, model_b, outcome, votes)``."""
+VoterCell: TypeAlias = tuple[str | None, str, str, str, int]
+"""``(voter, model_a, model_b, outcome, votes)``; None for an unknown voter."""
 
 OUTCOMES: Final = ("model_a", "model_b", "tie")
 _TIE: Final = OUTCOMES.index("tie")
+# By whether the pair is reversed, and the outcome.
+_HALF_POINTS: Final = np.array([[2, 0, 1], [0, 2, 1]], dtype=np.int32)
 _FAULTS_SHOWN: Final = 10
 # Folding makes a handful of temporaries as long as a slice: 2^18 votes keep them at 2 MB each.
 _FOLD_SLICE: Final = 2**18
@@ -31,20 +33,22 @@ _FOLD_SLICE: Final = 2**18
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class VoterCounts:
-    """The same votes, counted by voter as well.
+    """The same votes, counted by voter and pair.
 
     Attributes:
         num_voters: How many voters there are.
-        voter: Voter of each cell, numbered from 0; shape ``(cells,)``.
-        cell: ``outcome * pairs + pair`` of each cell, ascending, where outcome 0 is a win of the
-            pair's first model, 1 of its second, 2 a tie; shape ``(cells,)``.
-        votes: Votes of each cell; shape ``(cells,)``.
+        voter: Ascending numbers from 0; shape ``(rows,)``.
+        pair: Position among the pairs of the `VoteCounts`; shape ``(rows,)``.
+        votes: Votes of this voter on this pair; shape ``(rows,)``.
+        half_points: Twice the points they gave to the pair's first model, 1 for a tie; shape
+            ``(rows,)``.
     """
 
     num_voters: int
-    voter: IntArray
-    cell: IntArray
-    votes: IntArray
+    voter: NDArray[np.int32]
+    pair: NDArray[np.int32]
+    votes: NDArray[np.int32]
+    half_points: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -141,6 +145,7 @@ class VoteCounts:
         model_b: NDArray[np.integer],
         outcome: NDArray[np.integer],
         votes: NDArray[np.integer] | None = None,
+        voter: NDArray[np.integer] | None = None,
     ) -> Self:
         """Count votes given as arrays of equal length, a vote or a cell at each position.
 
@@ -150,32 +155,56 @@ class VoteCounts:
             model_b: Position in ``models``; shape ``(n,)``.
             outcome: Position in `OUTCOMES`; shape ``(n,)``.
             votes: How often each was cast; shape ``(n,)``. Default: - once.
+            voter: Any number of who cast it; shape ``(n,)``. Default: - unknown.
 
         Raises:
             ValueError: When a position lies outside its table, lengths differ, votes are
                 negative or a model is named twice.
         """
         columns = {"model_a": model_a, "model_b": model_b, "outcome": outcome}
-        _check_arrays(models, columns, votes)
+        _check_arrays(models, columns, votes=votes, voter=voter)
         order = sorted(range(len(models)), key=models.__getitem__)
         place = np.empty(len(models), dtype=np.int64)
         place[order] = np.arange(len(models))
         table = _fold(place, model_a=model_a, model_b=model_b, outcome=outcome, votes=votes)
-        return cls._from_table([models[position] for position in order], table)
+        counts = cls._from_table([models[position] for position in order], table)
+        if voter is None:
+            return counts
+        pair_of = _pair_table(counts, np.sort(np.array(models, dtype=object)))
+        here, there = place[model_a], place[model_b]
+        by_voter = _fold_voters(
+            pair_of[np.minimum(here, there), np.maximum(here, there)],
+            half_points=_HALF_POINTS[(here > there).astype(np.int64), outcome],
+            votes=np.ones(len(voter), np.int64) if votes is None else votes,
+            voter=voter,
+        )
+        return replace(counts, voters=by_voter)
 
     @classmethod
     def from_voter_cells(cls, cells: Iterable[VoterCell]) -> Self:
-        """Count votes by voter as well, for intervals that resample voters.
+        """Count votes by voter as well: votes of one voter are alike.
 
         Args:
-            cells: ``(voter, model_a, model_b, outcome, votes)``, as in `from_cells`.
+            cells: ``(voter, model_a, model_b, outcome, votes)``, as in `from_cells`. A vote of an
+                unknown voter, None, counts as that of a voter of its own.
 
         Raises:
             BadCellsError: As `from_cells` does.
         """
-        by_voter = list(cells)
-        counts = cls.from_cells(cell[1:] for cell in by_voter)
-        return replace(counts, voters=_count_voters(counts, by_voter))
+        counted = list(_with_own_voters(cells))
+        _check(cell[1:] for _, cell in counted)
+        models = sorted({model for _, cell in counted for model in cell[1:3]})
+        index = {model: position for position, model in enumerate(models)}
+        # In the order of their names, so that no other order leaves a trace.
+        voters = {key: number for number, key in enumerate(sorted({key for key, _ in counted}))}
+        return cls.from_arrays(
+            models,
+            model_a=_integers(index[cell[1]] for _, cell in counted),
+            model_b=_integers(index[cell[2]] for _, cell in counted),
+            outcome=_integers(OUTCOMES.index(cell[3]) for _, cell in counted),
+            votes=_integers(cell[4] for _, cell in counted),
+            voter=_integers(voters[key] for key, _ in counted),
+        )
 
     @classmethod
     def _from_table(cls, models: Sequence[str], table: IntArray) -> Self:
@@ -223,7 +252,9 @@ def _check(cells: Iterable[Cell]) -> None:
 def _check_arrays(
     models: Sequence[str],
     columns: Mapping[str, NDArray[np.integer]],
+    *,
     votes: NDArray[np.integer] | None,
+    voter: NDArray[np.integer] | None,
 ) -> None:
     if len(set(models)) < len(models):
         raise ValueError("models must be distinct, got a name twice")
@@ -232,6 +263,8 @@ def _check_arrays(
         lengths.add(len(votes))
         if votes.min(initial=0) < 0:
             raise ValueError(f"votes must be 0 or more, got {votes.min()}")
+    if voter is not None:
+        lengths.add(len(voter))
     if len(lengths) > 1:
         raise ValueError(f"arrays must be equally long, got lengths {sorted(lengths)}")
     for name, column in columns.items():
@@ -267,26 +300,60 @@ def _fold(
     return table.reshape(len(OUTCOMES), models, models)
 
 
-def _count_voters(counts: VoteCounts, cells: Sequence[VoterCell]) -> VoterCounts:
-    """Count the same votes once more, by voter, in the order of the cells of `counts`."""
-    pair_of = {
-        (counts.models[first], counts.models[second]): pair
-        for pair, (first, second) in enumerate(zip(counts.first, counts.second, strict=True))
-    }
-    pairs = len(pair_of)
-    voters = {voter: number for number, voter in enumerate(sorted({cell[0] for cell in cells}))}
-    total: Counter[tuple[int, int]] = Counter()
+def _with_own_voters(
+    cells: Iterable[VoterCell],
+) -> Iterator[tuple[tuple[str, int], VoterCell]]:
+    """Give each cell the key of its voter, an unknown one's split into its votes."""
+    unknown = Counter[Cell]()
     for voter, model_a, model_b, outcome, votes in cells:
-        if model_a != model_b:
-            won = OUTCOMES.index(outcome)
-            if model_a > model_b and won != _TIE:
-                won = 1 - won
-            pair = pair_of[min(model_a, model_b), max(model_a, model_b)]
-            total[won * pairs + pair, voters[voter]] += votes
-    ordered = sorted(total)
+        if voter is None and votes > 0:
+            unknown[model_a, model_b, outcome, 1] += votes
+        else:
+            yield (voter or "", 0), (voter, model_a, model_b, outcome, votes)
+    each = (cell for cell in sorted(unknown) for _ in range(unknown[cell]))
+    for number, cell in enumerate(each, start=1):
+        yield ("", number), (None, *cell)
+
+
+def _pair_table(counts: VoteCounts, models: NDArray[np.object_]) -> NDArray[np.int32]:
+    """Number the pairs by the positions of both models; -1 for a pair that did not meet.
+
+    Args:
+        counts: The pairs.
+        models: All models that positions refer to, ascending.
+    """
+    known = np.searchsorted(models, np.array(counts.models, dtype=object))
+    table = np.full((len(models), len(models)), -1, dtype=np.int32)
+    table[known[counts.first], known[counts.second]] = np.arange(len(counts.first))
+    return table
+
+
+def _fold_voters(
+    pair: NDArray[np.int32],
+    *,
+    half_points: NDArray[np.int32],
+    votes: NDArray[np.integer],
+    voter: NDArray[np.integer],
+) -> VoterCounts:
+    """Add up votes of one voter on one pair; a pair of -1 is left out."""
+    met = (pair >= 0) & (votes > 0)
+    pair, votes, voter = pair[met], votes[met], voter[met]
+    won = half_points[met] * votes
+    order = np.lexsort([pair, voter])
+    pair, voter = pair[order], voter[order]
+    is_new_voter = np.diff(voter, prepend=voter[:1] - 1) != 0
+    starts = np.flatnonzero(is_new_voter | (np.diff(pair, prepend=-1) != 0))
+    number = np.cumsum(is_new_voter, dtype=np.int32) - 1
     return VoterCounts(
-        num_voters=len(voters),
-        cell=_integers(cell for cell, _ in ordered),
-        voter=_integers(voter for _, voter in ordered),
-        votes=_integers(total[key] for key in ordered),
+        num_voters=int(is_new_voter.sum()),
+        voter=number[starts],
+        pair=pair[starts],
+        votes=_sums(votes[order], starts),
+        half_points=_sums(won[order], starts),
     )
+
+
+def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.int32]:
+    if not len(starts):
+        return np.zeros(0, dtype=np.int32)
+    return np.add.reduceat(values, starts, dtype=np.int64).astype(np.int32)
