@@ -161,13 +161,16 @@ class _Run:
             raise BoardsRegressedError(self._report.regressed)
 
     def _needs(self) -> tuple[preflight.Need, ...]:
+        needs = preflight.READING
+        if self._settings.intervals == "voter":
+            needs += preflight.VOTERS
         if self._settings.dry_run:
-            return preflight.READING
+            return needs
         retention = self._retention()
         if retention is None:
-            return preflight.READING + preflight.PUBLISHING
+            return needs + preflight.PUBLISHING
         old = preflight.DELETING if retention.delete else preflight.HIDING
-        return preflight.READING + preflight.PUBLISHING + old
+        return needs + preflight.PUBLISHING + old
 
     def _retention(self) -> Retention | None:
         keep = self._settings.keep_snapshots
@@ -196,11 +199,16 @@ class _Run:
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
         started = perf_counter()
         slugs = [board.slug for board in boards]
-        votes = self._retried("count_votes", lambda: self._store.votes(slugs))
+        by_voter = self._settings.intervals == "voter" or (
+            self._settings.intervals == "auto"
+            and self._retried("check_grants", self._store.may_read_voters)
+        )
+        votes = self._retried("count_votes", lambda: self._store.votes(slugs, by_voter=by_voter))
         self._log.info(
             Event.VOTES_COUNTED,
             models=len(votes.slug_by_model),
             votes=votes.totals,
+            by_voter=by_voter,
             seconds=_since(started),
         )
         return votes

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     import psycopg
 
-__all__ = ["DELETING", "HIDING", "PUBLISHING", "READING", "Need", "check", "check_time"]
+__all__ = [
+    "DELETING",
+    "HIDING",
+    "PUBLISHING",
+    "READING",
+    "VOTERS",
+    "Need",
+    "check",
+    "check_time",
+    "missing",
+]
 
 Need: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Table of schema ``api``, privilege, columns; without columns, on the table as a whole."""
@@ -44,6 +54,7 @@ READING: tuple[Need, ...] = (
     ),
     ("leaderboard_entry", "SELECT", ("model_id", "snapshot_id", "rank")),
 )
+VOTERS: tuple[Need, ...] = (("battle", "SELECT", ("user_id",)),)
 PUBLISHING: tuple[Need, ...] = (
     (
         "leaderboard_snapshot",
@@ -83,18 +94,25 @@ def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
     Raises:
         MissingGrantsError: With all that is missing.
     """
+    rows = missing(connection, needs)
+    if rows:
+        raise MissingGrantsError(connection.info.user, map(_phrase, rows))
+
+
+def missing(
+    connection: psycopg.Connection, needs: Iterable[Need]
+) -> list[tuple[str, str, str, str]]:
+    """List the relation, column, privilege and reason of all that is missing."""
     wanted = [
         (relation, column, privilege)
         for relation, privilege, columns in needs
         for column in columns or ("",)
     ]
     relations, columns, privileges = (list(words) for words in zip(*wanted, strict=True))
-    rows = connection.execute(
+    return connection.execute(
         query("missing"),
         {"relations": relations, "fields": columns, "privileges": privileges},
     ).fetchall()
-    if rows:
-        raise MissingGrantsError(connection.info.user, map(_phrase, rows))
 
 
 def check_time(connection: psycopg.Connection, moment: datetime) -> None:

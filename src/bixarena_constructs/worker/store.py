@@ -12,11 +12,11 @@ import numpy as np
 from psycopg.rows import class_row, kwargs_row
 
 from bixarena_constructs.worker.environment import MOST_AHEAD
-from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.preflight import check, check_time
+from bixarena_constructs.worker.preflight import VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes
+from bixarena_constructs.worker.voter_rows import counts_by_voter, unknown_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from bixarena_constructs.worker.database import Database
+    from bixarena_constructs.worker.errors import VotesError
     from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Retention, Snapshot, Visibility
 
@@ -78,11 +79,24 @@ class Store:
         ):
             return tuple(cursor.execute(query("boards"), wanted).fetchall())
 
-    def votes(self, slugs: Iterable[str]) -> Votes:
-        """Count the votes of some leaderboards, all as of one moment."""
+    def may_read_voters(self) -> bool:
+        """Tell whether it may see which votes are of one voter."""
+        with self._reader.reading() as connection:
+            return not missing(connection, VOTERS)
+
+    def votes(self, slugs: Iterable[str], *, by_voter: bool = False) -> Votes:
+        """Count the votes of some leaderboards, all as of one moment.
+
+        Args:
+            slugs: The leaderboards.
+            by_voter: Whether to count by voter as well.
+        """
         with self._reader.reading() as connection:
             models = dict(connection.execute(query("models")).fetchall())
             keys = tuple(models)
+            if by_voter:
+                by_board = counts_by_voter(connection, list(slugs), keys)
+                return Votes(slug_by_model=models, by_leaderboard=by_board)
             # Streamed, so that no more than one leaderboard's rows are held at a time; a cursor in
             # the database would do that too, but rules out parallel plans. A stream that is left
             # open keeps the connection's lock: the transaction could not even be rolled back.
@@ -196,10 +210,7 @@ def _counted(
     verdicts, votes = table[:, 2:5], table[:, 5]
     strange = votes - verdicts.sum(axis=1)
     if strange.any():
-        return VotesError(
-            f"{strange.sum()} battles of this leaderboard have an outcome in"
-            " api.battle_evaluation that is none of model1, model2, tie"
-        )
+        return unknown_outcomes(int(strange.sum()))
     pairs, outcomes = verdicts.shape
     return VoteCounts.from_arrays(
         models,

@@ -1,5 +1,5 @@
--- All that the worker's role needs. No prompt, answer or voter is readable with it, and of the
--- two tables that it writes it can change no more than whether a snapshot is public.
+-- All that the worker's role needs. No prompt and no answer is readable with it, and of the two
+-- tables that it writes it can change no more than whether a snapshot is public.
 
 GRANT USAGE ON SCHEMA api TO bixarena_worker;
 
@@ -15,6 +15,11 @@ GRANT SELECT (id, slug) ON api.leaderboard TO bixarena_worker;
 GRANT SELECT (id, leaderboard_id, snapshot_identifier, visibility, created_at)
     ON api.leaderboard_snapshot TO bixarena_worker;
 GRANT SELECT (model_id, snapshot_id, rank) ON api.leaderboard_entry TO bixarena_worker;
+
+-- For intervals that allow for votes of one voter being alike: which votes are of one voter. The
+-- worker's statement numbers the voters, so no key of one leaves the database. Without this grant
+-- votes count as independent.
+GRANT SELECT (user_id) ON api.battle TO bixarena_worker;
 
 -- To publish; a dry run does without.
 GRANT INSERT (id, leaderboard_id, snapshot_identifier, description, visibility, created_at,

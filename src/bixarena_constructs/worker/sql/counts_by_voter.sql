@@ -1,0 +1,64 @@
+-- The votes of counts.sql by voter and outcome, for intervals that allow for votes of one voter being
+-- alike. Voters are numbered here: no key of a person leaves the database.
+--
+-- In COPY's binary format, six four-byte integers a row: position of the leaderboard among those
+-- asked for, voter, both models, outcome (0 and 1 for a win of either, 2 for a tie, -1 for anything
+-- else), votes.
+COPY (
+    WITH model AS (
+        SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
+        FROM api.model
+    ),
+    -- A battle without a voter is one of a voter of its own.
+    voter AS (
+        SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
+        FROM (SELECT DISTINCT coalesce(user_id, id) AS id FROM api.battle) AS known
+    ),
+    tag AS (
+        SELECT categorization_id,
+               category,
+               row_number() OVER (PARTITION BY categorization_id ORDER BY category) = 1 AS is_first
+        FROM api.battle_categorization_category
+    ),
+    cell AS MATERIALIZED (
+        SELECT tag.category,
+               tag.is_first IS NOT FALSE AS is_first,
+               coalesce(battle.user_id, battle.id) AS voter,
+               battle.model1_id AS model_a,
+               battle.model2_id AS model_b,
+               CASE evaluation.outcome
+                   WHEN 'model1' THEN 0
+                   WHEN 'model2' THEN 1
+                   WHEN 'tie' THEN 2
+                   ELSE -1
+               END AS outcome,
+               count(*) AS votes
+        FROM api.battle
+        JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id
+        JOIN api.battle_validation AS validation
+            ON validation.id = battle.effective_validation_id AND validation.is_biomedical
+        LEFT JOIN api.battle_categorization AS categorization
+            ON categorization.id = battle.effective_categorization_id
+            AND categorization.status = 'matched'
+        LEFT JOIN tag ON tag.categorization_id = categorization.id
+        GROUP BY 1, 2, 3, 4, 5, 6
+    ),
+    board AS (
+        SELECT category AS slug, voter, model_a, model_b, outcome, votes
+        FROM cell
+        WHERE category <> 'overall'
+        UNION ALL
+        SELECT 'overall', voter, model_a, model_b, outcome, votes
+        FROM cell
+        WHERE is_first
+    )
+    SELECT array_position(%(slugs)s::text[], board.slug::text)::int4 - 1,
+           voter.number::int4, first.number::int4, second.number::int4,
+           outcome::int4, votes::int4
+    FROM board
+    JOIN voter ON voter.id = board.voter
+    JOIN model AS first ON first.id = board.model_a
+    JOIN model AS second ON second.id = board.model_b
+    WHERE board.slug = ANY (%(slugs)s)
+    ORDER BY 1
+) TO STDOUT (FORMAT BINARY);
