@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from bixarena_demo.boards import coverage, true_scores
+from bixarena_demo.boards import coverage, expected_coverage, true_scores
 from bixarena_demo.cdk_cli import CdkError
 from bixarena_demo.demonstration import DATABASE, DemonstrationError, demonstrate
 from bixarena_demo.postgres import PostgresServer, PostgresServerError
@@ -77,7 +77,7 @@ def _show(demonstration: Demonstration, data_folder: Path, console: Console) -> 
     console.print(
         _coverage_line(f"all {len(boards)} boards", [*boards.values()], demonstration.truth)
     )
-    console.print("The boards share votes, so their hits and misses come together.\n")
+    console.print()
     console.print("Outputs of the stack")
     for name, value in sorted(demonstration.outputs.items()):
         # Whole lines, to be copied; the brackets of a command line are no markup.
@@ -90,7 +90,11 @@ def _show(demonstration: Demonstration, data_folder: Path, console: Console) -> 
 
 def _coverage_line(name: str, boards: Sequence[PublishedBoard], truth: Mapping[str, float]) -> str:
     inside, intervals = coverage(boards, truth)
-    return f"{name}: {inside} of {intervals} intervals of 95 % hold the true strength"
+    expected, margin = expected_coverage(intervals)
+    return (
+        f"{name}: {inside} of {intervals} intervals of 95 % hold the true strength; "
+        f"expected: {expected}, give or take {margin}"
+    )
 
 
 def _board_table(board: PublishedBoard, truth: Mapping[str, float]) -> Table:

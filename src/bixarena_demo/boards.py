@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,14 @@ if TYPE_CHECKING:
 
     import psycopg
 
-__all__ = ["PublishedBoard", "PublishedEntry", "coverage", "published_boards", "true_scores"]
+__all__ = [
+    "PublishedBoard",
+    "PublishedEntry",
+    "coverage",
+    "expected_coverage",
+    "published_boards",
+    "true_scores",
+]
 
 # The newest public snapshot of each leaderboard, as the site chooses it.
 _NEWEST = """
@@ -85,3 +93,12 @@ def coverage(boards: Iterable[PublishedBoard], truth: Mapping[str, float]) -> tu
         for entry in board.entries
     ]
     return sum(inside), len(inside)
+
+
+def expected_coverage(intervals: int) -> tuple[int, int]:
+    """Return how many 95 % intervals hold the truth on average, and two standard deviations.
+
+    The demo's boards share votes, but the number varies from arena to arena as if they did not.
+    """
+    share = 0.95
+    return round(share * intervals), math.ceil(2 * math.sqrt(share * (1 - share) * intervals))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bixarena_demo.__main__ import main
-from bixarena_demo.boards import coverage, published_boards
+from bixarena_demo.boards import coverage, expected_coverage, published_boards
 from bixarena_demo.demonstration import DATABASE, demonstrate
 from bixarena_demo.postgres import PostgresServer
 
@@ -59,13 +59,17 @@ def test_holds_the_truth_inside_its_intervals_at_about_the_nominal_rate(
     demonstration: Demonstration,
 ) -> None:
     overall = [board for board in demonstration.boards if board.slug == "overall"]
-    inside, intervals = coverage(overall, demonstration.truth)
-    # Of 11 intervals at 95 % nine or more hold the truth in 98 of 100 cases; the seed is fixed.
-    assert intervals == 11
-    assert inside >= 9
-    inside, intervals = coverage(demonstration.boards, demonstration.truth)
-    # Small boards share the votes of large ones and miss together, hence the room.
-    assert inside / intervals > 0.85
+    for boards in (overall, demonstration.boards):
+        inside, intervals = coverage(boards, demonstration.truth)
+        expected, margin = expected_coverage(intervals)
+        # The seed is fixed.
+        assert expected - margin <= inside
+    assert intervals > 100
+
+
+def test_expects_two_standard_deviations_of_a_binomial() -> None:
+    assert expected_coverage(120) == (114, 5)
+    assert expected_coverage(11) == (10, 2)
 
 
 def test_logs_one_json_object_a_line_with_one_correlation_id(
