@@ -291,7 +291,7 @@ def test_there_are_no_outputs(bare: Bare, ours: Ours) -> None:
     assert "Outputs" not in bare.template
 
     ours.define()
-    assert len(ours.template["Outputs"]) == 9
+    assert len(ours.template["Outputs"]) == 10
 
 
 def test_a_run_does_not_hear_its_scheduled_time(bare: Bare, ours: Ours) -> None:

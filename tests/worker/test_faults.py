@@ -100,8 +100,8 @@ def _sessions_and_locks(database: BixArenaDatabase) -> tuple[int, int]:
     [
         ("cut_before", b"set_config", "check_grants"),
         ("cut_after", b"FROM api.leaderboard AS board", "list_boards"),
-        ("cut_after", b"What each leaderboard is ranked by", "count_votes"),
-        ("cut_before", b"What each leaderboard is ranked by", "count_votes"),
+        ("cut_after", b"TO STDOUT (FORMAT BINARY)", "count_votes"),
+        ("cut_before", b"TO STDOUT (FORMAT BINARY)", "count_votes"),
         ("cut_after", b"pg_advisory_xact_lock", "publish"),
         ("cut_before", b"INSERT INTO api.leaderboard_entry", "publish"),
         ("cut_after", b"INSERT INTO api.leaderboard_entry", "publish"),

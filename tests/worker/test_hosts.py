@@ -61,7 +61,7 @@ def test_counts_on_the_replica_and_writes_on_the_primary(
         assert "overall" in run(settings, log=journal.log).published
     for relay, has_written, has_counted in ((primary, True, False), (replica, False, True)):
         assert (b"INSERT INTO" in relay.sent) == has_written
-        assert (b"What each leaderboard is ranked by" in relay.sent) == has_counted
+        assert (b"TO STDOUT (FORMAT BINARY)" in relay.sent) == has_counted
 
 
 def test_asks_a_dry_run_of_the_replica_alone(

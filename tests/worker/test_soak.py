@@ -34,7 +34,7 @@ _BOARDS = ("biochemistry", "bioinformatics", "overall")
 _STATEMENTS = (
     b"set_config",
     b"FROM api.leaderboard AS board",
-    b"What each leaderboard is ranked by",
+    b"TO STDOUT (FORMAT BINARY)",
     b"pg_advisory_xact_lock",
     b"INSERT INTO api.leaderboard_snapshot",
     b"INSERT INTO api.leaderboard_entry",
