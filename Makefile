@@ -40,9 +40,14 @@ $(VENV)/bin/uv:
 	fi
 	$(PY) -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
+# aws-cdk-lib and aws-cdk.cloud-assembly-schema both bring aws_cdk/cloud_assembly_schema, and the one
+# that is written last stays: it must be aws-cdk-lib's, as with pip, so that is installed once more.
 $(VENV)/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT="$(VENV)" UV_PYTHON_DOWNLOADS=never \
-		$(VENV)/bin/uv sync --quiet --locked --all-extras --compile-bytecode --inexact --python "$(PY)"
+		$(VENV)/bin/uv sync --quiet --locked --all-extras --inexact --python "$(PY)"
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT="$(VENV)" UV_PYTHON_DOWNLOADS=never \
+		$(VENV)/bin/uv sync --quiet --locked --all-extras --compile-bytecode --inexact --python "$(PY)" \
+			--reinstall-package aws-cdk-lib
 	@touch $@
 
 node_modules/.synced: package.json package-lock.json | $(VENV)/.synced
