@@ -56,7 +56,9 @@ class TaskLaunch:
     @property
     def plain_command(self) -> str:
         """The same without overrides and so without double quotes, fit for a JSON text."""
-        network = f"subnets=[{Fn.join(',', self.subnet_ids)}],"
+        # None while the VPC is still to be looked up, and Fn.join takes no empty list.
+        subnet_ids = Fn.join(",", self.subnet_ids) if self.subnet_ids else ""
+        network = f"subnets=[{subnet_ids}],"
         if self.security_group_ids:
             network += f"securityGroups=[{Fn.join(',', self.security_group_ids)}],"
         network += f"assignPublicIp={self._public_ip}"

@@ -84,7 +84,7 @@ def selection_with_address(vpc: ec2.IVpc, network: TaskNetwork) -> ec2.SubnetSel
     known = vpc.select_subnets(
         subnet_type=selection.subnet_type, subnet_filters=selection.subnet_filters
     )
-    if set(known.subnet_ids) != set(network.subnet_ids):
+    if not known.is_pending_lookup and set(known.subnet_ids) != set(network.subnet_ids):
         raise ValueError(
             "subnet_selection has subnets that are not among the public ones of the cluster's "
             "VPC, where a schedule cannot assign a public address; select subnets of that VPC"

@@ -148,7 +148,8 @@ class ScheduledSnapshotTask(SnapshotTask):
             enable_execute_command: Whether ECS Exec may open a shell in the container.
                 Default: False.
             subnet_selection: Subnets to run in. Default: - private subnets with egress.
-            assign_public_ip: Whether the task gets a public address; public subnets need it.
+            assign_public_ip: Whether the task gets a public address, without which public
+                subnets have no way to the internet.
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
             platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.

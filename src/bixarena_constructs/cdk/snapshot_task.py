@@ -41,7 +41,7 @@ from bixarena_constructs.cdk.schedule_target import (
 from bixarena_constructs.cdk.task.container import WorkerContainer
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog
-from bixarena_constructs.cdk.task.network import TaskNetwork
+from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
@@ -174,7 +174,8 @@ class SnapshotTask(Construct):
             enable_execute_command: Whether ECS Exec may open a shell in the container.
                 Default: False.
             subnet_selection: Subnets to run in. Default: - private subnets with egress.
-            assign_public_ip: Whether the task gets a public address; public subnets need it.
+            assign_public_ip: Whether the task gets a public address, without which public
+                subnets have no way to the internet.
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
             platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
@@ -201,6 +202,7 @@ class SnapshotTask(Construct):
         """
         super().__init__(scope, construct_id)
         self._cluster = cluster
+        self._vpc = vpc_of(cluster)
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
         _check_platform(platform_version)
@@ -245,7 +247,7 @@ class SnapshotTask(Construct):
             self._allow_execute_command(container)
         self._network = TaskNetwork.of(
             self,
-            cluster.vpc,
+            self._vpc,
             subnet_selection=subnet_selection,
             assign_public_ip=assign_public_ip,
         )
@@ -343,7 +345,7 @@ class SnapshotTask(Construct):
         return scheduler_targets.EcsRunFargateTask(
             self._cluster,
             task_definition=self._task_definition,
-            vpc_subnets=selection_with_address(self._cluster.vpc, self._network),
+            vpc_subnets=selection_with_address(self._vpc, self._network),
             assign_public_ip=self._network.assign_public_ip,
             security_groups=self._connections.security_groups,
             platform_version=self._platform_version,
@@ -441,7 +443,7 @@ class SnapshotTask(Construct):
     def _define_connections(
         self, security_groups: Sequence[ec2.ISecurityGroup] | None
     ) -> ec2.Connections:
-        groups = security_groups or [_security_group_of(self._task_definition, self._cluster.vpc)]
+        groups = security_groups or [_security_group_of(self._task_definition, self._vpc)]
         return ec2.Connections(security_groups=list(groups))
 
     def _define_launch(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_cdk import App, Duration, Environment, Fn, Stack
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk.assertions import Annotations, Match
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk.assertions import Annotations, Match, Template
 
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotTask
 from bixarena_constructs.cdk.task.network import TaskNetwork
 
 if TYPE_CHECKING:
-    from aws_cdk import Stack
+    from collections.abc import Iterator
+
+IMAGE = f"ghcr.io/arena/worker@sha256:{'0' * 64}"
+ZONES = ["us-east-1a", "us-east-1b"]
 
 
 def network(
@@ -23,6 +30,39 @@ def network(
 ) -> TaskNetwork:
     return TaskNetwork.of(
         stack, vpc, subnet_selection=selection, assign_public_ip=assign_public_ip
+    )
+
+
+def put_on_schedule(stack: Stack, task: SnapshotTask) -> None:
+    scheduler.Schedule(
+        stack,
+        "Schedule",
+        schedule=scheduler.ScheduleExpression.rate(Duration.days(1)),
+        target=task.schedule_target(),
+    )
+
+
+def networks_of(stack: Stack) -> Iterator[dict[str, Any]]:  # CloudFormation is untyped
+    """Yield the network of each rule and schedule."""
+    template = Template.from_stack(stack)
+    for rule in template.find_resources("AWS::Events::Rule").values():
+        parameters = rule["Properties"]["Targets"][0]["EcsParameters"]
+        yield parameters["NetworkConfiguration"]["AwsVpcConfiguration"]
+    for schedule in template.find_resources("AWS::Scheduler::Schedule").values():
+        parameters = schedule["Properties"]["Target"]["EcsParameters"]
+        yield parameters["NetworkConfiguration"]["AwsvpcConfiguration"]
+
+
+def warnings_of(stack: Stack) -> list[str]:
+    """Return the ids of this library's warnings on any construct."""
+    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    texts = (str(warning.entry.data) for warning in found)
+    return [text.rpartition(":")[2].rstrip("]") for text in texts if "bixarena-constructs" in text]
+
+
+def vpc_with(stack: Stack, **subnet_ids: Any) -> ec2.IVpc:  # whichever kinds
+    return ec2.Vpc.from_vpc_attributes(
+        stack, "Other", vpc_id="vpc-2", availability_zones=ZONES, **subnet_ids
     )
 
 
@@ -46,25 +86,66 @@ def test_gives_an_address_in_listed_public_subnets_when_asked(stack: Stack, vpc:
     assert network(stack, vpc, selection=selection, assign_public_ip=True).assign_public_ip
 
 
-@pytest.mark.parametrize("assign_public_ip", [None, False])
-def test_refuses_listed_public_subnets_without_an_address(
-    stack: Stack, vpc: ec2.IVpc, *, assign_public_ip: bool | None
-) -> None:
+def test_refuses_listed_public_subnets_without_an_address(stack: Stack, vpc: ec2.IVpc) -> None:
     selection = ec2.SubnetSelection(subnets=vpc.public_subnets)
-    with pytest.raises(ValueError, match=r"PublicSubnet1, .*set assign_public_ip=True"):
-        network(stack, vpc, selection=selection, assign_public_ip=assign_public_ip)
-
-
-def test_refuses_public_subnets_whose_address_was_declined(stack: Stack, vpc: ec2.IVpc) -> None:
-    selection = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
-    with pytest.raises(ValueError, match="set assign_public_ip=True"):
-        network(stack, vpc, selection=selection, assign_public_ip=False)
-
-
-def test_refuses_isolated_subnets(stack: Stack, vpc: ec2.IVpc) -> None:
-    selection = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-    with pytest.raises(ValueError, match=r"isolated subnets .*IsolatedSubnet1.* ghcr\.io"):
+    with pytest.raises(ValueError, match=r"PublicSubnet1, .*set assign_public_ip=True, or False"):
         network(stack, vpc, selection=selection)
+
+
+def test_knows_public_subnets_by_their_ids(stack: Stack, vpc: ec2.IVpc) -> None:
+    subnet = ec2.Subnet.from_subnet_id(stack, "Subnet", "subnet-public-1")
+    with pytest.raises(ValueError, match=r"PublicSubnet1\)"):
+        network(stack, vpc, selection=ec2.SubnetSelection(subnets=[subnet]))
+
+
+@pytest.mark.parametrize("by_type", [True, False])
+def test_warns_of_public_subnets_whose_address_was_declined(
+    stack: Stack, cluster: ecs.ICluster, *, by_type: bool
+) -> None:
+    task = ScheduledSnapshotTask(
+        stack,
+        "Snapshot",
+        cluster=cluster,
+        image=IMAGE,
+        subnet_selection=ec2.SubnetSelection(
+            subnet_type=ec2.SubnetType.PUBLIC if by_type else None,
+            subnets=None if by_type else cluster.vpc.public_subnets,
+        ),
+        assign_public_ip=False,
+    )
+    put_on_schedule(stack, task)
+    for addresses in networks_of(stack):
+        assert addresses["AssignPublicIp"] == "DISABLED"
+        assert addresses["Subnets"] == ["subnet-public-1", "subnet-public-2"]
+    assert warnings_of(stack) == ["noWayToTheInternet"]
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+        ec2.SubnetSelection(subnet_group_name="Isolated"),
+    ],
+)
+def test_warns_of_isolated_subnets(
+    stack: Stack, cluster: ecs.ICluster, selection: ec2.SubnetSelection
+) -> None:
+    task = SnapshotTask(
+        stack, "Snapshot", cluster=cluster, image=IMAGE, subnet_selection=selection
+    )
+    put_on_schedule(stack, task)
+    (addresses,) = networks_of(stack)
+    assert addresses["Subnets"] == ["subnet-isolated-1", "subnet-isolated-2"]
+    Annotations.from_stack(stack).has_warning(
+        "/Stack/Snapshot",
+        Match.string_like_regexp(r"IsolatedSubnet1.*ghcr\.io has no VPC endpoint"),
+    )
+
+
+def test_refuses_an_address_in_isolated_subnets(stack: Stack, vpc: ec2.IVpc) -> None:
+    selection = ec2.SubnetSelection(subnets=vpc.isolated_subnets)
+    with pytest.raises(ValueError, match=r"assign_public_ip is True but .*IsolatedSubnet1"):
+        network(stack, vpc, selection=selection, assign_public_ip=True)
 
 
 def test_refuses_an_address_in_private_subnets(stack: Stack, vpc: ec2.IVpc) -> None:
@@ -83,3 +164,116 @@ def test_warns_of_a_single_availability_zone(stack: Stack, vpc: ec2.IVpc) -> Non
 def test_does_not_warn_of_two_availability_zones(stack: Stack, vpc: ec2.IVpc) -> None:
     network(stack, vpc)
     assert not Annotations.from_stack(stack).find_warning("/Stack", Match.any_value())
+
+
+def test_takes_subnets_whose_zone_is_not_known(stack: Stack, cluster: ecs.ICluster) -> None:
+    subnet = ec2.Subnet.from_subnet_id(stack, "Subnet", "subnet-9")
+    ScheduledSnapshotTask(
+        stack,
+        "Snapshot",
+        cluster=cluster,
+        image=IMAGE,
+        subnet_selection=ec2.SubnetSelection(subnets=[subnet]),
+    )
+    (addresses,) = networks_of(stack)
+    assert addresses["Subnets"] == ["subnet-9"]
+    assert warnings_of(stack) == []
+
+
+@pytest.mark.parametrize("kind", ["public", "isolated"])
+def test_asks_for_subnets_where_the_vpc_has_no_private_ones(stack: Stack, kind: str) -> None:
+    vpc = vpc_with(stack, **{f"{kind}_subnet_ids": ["subnet-1", "subnet-2"]})
+    with pytest.raises(ValueError, match=f"^subnet_selection is missing: .*, but {kind} ones"):
+        network(stack, vpc)
+
+
+def test_asks_for_subnets_where_a_vpc_of_the_app_has_no_nat(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="but public and isolated ones; select some"):
+        network(stack, ec2.Vpc(stack, "Own", nat_gateways=0))
+
+
+@pytest.mark.parametrize(
+    ("selection", "reason"),
+    [
+        (ec2.SubnetSelection(subnet_group_name="App"), "does not fit .*'App'.*Private"),
+        (
+            ec2.SubnetSelection(subnet_group_name="Private", subnet_type=ec2.SubnetType.PUBLIC),
+            "does not fit .*Only one of",
+        ),
+        (
+            ec2.SubnetSelection(subnet_filters=[ec2.SubnetFilter.by_cidr_mask(24)]),
+            "does not fit .*IPv4 CIDR",
+        ),
+        (
+            ec2.SubnetSelection(subnet_filters=[ec2.SubnetFilter.by_ids(["subnet-9"])]),
+            "selects no subnet",
+        ),
+        (ec2.SubnetSelection(availability_zones=["eu-west-1a"]), "selects no subnet"),
+        (ec2.SubnetSelection(subnets=[]), "selects no subnet"),
+    ],
+)
+def test_refuses_in_a_sentence_what_the_vpc_does_not_have(
+    stack: Stack, vpc: ec2.IVpc, selection: ec2.SubnetSelection, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^subnet_selection {reason}[^\n]*$"):
+        network(stack, vpc, selection=selection)
+
+
+@pytest.mark.parametrize(
+    ("selection", "subnet_ids"),
+    [
+        (
+            ec2.SubnetSelection(subnet_filters=[ec2.SubnetFilter.by_ids(["subnet-private-2"])]),
+            ["subnet-private-2"],
+        ),
+        (ec2.SubnetSelection(availability_zones=ZONES[:1]), ["subnet-private-1"]),
+        (ec2.SubnetSelection(one_per_az=True), ["subnet-private-1", "subnet-private-2"]),
+        (ec2.SubnetSelection(), ["subnet-private-1", "subnet-private-2"]),
+    ],
+)
+def test_selects_by_every_criterion_of_the_cdk(
+    stack: Stack, vpc: ec2.IVpc, selection: ec2.SubnetSelection, subnet_ids: list[str]
+) -> None:
+    assert network(stack, vpc, selection=selection).subnet_ids == subnet_ids
+
+
+def test_takes_a_list_of_subnets_that_is_a_token(stack: Stack) -> None:
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Other",
+        vpc_id="vpc-2",
+        availability_zones=Fn.get_azs(),
+        private_subnet_ids=Fn.split(",", Fn.import_value("subnets")),
+    )
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=vpc)
+    ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster, image=IMAGE)
+    (addresses,) = networks_of(stack)
+    assert addresses["Subnets"] == {"Fn::Split": [",", {"Fn::ImportValue": "subnets"}]}
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        None,
+        ec2.SubnetSelection(subnet_group_name="App"),
+        ec2.SubnetSelection(availability_zones=["us-east-1f"]),
+        ec2.SubnetSelection(subnet_filters=[ec2.SubnetFilter.by_ids(["subnet-9"])]),
+        ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED),
+    ],
+)
+def test_waits_for_a_vpc_that_is_looked_up(selection: ec2.SubnetSelection | None) -> None:
+    # The CDK throws the first synthesis away, and looks up only what an app asked for that ended.
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    vpc = ec2.Vpc.from_lookup(stack, "Vpc", vpc_id="vpc-1")
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="arena", vpc=vpc)
+    ScheduledSnapshotTask(
+        stack, "Snapshot", cluster=cluster, image=IMAGE, subnet_selection=selection
+    )
+    assert warnings_of(stack) == []
+
+
+def test_refuses_a_cluster_without_its_vpc(stack: Stack) -> None:
+    arn = "arn:aws:ecs:us-east-1:111122223333:cluster/arena"
+    cluster = ecs.Cluster.from_cluster_arn(stack, "Cluster", arn)
+    with pytest.raises(ValueError, match=r"^cluster was imported without its VPC; import it with"):
+        SnapshotTask(stack, "Snapshot", cluster=cluster, image=IMAGE)

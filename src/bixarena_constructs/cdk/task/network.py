@@ -1,9 +1,10 @@
-"""The subnets of the task, and whether the registry can be reached from them."""
+"""The subnets of the task, and what can be reached from them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Annotations, Token
 from aws_cdk import aws_ec2 as ec2
@@ -11,9 +12,13 @@ from aws_cdk import aws_ec2 as ec2
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-__all__ = ["TaskNetwork"]
+__all__ = ["TaskNetwork", "vpc_of"]
+
+# What the CDK's newer releases put before a message, as in "ThereSubnetGroups: There are no ...".
+_CODE: Final = re.compile(r"^\w+: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,9 @@ class TaskNetwork:
     """The subnets of a task, and whether it gets a public address there.
 
     Attributes:
-        selection: What was asked of the VPC.
-        subnet_ids: What the VPC answered.
+        selection: The subnets as the CDK's rule target takes them, which gives a public address
+            wherever they are selected by the type PUBLIC.
+        subnet_ids: Their ids; none while a VPC is still to be looked up.
         assign_public_ip: Whether the network interface gets a public address.
     """
 
@@ -39,7 +45,7 @@ class TaskNetwork:
         subnet_selection: ec2.SubnetSelection | None,
         assign_public_ip: bool | None,
     ) -> TaskNetwork:
-        """Choose the subnets and check that a task in them can pull its image.
+        """Choose the subnets and check what a task in them can reach.
 
         Args:
             scope: The construct that warnings are attached to.
@@ -50,63 +56,142 @@ class TaskNetwork:
                 Default: - only if the selection is by the type PUBLIC.
 
         Raises:
-            ValueError: A task in these subnets could not reach the registry.
+            ValueError: The VPC has no such subnets, or a public address is missing or of no use.
         """
         selection = subnet_selection or ec2.SubnetSelection(
             subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
         )
-        selected = vpc.select_subnets(
-            availability_zones=selection.availability_zones,
-            one_per_az=selection.one_per_az,
-            subnet_filters=selection.subnet_filters,
-            subnet_group_name=selection.subnet_group_name,
-            subnets=selection.subnets,
-            subnet_type=selection.subnet_type,
-        )
+        chosen = _Chosen.of(vpc, selection, is_default=subnet_selection is None)
         public_by_type = selection.subnet_type is ec2.SubnetType.PUBLIC
         has_address = public_by_type if assign_public_ip is None else assign_public_ip
-        if has_address or selection.subnet_type is not ec2.SubnetType.PRIVATE_WITH_EGRESS:
-            _require_a_way_out(vpc, selected.subnets, has_address=has_address)
-        _warn_of_a_single_zone(scope, selected.availability_zones)
-        return cls(selection, selected.subnet_ids, has_address)
+        if not chosen.is_pending:
+            if has_address or selection.subnet_type is not ec2.SubnetType.PRIVATE_WITH_EGRESS:
+                _check_ways_out(
+                    scope,
+                    vpc,
+                    chosen,
+                    has_address=has_address,
+                    is_declined=assign_public_ip is False,
+                )
+            _warn_of_a_single_zone(scope, chosen.availability_zones)
+        if public_by_type and not has_address:
+            selection = ec2.SubnetSelection(subnets=list(chosen.subnets))
+        return cls(selection, chosen.subnet_ids, has_address)
 
 
-def _require_a_way_out(
-    vpc: ec2.IVpc, subnets: Iterable[ec2.ISubnet], *, has_address: bool
+def vpc_of(cluster: ecs.ICluster) -> ec2.IVpc:
+    """Return the VPC of a cluster.
+
+    Raises:
+        ValueError: The cluster was imported without it.
+    """
+    try:
+        return cluster.vpc
+    except RuntimeError as error:  # of jsii, whatever the CDK raises
+        raise ValueError(
+            "cluster was imported without its VPC; import it with Cluster.from_cluster_attributes"
+            "(..., cluster_name=..., vpc=...)"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    subnets: Sequence[ec2.ISubnet]
+    subnet_ids: Sequence[str]
+    # None where it is not known.
+    availability_zones: Sequence[str | None]
+    # A VPC that the CDK looks up after this synthesis, which is thrown away.
+    is_pending: bool = False
+
+    @classmethod
+    def of(cls, vpc: ec2.IVpc, selection: ec2.SubnetSelection, *, is_default: bool) -> _Chosen:
+        if selection.subnets and not (
+            selection.availability_zones or selection.one_per_az or selection.subnet_filters
+        ):
+            subnets = selection.subnets
+            return cls(
+                subnets, [each.subnet_id for each in subnets], [_zone(each) for each in subnets]
+            )
+        try:
+            found = vpc.select_subnets(
+                availability_zones=selection.availability_zones,
+                one_per_az=selection.one_per_az,
+                subnet_filters=selection.subnet_filters,
+                subnet_group_name=selection.subnet_group_name,
+                subnets=selection.subnets,
+                subnet_type=selection.subnet_type,
+            )
+        except RuntimeError as error:  # of jsii, whatever the CDK raises
+            if is_default:
+                raise ValueError(_no_private_subnets(vpc)) from error
+            reason = _CODE.sub("", str(error).splitlines()[0])
+            raise ValueError(
+                f"subnet_selection does not fit the VPC of cluster: {reason}"
+            ) from error
+        is_pending = bool(found.is_pending_lookup)
+        if not found.subnet_ids and not is_pending:
+            raise ValueError(
+                "subnet_selection selects no subnet of the VPC of cluster; select at least one"
+            )
+        return cls(found.subnets, found.subnet_ids, found.availability_zones, is_pending)
+
+
+def _zone(subnet: ec2.ISubnet) -> str | None:
+    try:
+        return subnet.availability_zone
+    except RuntimeError:  # imported without it
+        return None
+
+
+def _no_private_subnets(vpc: ec2.IVpc) -> str:
+    others = (("public", vpc.public_subnets), ("isolated", vpc.isolated_subnets))
+    kinds = " and ".join(kind for kind, subnets in others if subnets)
+    return (
+        "subnet_selection is missing: the VPC of cluster has no private subnets with egress, "
+        f"where the task runs by default, but {kinds or 'no known'} ones; select some by "
+        "ec2.SubnetSelection(...); public ones by the type PUBLIC give the task a public address"
+    )
+
+
+def _check_ways_out(
+    scope: Construct, vpc: ec2.IVpc, chosen: _Chosen, *, has_address: bool, is_declined: bool
 ) -> None:
-    paths = {subnet.node.path for subnet in subnets}
-    isolated = _paths_among(vpc.isolated_subnets, paths)
-    if isolated:
+    isolated = _among(vpc.isolated_subnets, chosen)
+    private = _among(vpc.private_subnets, chosen)
+    public = _among(vpc.public_subnets, chosen)
+    if has_address and (private or isolated):
         raise ValueError(
-            f"subnet_selection has isolated subnets ({', '.join(isolated)}), from which ghcr.io "
-            "cannot be reached: it has no VPC endpoint; select private subnets with egress, or "
-            "public ones with assign_public_ip=True"
-        )
-    public = _paths_among(vpc.public_subnets, paths)
-    if public and not has_address:
-        raise ValueError(
-            f"subnet_selection has public subnets ({', '.join(public)}), from which nothing can "
-            "be reached without a public address; set assign_public_ip=True, or select private "
-            "subnets with egress"
-        )
-    private = _paths_among(vpc.private_subnets, paths)
-    if private and has_address:
-        raise ValueError(
-            f"assign_public_ip is True but subnet_selection has private subnets "
-            f"({', '.join(private)}), where a public address is of no use; leave it out, or "
+            "assign_public_ip is True but subnet_selection has subnets that are not public "
+            f"({private or isolated}), where a public address is of no use; leave it out, or "
             "select public subnets"
         )
+    if public and not has_address and not is_declined:
+        raise ValueError(
+            f"subnet_selection has public subnets ({public}), from which the internet cannot be "
+            "reached without a public address; set assign_public_ip=True, or False if VPC "
+            "endpoints are enough, or select private subnets with egress"
+        )
+    closed = isolated or (public if not has_address else "")
+    if closed:
+        Annotations.of(scope).add_warning_v2(
+            "bixarena-constructs:noWayToTheInternet",
+            f"subnet_selection has subnets without a way to the internet of their own ({closed}): "
+            "the image's registry, the secrets and the log must be reached by VPC endpoints, or a "
+            "transit gateway; ghcr.io has no VPC endpoint",
+        )
 
 
-def _paths_among(subnets: Iterable[ec2.ISubnet], paths: set[str]) -> list[str]:
-    return sorted(subnet.node.path for subnet in subnets if subnet.node.path in paths)
+def _among(subnets: Iterable[ec2.ISubnet], chosen: _Chosen) -> str:
+    ids = set(chosen.subnet_ids)
+    return ", ".join(sorted(each.node.path for each in subnets if each.subnet_id in ids))
 
 
-def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str]) -> None:
+def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str | None]) -> None:
     zones = set(availability_zones)
-    if len(zones) == 1 and not Token.is_unresolved(next(iter(zones))):
+    zone = zones.pop() if len(zones) == 1 else None
+    if zone is not None and not Token.is_unresolved(zone):
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:singleAvailabilityZone",
-            f"All subnets lie in {next(iter(zones))}: the task cannot start while that zone is "
-            "out; select subnets of two zones or more",
+            f"All subnets lie in {zone}: the task cannot start while that zone is out; select "
+            "subnets of two zones or more",
         )
