@@ -102,6 +102,8 @@ def _sessions_and_locks(database: BixArenaDatabase) -> tuple[int, int]:
         ("cut_after", b"FROM api.leaderboard AS board", "list_boards"),
         ("cut_after", b"TO STDOUT (FORMAT BINARY)", "count_votes"),
         ("cut_before", b"TO STDOUT (FORMAT BINARY)", "count_votes"),
+        ("cut_after", b"What each leaderboard is ranked by", "count_votes"),
+        ("cut_before", b"What each leaderboard is ranked by", "count_votes"),
         ("cut_after", b"pg_advisory_xact_lock", "publish"),
         ("cut_before", b"INSERT INTO api.leaderboard_entry", "publish"),
         ("cut_after", b"INSERT INTO api.leaderboard_entry", "publish"),
@@ -116,7 +118,10 @@ def test_tries_again_when_the_connection_is_cut(
 ) -> None:
     moment, pattern, step = cut
     setattr(relay, moment, pattern)
-    report = run(relayed, log=journal.log)
+    # By pair of models, votes are counted by another statement than by voter.
+    by_pair = pattern.startswith(b"What each")
+    settings = replace(relayed, intervals="wald") if by_pair else relayed
+    report = run(settings, log=journal.log)
     assert report.published == ["overall"]
     assert [event["step"] for event in journal.named("retrying")] == [step]
     assert _snapshots(bixarena) == [("public", 9)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.job import run
@@ -48,8 +50,16 @@ def test_publishes_the_same_boards_on_postgresql_16_and_18(
         assert _entries(other.owner) == _entries(bixarena.owner)
 
 
+@pytest.mark.parametrize(
+    ("intervals", "counting"),
+    [("voter", b"TO STDOUT (FORMAT BINARY)"), ("wald", b"What each leaderboard is ranked by")],
+)
 def test_counts_on_the_replica_and_writes_on_the_primary(
-    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+    bixarena: BixArenaDatabase,
+    settings_for: MakeSettings,
+    journal: Any,
+    intervals: str,
+    counting: bytes,
 ) -> None:
     # One server with two names; relays at the same port of two loopback addresses tell them apart.
     with (
@@ -57,11 +67,11 @@ def test_counts_on_the_replica_and_writes_on_the_primary(
         Relay.to(bixarena.worker.port, host="127.0.0.3", port=primary.port) as replica,
     ):
         info = replace(bixarena.worker, host="127.0.0.2", port=primary.port)
-        settings = settings_for(info, POSTGRES_READ_HOST="127.0.0.3", **_TEN)
+        settings = settings_for(info, POSTGRES_READ_HOST="127.0.0.3", INTERVALS=intervals, **_TEN)
         assert "overall" in run(settings, log=journal.log).published
     for relay, has_written, has_counted in ((primary, True, False), (replica, False, True)):
         assert (b"INSERT INTO" in relay.sent) == has_written
-        assert (b"TO STDOUT (FORMAT BINARY)" in relay.sent) == has_counted
+        assert (counting in relay.sent) == has_counted
 
 
 def test_asks_a_dry_run_of_the_replica_alone(

@@ -35,6 +35,7 @@ _STATEMENTS = (
     b"set_config",
     b"FROM api.leaderboard AS board",
     b"TO STDOUT (FORMAT BINARY)",
+    b"What each leaderboard is ranked by",
     b"pg_advisory_xact_lock",
     b"INSERT INTO api.leaderboard_snapshot",
     b"INSERT INTO api.leaderboard_entry",
@@ -87,7 +88,9 @@ class _Soak:
         with Relay.to(self.database.worker.port) as relay:
             when = self.rng.choice(("cut_before", "cut_after"))
             setattr(relay, when, self.rng.choice(_STATEMENTS))
-            self.run(self.deliver(moment, port=relay.port))
+            settings = self.deliver(moment, port=relay.port)
+            # Votes are counted by voter or by pair of models, with a statement each.
+            self.run(replace(settings, intervals=self.rng.choice(("voter", "wald"))))
 
     def lock(self, moment: datetime) -> None:
         is_locked = threading.Event()

@@ -7,9 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from bixarena_constructs.worker import preflight
 from bixarena_constructs.worker.contract import VERSION, Event, Variable
-from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import (
     BoardsFailedError,
@@ -19,6 +17,7 @@ from bixarena_constructs.worker.errors import (
     VotesError,
     WorkerError,
 )
+from bixarena_constructs.worker.preflight import needs_of
 from bixarena_constructs.worker.ranking import (
     RankingError,
     RankingOptions,
@@ -97,7 +96,7 @@ def run(
         Event.RUN_STARTED, snapshot=report.identifier, dry_run=settings.dry_run, contract=VERSION
     )
     deadline = deadline or Deadline(settings.max_runtime_seconds)
-    store = _store(settings, deadline)
+    store = Store.of(settings, deadline)
 
     def work(log: FilteringBoundLogger) -> None:
         _Run(settings, store=store, moment=moment, report=report, deadline=deadline, log=log).do()
@@ -121,13 +120,6 @@ def run(
     return report
 
 
-def _store(settings: Settings, deadline: Deadline) -> Store:
-    reader = Database(settings.database, deadline, host=settings.database.read_host)
-    # A dry run asks nothing of the primary where there is a replica.
-    primary = reader if settings.dry_run else Database(settings.database, deadline)
-    return Store(primary, reader)
-
-
 class _Run:
     """The steps of one run, and what they share."""
 
@@ -149,7 +141,8 @@ class _Run:
         self._store = store
 
     def do(self) -> None:
-        self._retried("check_grants", lambda: self._store.check(self._needs(), self._moment))
+        needs = needs_of(self._settings)
+        self._retried("check_grants", lambda: self._store.check(needs, self._moment))
         boards = self._boards()
         if boards:
             votes = self._votes(boards)
@@ -159,18 +152,6 @@ class _Run:
             raise BoardsFailedError(self._report.failed)
         if self._report.regressed:
             raise BoardsRegressedError(self._report.regressed)
-
-    def _needs(self) -> tuple[preflight.Need, ...]:
-        needs = preflight.READING
-        if self._settings.intervals == "voter":
-            needs += preflight.VOTERS
-        if self._settings.dry_run:
-            return needs
-        retention = self._retention()
-        if retention is None:
-            return needs + preflight.PUBLISHING
-        old = preflight.DELETING if retention.delete else preflight.HIDING
-        return needs + preflight.PUBLISHING + old
 
     def _retention(self) -> Retention | None:
         keep = self._settings.keep_snapshots

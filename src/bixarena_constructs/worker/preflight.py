@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from bixarena_constructs.worker.settings import Settings
+
 __all__ = [
     "DELETING",
     "HIDING",
@@ -24,6 +26,7 @@ __all__ = [
     "check",
     "check_time",
     "missing",
+    "needs_of",
 ]
 
 Need: TypeAlias = tuple[str, str, tuple[str, ...]]
@@ -86,6 +89,19 @@ PUBLISHING: tuple[Need, ...] = (
 )
 HIDING: tuple[Need, ...] = (("leaderboard_snapshot", "UPDATE", ("visibility", "updated_at")),)
 DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
+
+
+def needs_of(settings: Settings) -> tuple[Need, ...]:
+    """List what a run needs, with grants that only some settings take."""
+    needs = READING
+    if settings.intervals == "voter":
+        needs += VOTERS
+    if settings.dry_run:
+        return needs
+    needs += PUBLISHING
+    if settings.keep_snapshots is None:
+        return needs
+    return needs + (DELETING if settings.old_snapshots == "delete" else HIDING)
 
 
 def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:

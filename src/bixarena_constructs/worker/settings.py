@@ -122,24 +122,34 @@ class Settings:
         settings = cls(
             database=_database(environment, read),
             leaderboard_slug=read.text(Variable.LEADERBOARD_SLUG),
-            intervals=read.choice(Variable.INTERVALS, "auto", allowed=_INTERVALS),
-            num_bootstrap=read.integer(Variable.NUM_BOOTSTRAP, 1000, low=1, high=5000),
-            min_evals=read.integer(Variable.MIN_EVALS, 10, low=0, high=2**31 - 1),
-            significant=read.flag(Variable.SIGNIFICANT, default=False),
-            min_total_battles=read.integer(Variable.MIN_TOTAL_BATTLES, 30, low=0, high=2**31 - 1),
-            min_total_models=read.integer(Variable.MIN_TOTAL_MODELS, 4, low=0, high=2**31 - 1),
+            intervals=read.choice(Variable.INTERVALS, cls.intervals, allowed=_INTERVALS),
+            num_bootstrap=read.integer(
+                Variable.NUM_BOOTSTRAP, cls.num_bootstrap, low=1, high=5000
+            ),
+            min_evals=read.integer(Variable.MIN_EVALS, cls.min_evals, low=0, high=2**31 - 1),
+            significant=read.flag(Variable.SIGNIFICANT, default=cls.significant),
+            min_total_battles=read.integer(
+                Variable.MIN_TOTAL_BATTLES, cls.min_total_battles, low=0, high=2**31 - 1
+            ),
+            min_total_models=read.integer(
+                Variable.MIN_TOTAL_MODELS, cls.min_total_models, low=0, high=2**31 - 1
+            ),
             prior_battles=read.number(
-                Variable.PRIOR_BATTLES, 0.5, low=1e-6, high=1000, or_zero=True
+                Variable.PRIOR_BATTLES, cls.prior_battles, low=1e-6, high=1000, or_zero=True
             ),
-            seed=read.integer(Variable.SEED, 0, low=0, high=2**63 - 1),
+            seed=read.integer(Variable.SEED, cls.seed, low=0, high=2**63 - 1),
             scheduled_at=scheduled_at and scheduled_at.replace(second=0, microsecond=0),
-            dry_run=read.flag(Variable.DRY_RUN, default=False),
-            max_runtime_seconds=read.number(Variable.MAX_RUNTIME_SECONDS, 900, low=1, high=86_400),
-            keep_snapshots=read.integer(Variable.KEEP_SNAPSHOTS, None, low=1, high=2**31 - 1),
-            old_snapshots=read.choice(
-                Variable.OLD_SNAPSHOTS, "private", allowed=("private", "delete")
+            dry_run=read.flag(Variable.DRY_RUN, default=cls.dry_run),
+            max_runtime_seconds=read.number(
+                Variable.MAX_RUNTIME_SECONDS, cls.max_runtime_seconds, low=1, high=86_400
             ),
-            log_format=read.choice(Variable.LOG_FORMAT, "json", allowed=("json", "plain")),
+            keep_snapshots=read.integer(
+                Variable.KEEP_SNAPSHOTS, cls.keep_snapshots, low=1, high=2**31 - 1
+            ),
+            old_snapshots=read.choice(
+                Variable.OLD_SNAPSHOTS, cls.old_snapshots, allowed=("private", "delete")
+            ),
+            log_format=read.choice(Variable.LOG_FORMAT, cls.log_format, allowed=("json", "plain")),
         )
         if read.faults:
             raise SettingsError(read.faults)
@@ -156,7 +166,7 @@ def _database(environment: Mapping[str, str], read: EnvironmentReader) -> Databa
     one_by_one = EnvironmentReader({**usual, **_url_parts(read), **parts})
     database = DatabaseSettings(
         host=_required(one_by_one, Variable.POSTGRES_HOST),
-        port=one_by_one.integer(Variable.POSTGRES_PORT, 5432, low=1, high=65_535),
+        port=one_by_one.integer(Variable.POSTGRES_PORT, DatabaseSettings.port, low=1, high=65_535),
         dbname=_required(one_by_one, Variable.POSTGRES_DB),
         user=_required(one_by_one, Variable.POSTGRES_USER),
         password=one_by_one.secret(Variable.POSTGRES_PASSWORD)

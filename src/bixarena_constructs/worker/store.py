@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psycopg.rows import class_row, kwargs_row
 
+from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.environment import MOST_AHEAD
 from bixarena_constructs.worker.preflight import VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from bixarena_constructs.worker.database import Database
+    from bixarena_constructs.worker.deadline import Deadline
     from bixarena_constructs.worker.errors import VotesError
     from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Retention, Snapshot, Visibility
+    from bixarena_constructs.worker.settings import Settings
 
 __all__ = ["Store"]
 
@@ -46,6 +48,14 @@ class Store:
     def __init__(self, primary: Database, reader: Database) -> None:
         self._primary = primary
         self._reader = reader
+
+    @classmethod
+    def of(cls, settings: Settings, deadline: Deadline) -> Store:
+        """Make the store of a run; no wait goes beyond the deadline."""
+        reader = Database(settings.database, deadline, host=settings.database.read_host)
+        # A dry run asks nothing of the primary where there is a replica.
+        primary = reader if settings.dry_run else Database(settings.database, deadline)
+        return cls(primary, reader)
 
     def cancel(self) -> None:
         """Cancel the statement that another thread waits for, if any."""

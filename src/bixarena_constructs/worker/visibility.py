@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.worker.contract import Event
 from bixarena_constructs.worker.database import Database
@@ -13,6 +13,8 @@ from bixarena_constructs.worker.retries import retried
 from bixarena_constructs.worker.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from structlog.typing import FilteringBoundLogger
 
     from bixarena_constructs.worker.interrupts import Interrupts
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.settings import Settings
 
 __all__ = ["publish", "unpublish"]
+
+# The last event of a change to a visibility: done, failed.
+_LAST_EVENTS: Final[Mapping[Visibility, tuple[Event, Event]]] = {
+    "public": (Event.PUBLISHED, Event.PUBLISH_FAILED),
+    "private": (Event.UNPUBLISHED, Event.UNPUBLISH_FAILED),
+}
 
 
 def publish(
@@ -44,13 +52,7 @@ def publish(
         NoSnapshotError: None was.
         WorkerError: The database was not available or refused it.
     """
-    try:
-        slugs = _set_visibility(settings, identifier, "public", log=log, interrupts=interrupts)
-    except WorkerError as error:
-        log.error(Event.PUBLISH_FAILED, snapshot=identifier, **error.fields())
-        raise
-    log.info(Event.PUBLISHED, snapshot=identifier, leaderboards=slugs, exit_code=0)
-    return slugs
+    return _logged_change(settings, identifier, "public", log=log, interrupts=interrupts)
 
 
 def unpublish(
@@ -75,12 +77,24 @@ def unpublish(
         NoSnapshotError: None was.
         WorkerError: The database was not available or refused it.
     """
+    return _logged_change(settings, identifier, "private", log=log, interrupts=interrupts)
+
+
+def _logged_change(
+    settings: Settings,
+    identifier: str,
+    visibility: Visibility,
+    *,
+    log: FilteringBoundLogger,
+    interrupts: Interrupts | None,
+) -> tuple[str, ...]:
+    done, failed = _LAST_EVENTS[visibility]
     try:
-        slugs = _set_visibility(settings, identifier, "private", log=log, interrupts=interrupts)
+        slugs = _set_visibility(settings, identifier, visibility, log=log, interrupts=interrupts)
     except WorkerError as error:
-        log.error(Event.UNPUBLISH_FAILED, snapshot=identifier, **error.fields())
+        log.error(failed, snapshot=identifier, **error.fields())
         raise
-    log.info(Event.UNPUBLISHED, snapshot=identifier, leaderboards=slugs, exit_code=0)
+    log.info(done, snapshot=identifier, leaderboards=slugs, exit_code=0)
     return slugs
 
 
