@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import IsolationLevel
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import ForeignKeyViolation, ReadOnlySqlTransaction
 
 from bixarena_constructs.worker.connection import Connection
 from bixarena_constructs.worker.errors import (
@@ -16,6 +16,8 @@ from bixarena_constructs.worker.errors import (
     DatabaseRefusedError,
     DatabaseUnavailableError,
     DeadlineError,
+    LoginRefusedError,
+    RowGoneError,
 )
 from bixarena_constructs.worker.queries import query
 
@@ -61,7 +63,7 @@ _MISUSES = (
 
 
 class Database:
-    """One host of the database; each transaction has a connection of its own."""
+    """One host of the database; a transaction has its own connection, unless that is kept."""
 
     def __init__(
         self, settings: DatabaseSettings, deadline: Deadline, *, host: str | None = None
@@ -69,7 +71,21 @@ class Database:
         self._settings = settings
         self._deadline = deadline
         self._connection: psycopg.Connection | None = None
+        self._is_kept = False
         self.host = host or settings.host
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the connection between transactions, until one fails.
+
+        So, a password that is changed meanwhile is not asked for.
+        """
+        self._is_kept = True
+        try:
+            yield
+        finally:
+            self._is_kept = False
+            self._disconnect()
 
     @contextmanager
     def reading(self) -> Iterator[psycopg.Connection]:
@@ -111,15 +127,37 @@ class Database:
     def _transaction(
         self, isolation: IsolationLevel, *, read_only: bool | None
     ) -> Iterator[psycopg.Connection]:
-        with self._translated(), self._connect() as connection:
+        with self._translated():
+            connection = self._connected()
             connection.isolation_level = isolation
             connection.read_only = read_only
-            self._connection = connection
-            with connection.transaction():
-                left = max(1, int(self._deadline.seconds_left * 1000))
-                idle = min(left, _IDLE_SECONDS * 1000)
-                connection.execute(query("timeouts"), {"left": str(left), "idle": str(idle)})
-                yield connection
+            is_done = False
+            try:
+                with connection.transaction():
+                    left = max(1, int(self._deadline.seconds_left * 1000))
+                    idle = min(left, _IDLE_SECONDS * 1000)
+                    connection.execute(query("timeouts"), {"left": str(left), "idle": str(idle)})
+                    yield connection
+                is_done = True
+            finally:
+                # After a failover, the server of an old connection may take no writes any more.
+                if not (is_done and self._is_kept):
+                    self._disconnect()
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = None
+            try:
+                self._connection = self._connect()
+            except psycopg.Error as error:
+                if passes_by_itself(error):
+                    raise
+                raise self._described(error, LoginRefusedError) from error
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
     def _connect(self) -> psycopg.Connection:
         settings = self._settings
@@ -135,6 +173,8 @@ class Database:
             sslrootcert=settings.sslrootcert,
             connect_timeout=patience,
             application_name="bixarena-worker",
+            # A pooler may give the next transaction another session, without the statement.
+            prepare_threshold=None,
             # A peer that vanished is noticed within half a minute: when idle, by three unanswered
             # probes; when data is on its way, by the missing acknowledgement.
             keepalives_idle=10,
@@ -150,6 +190,7 @@ class Database:
         Raises:
             DeadlineError: The server gave up on our behalf, for the run is over its time.
             DatabaseUnavailableError: It may succeed a little later.
+            RowGoneError: It needs a row that is gone.
             DatabaseRefusedError: It would fail again.
         """
         try:
@@ -157,11 +198,16 @@ class Database:
         except psycopg.Error as error:
             if error.sqlstate in _TIMEOUTS and self._deadline.has_passed:
                 raise DeadlineError(f"out of time in the database: {_text(error)}") from error
-            kind = DatabaseUnavailableError if passes_by_itself(error) else DatabaseRefusedError
-            raise self._described(error, kind) from error
+            raise self._described(error, _kind(error)) from error
 
     def _described(self, error: psycopg.Error, kind: type[DatabaseError]) -> DatabaseError:
         return kind(f"{self.host}: {_text(error)}", sqlstate=error.sqlstate)
+
+
+def _kind(error: psycopg.Error) -> type[DatabaseError]:
+    if isinstance(error, ForeignKeyViolation):
+        return RowGoneError
+    return DatabaseUnavailableError if passes_by_itself(error) else DatabaseRefusedError
 
 
 def passes_by_itself(error: psycopg.Error) -> bool:

@@ -32,10 +32,12 @@ __all__ = [
     "DeadlineError",
     "FutureRunError",
     "InterruptedRunError",
+    "LoginRefusedError",
     "MissingGrantsError",
     "NoLeaderboardError",
     "NoSnapshotError",
     "NotStorableError",
+    "RowGoneError",
     "SettingsError",
     "StopRun",
     "VotesError",
@@ -188,6 +190,14 @@ class DatabaseUnavailableError(DatabaseError):
 
 class DatabaseRefusedError(DatabaseError):
     """A lasting fault: the same attempt would fail again."""
+
+
+class LoginRefusedError(DatabaseRefusedError):
+    """The server lets nobody in like this: no further step can succeed."""
+
+
+class RowGoneError(DatabaseRefusedError):
+    """A row that was read earlier, such as a model's, was deleted since."""
 
 
 class MissingGrantsError(DatabaseRefusedError):

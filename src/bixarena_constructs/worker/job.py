@@ -13,7 +13,9 @@ from bixarena_constructs.worker.errors import (
     BoardsFailedError,
     BoardsRegressedError,
     DatabaseRefusedError,
+    LoginRefusedError,
     NoLeaderboardError,
+    RowGoneError,
     VotesError,
     WorkerError,
 )
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _T = TypeVar("_T")
+# A model that is deleted while boards are ranked takes its votes with it.
+_MOST_COUNTS = 3
 _EVENT_OF = {
     Status.PUBLISHED: Event.BOARD_PUBLISHED,
     Status.STORED_PRIVATE: Event.BOARD_STORED_PRIVATE,
@@ -99,7 +103,10 @@ def run(
     store = Store.of(settings, deadline)
 
     def work(log: FilteringBoundLogger) -> None:
-        _Run(settings, store=store, moment=moment, report=report, deadline=deadline, log=log).do()
+        with store.kept():
+            _Run(
+                settings, store=store, moment=moment, report=report, deadline=deadline, log=log
+            ).do()
 
     try:
         if interrupts is None:
@@ -144,10 +151,16 @@ class _Run:
         needs = needs_of(self._settings)
         self._retried("check_grants", lambda: self._store.check(needs, self._moment))
         boards = self._boards()
-        if boards:
+        for recounts_left in reversed(range(_MOST_COUNTS)):
+            if not boards:
+                break
             votes = self._votes(boards)
-            for board in boards:
-                self._do_board(board, votes)
+            outdated = {
+                board.slug
+                for board in boards
+                if not self._do_board(board, votes, recounts_left=recounts_left)
+            }
+            boards = self._still_there(outdated) if outdated else ()
         if self._report.failed:
             raise BoardsFailedError(self._report.failed)
         if self._report.regressed:
@@ -177,6 +190,13 @@ class _Run:
                 self._log.info(Event.BOARD_ALREADY_PRIVATE, leaderboard=board.slug)
         return tuple(board for board in wanted if board.existing is None)
 
+    def _still_there(self, slugs: set[str]) -> tuple[Board, ...]:
+        found = self._retried("list_boards", lambda: self._store.boards(self._report.identifier))
+        for gone in sorted(slugs - {board.slug for board in found}):
+            self._report.skipped.append(gone)
+            self._log.info(Event.BOARD_SKIPPED, leaderboard=gone, reason="deleted during the run")
+        return tuple(board for board in found if board.slug in slugs)
+
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
         started = perf_counter()
         slugs = [board.slug for board in boards]
@@ -194,8 +214,15 @@ class _Run:
         )
         return votes
 
-    def _do_board(self, board: Board, votes: Votes) -> None:
-        """Rank and publish a leaderboard; its faults do not affect the next one."""
+    def _do_board(self, board: Board, votes: Votes, *, recounts_left: int) -> bool:
+        """Rank and publish a leaderboard; its faults do not affect the next one.
+
+        Returns:
+            Whether it is done; if not, its votes have to be counted again.
+
+        Raises:
+            LoginRefusedError: The next ones would be ranked for nothing.
+        """
         log = self._log.bind(leaderboard=board.slug)
         try:
             reason = self._too_small(votes.of(board))
@@ -211,12 +238,22 @@ class _Run:
                 self._publish(snapshot, votes, log)
         except TooFewModelsError as error:
             reason = votes.in_slugs(str(error))
+        except LoginRefusedError:
+            raise
         except (VotesError, DatabaseRefusedError) as error:
+            text = votes.in_slugs(str(error))
+            if isinstance(error, RowGoneError) and recounts_left:
+                attempt = _MOST_COUNTS - recounts_left
+                log.warning(
+                    Event.RETRYING, step="publish", attempt=attempt, error=text, wait_seconds=0
+                )
+                return False
             self._report.failed[board.slug] = error
-            log.error(Event.BOARD_FAILED, cause=error.cause, error=votes.in_slugs(str(error)))
-            return
+            log.error(Event.BOARD_FAILED, cause=error.cause, error=text)
+            return True
         if reason is not None:
             self._leave_out(board, reason, votes=votes.of(board).total, log=log)
+        return True
 
     def _leave_out(
         self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ from bixarena_constructs.worker.records import Board, Publication, Status, Votes
 from bixarena_constructs.worker.voter_rows import counts_by_voter, unknown_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -52,14 +52,21 @@ class Store:
     @classmethod
     def of(cls, settings: Settings, deadline: Deadline) -> Store:
         """Make the store of a run; no wait goes beyond the deadline."""
-        reader = Database(settings.database, deadline, host=settings.database.read_host)
+        replica = settings.database.read_host
+        reader = Database(settings.database, deadline, host=replica)
         # A dry run asks nothing of the primary where there is a replica.
-        primary = reader if settings.dry_run else Database(settings.database, deadline)
-        return cls(primary, reader)
+        is_one = settings.dry_run or replica is None
+        return cls(reader if is_one else Database(settings.database, deadline), reader)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep its connections open between transactions."""
+        with self._primary.kept(), self._reader.kept():
+            yield
 
     def cancel(self) -> None:
         """Cancel the statement that another thread waits for, if any."""
-        for database in (self._primary, self._reader):
+        for database in {self._primary, self._reader}:
             database.cancel()
 
     def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
@@ -129,6 +136,9 @@ class Store:
         Args:
             snapshot: What to write.
             retention: How many public snapshots the leaderboard keeps. Default: - all.
+
+        Raises:
+            RowGoneError: A model of it, or the leaderboard, was deleted since it was read.
         """
         with self._primary.writing() as connection:
             connection.execute(query("lock_board"), {"leaderboard_id": snapshot.board.id})

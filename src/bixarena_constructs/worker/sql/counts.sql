@@ -13,6 +13,7 @@ tag AS (
            category,
            row_number() OVER (PARTITION BY categorization_id ORDER BY category) = 1 AS is_first
     FROM api.battle_categorization_category
+    WHERE 'overall' = ANY (%(slugs)s) OR category = ANY (%(slugs)s)
 ),
 vote AS (
     SELECT tag.category,
@@ -32,6 +33,8 @@ vote AS (
         ON categorization.id = battle.effective_categorization_id
         AND categorization.status = 'matched'
     LEFT JOIN tag ON tag.categorization_id = categorization.id
+    -- Without overall, only the battles of the categories that are asked for.
+    WHERE 'overall' = ANY (%(slugs)s) OR tag.category IS NOT NULL
 ),
 cell AS MATERIALIZED (
     SELECT category, is_first, model_a, model_b,

@@ -9,20 +9,17 @@ COPY (
         SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
         FROM api.model
     ),
-    -- A battle without a voter is one of a voter of its own.
-    voter AS (
-        SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
-        FROM (SELECT DISTINCT coalesce(user_id, id) AS id FROM api.battle) AS known
-    ),
     tag AS (
         SELECT categorization_id,
                category,
                row_number() OVER (PARTITION BY categorization_id ORDER BY category) = 1 AS is_first
         FROM api.battle_categorization_category
+        WHERE 'overall' = ANY (%(slugs)s) OR category = ANY (%(slugs)s)
     ),
     cell AS MATERIALIZED (
         SELECT tag.category,
                tag.is_first IS NOT FALSE AS is_first,
+               -- A battle without a voter is one of a voter of its own.
                coalesce(battle.user_id, battle.id) AS voter,
                battle.model1_id AS model_a,
                battle.model2_id AS model_b,
@@ -41,7 +38,12 @@ COPY (
             ON categorization.id = battle.effective_categorization_id
             AND categorization.status = 'matched'
         LEFT JOIN tag ON tag.categorization_id = categorization.id
+        WHERE 'overall' = ANY (%(slugs)s) OR tag.category IS NOT NULL
         GROUP BY 1, 2, 3, 4, 5, 6
+    ),
+    voter AS (
+        SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
+        FROM (SELECT DISTINCT voter AS id FROM cell) AS known
     ),
     board AS (
         SELECT category AS slug, voter, model_a, model_b, outcome, votes
