@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import publication
 from aws_cdk import Duration, RemovalPolicy
@@ -13,8 +14,13 @@ from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
@@ -22,27 +28,17 @@ from bixarena_constructs.cdk.delivery import (
     rule_resource,
 )
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_letter_metric
+from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import grant_all, rule_statement
-from bixarena_constructs.cdk.schedule import RunSchedule
+from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
+from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.deployment import Output
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_secretsmanager as secretsmanager
-    from aws_cdk import aws_sqs as sqs
-    from constructs import Construct
-
-    from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.cdk.schedule import Schedule
-    from bixarena_constructs.cdk.task.secrets import SecretSource
 
 __all__ = ["ScheduledSnapshotTask"]
 
@@ -57,6 +53,7 @@ class ScheduledSnapshotTask(SnapshotTask):
     a rule with the role that starts the task, and a dead-letter queue with its policy.
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -268,6 +265,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         """When the task runs, as `TaskMonitoring` reads it."""
         return self._trigger
 
+    @checked
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let somebody run the task, watch its runs, stop them and read its log and its rule.
 
@@ -280,6 +278,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         read = grant_all(grantee, [rule_statement(self._event_rule)])
         return super().grant_run(grantee).combine(read)
 
+    @checked
     def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many events lie in the dead-letter queue.
 
@@ -288,6 +287,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         """
         return dead_letter_metric(self.dead_letter_queue, period=period)
 
+    @checked
     def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule failed to start; there is no data without one.
 
@@ -296,6 +296,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         """
         return DeliveryMetrics.of_rule(self.event_rule.rule_name).failed_starts(period=period)
 
+    @checked
     def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """Return how many runs the schedule asked ECS to start.
 

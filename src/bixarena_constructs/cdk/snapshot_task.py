@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import jsii
 import publication
@@ -11,11 +12,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
@@ -43,16 +47,9 @@ from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pul
 from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
+from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from aws_cdk import aws_kms as kms
-    from aws_cdk import aws_secretsmanager as secretsmanager
-
-    from bixarena_constructs.cdk.task.secrets import SecretSource
 
 __all__ = ["SnapshotTask"]
 
@@ -92,6 +89,7 @@ class SnapshotTask(Construct):
     (``database.connections.allow_default_port_from(task)``).
     """
 
+    @checked
     def __init__(
         self,
         scope: Construct,
@@ -201,11 +199,13 @@ class SnapshotTask(Construct):
             ValueError: A prop has a value that would fail when deployed or run.
         """
         super().__init__(scope, construct_id)
+        self._stack = _stack_of(self)
         self._cluster = cluster
         self._vpc = vpc_of(cluster)
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
         _check_platform(platform_version)
+        _check_propagation(propagate_tags)
         _check_environment(self, environment or {})
         _check_tags(task_tags or {})
         container = WorkerContainer(
@@ -296,7 +296,7 @@ class SnapshotTask(Construct):
     def log_tail_command(self) -> str:
         """The command line that follows the worker's log."""
         return log_tail_command(
-            region=Stack.of(self).region, log_group_name=self._log_group.log_group_name
+            region=self._stack.region, log_group_name=self._log_group.log_group_name
         )
 
     @property
@@ -314,6 +314,7 @@ class SnapshotTask(Construct):
         """The task definition, with its roles and containers."""
         return self._task_definition
 
+    @checked
     def schedule_target(
         self,
         *,
@@ -363,6 +364,7 @@ class SnapshotTask(Construct):
             role=define_schedule_role(self, dead_letter_queue=queue),
         )
 
+    @checked
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let somebody run the task, watch its runs, stop them and read its log.
 
@@ -382,6 +384,7 @@ class SnapshotTask(Construct):
             ),
         )
 
+    @checked
     def on_failure(
         self, construct_id: str, *, target: events.IRuleTarget | None = None
     ) -> events.Rule:
@@ -455,7 +458,7 @@ class SnapshotTask(Construct):
     ) -> TaskLaunch:
         propagate_tags = self._propagate_tags
         return TaskLaunch(
-            region=Stack.of(self).region,
+            region=self._stack.region,
             cluster_arn=self._cluster.cluster_arn,
             task_definition_arn=self._task_definition.task_definition_arn,
             container_name=self._container_name,
@@ -494,11 +497,28 @@ class SnapshotTask(Construct):
             )
 
 
+def _stack_of(task: Construct) -> Stack:
+    try:
+        return Stack.of(task)
+    except RuntimeError as error:  # of jsii, whatever the CDK raises
+        raise ValueError(
+            f"scope of {task.node.path} is in no Stack; define the task in a Stack"
+        ) from error
+
+
 def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
     if version in _OLD_PLATFORMS:
         raise ValueError(
             f"platform_version is {version.name}; it must be 1.4.0 or later, which GuardDuty's "
             "sidecar and JSON fields of secrets need"
+        )
+
+
+def _check_propagation(source: ecs.PropagatedTagSource | None) -> None:
+    if source is ecs.PropagatedTagSource.SERVICE:
+        raise ValueError(
+            "propagate_tags is SERVICE; it must be TASK_DEFINITION or NONE, as no service starts "
+            "the task"
         )
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import publication
+from aws_cdk import Duration
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.monitoring.signals import WorkerSignals
-
-if TYPE_CHECKING:
-    from aws_cdk import Duration
-    from aws_cdk import aws_logs as logs
-    from aws_cdk import aws_sns as sns
 
 __all__ = ["SnapshotMonitoring"]
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotMonitoring:
     """What is reported of a task: runs that failed, could not start, hung, or never happened.

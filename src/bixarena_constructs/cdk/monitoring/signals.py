@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import publication
 from aws_cdk import aws_logs as logs
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.worker.contract import (
     DATA,
     DATABASE,
@@ -20,16 +21,15 @@ from bixarena_constructs.worker.contract import (
     Outcome,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["REFERENCE_EXIT_CODES", "ExitCode", "WorkerSignals", "reference_outcome"]
 
+_EXIT_CODES = range(1, 255 + 1)
 # Outcomes of the reference worker after which the site shows what it should: a board of the run's
 # time, or none where none has enough votes. Everything else is no snapshot in time.
 _DONE = (Outcome.PUBLISHED, Outcome.ALREADY_PUBLISHED, Outcome.BELOW_THRESHOLDS)
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitCode:
     """What an exit code of the worker means.
@@ -75,6 +75,7 @@ def reference_outcome(leaderboard_slug: str | None) -> logs.JsonPattern:
     )
 
 
+@checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSignals:
     """How to read a worker; an image of another kind needs all four.
@@ -99,13 +100,16 @@ class WorkerSignals:
     exit_codes: Mapping[int, ExitCode] = field(default_factory=lambda: REFERENCE_EXIT_CODES)
 
     def __post_init__(self) -> None:
-        """Refuse the exit code of success.
+        """Refuse exit codes that no failure has.
 
         Raises:
-            ValueError: It is listed.
+            ValueError: One is listed.
         """
         if 0 in self.exit_codes:
             raise ValueError("exit_codes has 0, which is success; leave it out")
+        for code in self.exit_codes:
+            if code not in _EXIT_CODES:
+                raise ValueError(f"exit_codes has {code}; an exit code is from 1 to 255")
 
 
 publication.publish()

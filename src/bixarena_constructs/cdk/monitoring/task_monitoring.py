@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import publication
+from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_events as events
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
 from bixarena_constructs.cdk.monitoring.causes import failure_causes
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
@@ -22,20 +26,16 @@ from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.signals import reference_outcome
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
-from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
 from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
-    from aws_cdk import Duration
     from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_events as events
     from aws_cdk import aws_logs as logs
-    from aws_cdk import aws_scheduler as scheduler
     from aws_cdk import aws_sns as sns
 
-    from bixarena_constructs.cdk.monitoring.watched_task import Monitorable
 
 __all__ = ["TaskMonitoring"]
 
@@ -66,6 +66,7 @@ class TaskMonitoring(Construct):
     alarms: tuple[cloudwatch.Alarm, ...]
     dashboard: cloudwatch.Dashboard | None
 
+    @checked
     def __init__(
         self,
         scope: Construct,

@@ -12,6 +12,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 
+from bixarena_constructs.cdk.checked import described
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics
 from bixarena_constructs.cdk.schedule import RunSchedule
 from bixarena_constructs.deployment import STARTED_BY_RULE, STARTED_BY_SCHEDULE
@@ -96,7 +97,7 @@ class RunTrigger:
             if isinstance(resource, scheduler.CfnSchedule):
                 return cls._of_schedule(scope, resource)
         raise TypeError(
-            f"trigger is {type(trigger).__name__}; it must be an aws_events.Rule or an "
+            f"trigger is {described(trigger)}; it must be an aws_events.Rule or an "
             "aws_scheduler.Schedule that the app defines"
         )
 

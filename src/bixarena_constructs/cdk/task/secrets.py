@@ -8,6 +8,7 @@ import publication
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
+from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.worker.contract import Variable
 
@@ -48,6 +49,7 @@ def container_secrets(
     return {name: _container_secret(scope, name, source) for name, source in sources.items()}
 
 
+@checked
 def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
     """Return the worker's connection settings as fields of a secret that RDS generated.
 

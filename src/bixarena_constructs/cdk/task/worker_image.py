@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import publication
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from bixarena_constructs.cdk.checked import checked
 
 __all__ = ["WORKER_FOLDER", "WorkerImage"]
 
@@ -29,6 +29,7 @@ class WorkerImage(ecs.AssetImage):
     reference instead.
     """
 
+    @checked
     def __init__(
         self,
         *,
