@@ -17,6 +17,7 @@ from bixarena_constructs.worker.errors import (
     NotStorableError,
 )
 from bixarena_constructs.worker.job import run
+from bixarena_demo.votes import fill, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -321,6 +322,21 @@ def test_computes_and_tells_but_writes_nothing_in_a_dry_run(
     assert _snapshots(bixarena) == []
     with pytest.raises(MissingGrantsError, match=r"INSERT on api.leaderboard_entry.bt_score"):
         run(settings_for(bixarena.worker), log=journal.log)
+
+
+def test_writes_no_line_over_16_kb_for_521_models(
+    empty_bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    with empty_bixarena.owner.connect() as connection:
+        fill(connection, simulate(seed=5, models=521, battles=2000))
+    settings = settings_for(
+        empty_bixarena.worker, MIN_EVALS="0", INTERVALS="wald", LEADERBOARD_SLUG="overall"
+    )
+    run(replace(settings, dry_run=True), log=journal.log)
+    assert max(map(len, journal.getvalue().splitlines())) < 16_384
+    overall = journal.named("board_computed")
+    assert [event["part"] for event in overall] == list(range(1, overall[0]["parts"] + 1))
+    assert len({entry["model"] for event in overall for entry in event["entries"]}) > 500
 
 
 def test_names_the_leaderboards_there_are_when_the_asked_for_one_is_not(

@@ -19,6 +19,7 @@ from bixarena_constructs.worker.errors import (
     VotesError,
     WorkerError,
 )
+from bixarena_constructs.worker.logs import parts_of
 from bixarena_constructs.worker.preflight import needs_of
 from bixarena_constructs.worker.ranking import (
     RankingError,
@@ -304,7 +305,9 @@ class _Run:
     def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
         if self._settings.dry_run:
             self._report.computed.append(snapshot.board.slug)
-            log.info(Event.BOARD_COMPUTED, entries=board_fields(snapshot.entries, votes))
+            parts = list(parts_of(board_fields(snapshot.entries, votes)))
+            for part, entries in enumerate(parts, 1):
+                log.info(Event.BOARD_COMPUTED, part=part, parts=len(parts), entries=entries)
             return
         started = perf_counter()
         done = self._retried("publish", lambda: self._store.publish(snapshot, self._retention()))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO, TypeVar
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
     from structlog.typing import FilteringBoundLogger, Processor
 
-__all__ = ["handed_on", "open_log"]
+__all__ = ["handed_on", "open_log", "parts_of"]
+
+_T = TypeVar("_T")
+# Docker hands a line on in pieces of 16 KiB, and no piece is JSON. A part of a list leaves room
+# for the other fields.
+_LINE_BYTES: Final = 16_000
+_PART_BYTES: Final = 12_000
 
 
 def open_log(
@@ -33,11 +40,45 @@ def open_log(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            _shortened,
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
     )
     return logger.bind(**context)
+
+
+def parts_of(items: Iterable[_T]) -> Iterator[list[_T]]:
+    """Cut what is too long for a line into lists that are not; an empty list is one of them."""
+    part: list[_T] = []
+    room = _PART_BYTES
+    for item in items:
+        size = _size(item)
+        if part and size > room:
+            yield part
+            part, room = [], _PART_BYTES
+        part.append(item)
+        room -= size
+    yield part
+
+
+def _shortened(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut the longest fields in half until the line is short enough, and say by how much."""
+    left_out: dict[str, int] = {}
+    while _size({**event, "left_out": left_out}) > _LINE_BYTES:
+        name = max(event, key=lambda each: _size(event[each]))
+        value = event[name]
+        if not isinstance(value, (list, tuple, dict)):
+            value = str(value)
+        half = len(value) // 2
+        left_out[name] = left_out.get(name, 0) + len(value) - half
+        is_table = isinstance(value, dict)
+        event[name] = dict(list(value.items())[:half]) if is_table else value[:half]
+    return {**event, "left_out": left_out} if left_out else event
+
+
+def _size(value: object) -> int:
+    return len(json.dumps(value, default=str)) + len(", ")
 
 
 def handed_on(
