@@ -295,11 +295,7 @@ def test_refuses_every_wrong_kind_in_a_sentence(
             ),
         ),
         (
-            {
-                "subnet_selection": ec2.SubnetConfiguration(
-                    name="a", subnet_type=ec2.SubnetType.PUBLIC
-                )
-            },
+            {"subnet_selection": ec2.CfnSubnetProps(vpc_id="vpc-1")},
             (
                 "subnet_selection is of class aws_ec2.CfnSubnetProps; it must be an "
                 "aws_ec2.SubnetSelection"
