@@ -38,7 +38,7 @@ class SnapshotStack(Stack):
             self,
             "Snapshot",
             cluster=cluster,
-            image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+            image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
             secrets=postgres_secrets(credentials),
             # Add a subscription to task.monitoring.topic, or nobody gets its alerts.
             monitoring=SnapshotMonitoring(dashboard=True),

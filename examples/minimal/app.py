@@ -41,7 +41,7 @@ class SnapshotStack(Stack):
             self,
             "Snapshot",
             cluster=cluster,
-            image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+            image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
             secrets=postgres_secrets(credentials),
             security_groups=[security_group],
             # Subscribe to the topic of the output AlertTopicArn.

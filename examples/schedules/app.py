@@ -26,7 +26,7 @@ from bixarena_constructs import (
     postgres_secrets,
 )
 
-IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+IMAGE = "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0"
 
 
 class SnapshotStack(Stack):

@@ -15,10 +15,14 @@ __all__ = [
     "STARTED_BY_RETRY",
     "STARTED_BY_RULE",
     "STARTED_BY_SCHEDULE",
+    "WORKER_IMAGE",
     "Metric",
     "Output",
     "metric_namespace",
 ]
+
+WORKER_IMAGE: Final = "ghcr.io/sage-bionetworks/bixarena-constructs-worker"
+"""Name of this library's worker; its tags are the versions of this package."""
 
 OUTPUTS_ID: Final = "Outputs"
 """Id of a task's outputs below it; the command line finds the task by it."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
-from bixarena_constructs.deployment import Output
+from bixarena_constructs.deployment import WORKER_IMAGE, Output
 from bixarena_demo.bixarena_database import BixArenaDatabase
 from bixarena_demo.boards import published_boards
 from bixarena_demo.cdk_cli import Cdk
@@ -31,7 +31,7 @@ __all__ = ["DATABASE", "Demonstration", "DemonstrationError", "demonstrate"]
 DATABASE: Final = "bixarena"
 """Name of the demo's database."""
 
-_IMAGE: Final = "ghcr.io/sage-bionetworks/bixarena-worker"
+
 _SEED: Final = 2026
 
 
@@ -88,7 +88,7 @@ def demonstrate(
         )
         report("starting a local AWS, with a VPC, a cluster and the database's secret in it")
         worker = [sys.executable, "-m", "bixarena_constructs.worker"]
-        aws = running.enter_context(LocalAws.start(images={_IMAGE: worker}))
+        aws = running.enter_context(LocalAws.start(images={WORKER_IMAGE: worker}))
         context = define_neighbours(aws, database.worker)
         stack_name, outputs = _deploy(aws, app_folder, context, report)
         template = _template_of(aws, stack_name)

@@ -63,7 +63,7 @@ PROPS: dict[str, Maker] = {
         st.one_of(
             st.sampled_from(
                 [
-                    "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+                    "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
                     f"python@sha256:{'0' * 64}",
                     "111122223333.dkr.ecr.us-east-1.amazonaws.com/worker:1",
                 ]

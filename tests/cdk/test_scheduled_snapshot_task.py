@@ -27,7 +27,7 @@ from bixarena_constructs.worker.contract import VERSION
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
 
-IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+IMAGE = "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0"
 
 
 # Of the task below. It must stay: whoever has the grant of before sees no other runs.
@@ -444,7 +444,6 @@ class TestContainer:
     @pytest.mark.parametrize(
         ("props", "message"),
         [
-            ({"image": None}, "image is missing"),
             ({"enable_execute_command": True}, "set readonly_root_filesystem=False"),
             ({"stop_timeout": Duration.seconds(121)}, "stop_timeout is .* 1 to 120"),
             ({"max_runtime": Duration.millis(500)}, "max_runtime is .* 1 to 86400"),
@@ -783,7 +782,7 @@ def test_lets_tokens_through_where_it_checks(stack: Stack, cluster: ecs.ICluster
     define(
         stack,
         cluster,
-        image=text,
+        image=f"ghcr.io/arena/worker:{text}",
         schedule=appscaling.Schedule.expression(text),
         max_runtime=length,
         max_event_age=length,

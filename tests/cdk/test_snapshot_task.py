@@ -19,7 +19,7 @@ from aws_cdk.assertions import Match, Template
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotTask
 from bixarena_constructs.testing import normalised_template
 
-IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+IMAGE = "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0"
 
 
 def define(stack: Stack, cluster: ecs.ICluster, **props: Any) -> SnapshotTask:  # any prop

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MINIMAL = Path(__file__).parents[2] / "examples" / "minimal"
 STACK = "BixarenaSnapshot"
-WORKER_IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker"
+WORKER_IMAGE = "ghcr.io/sage-bionetworks/bixarena-constructs-worker"
 
 
 class Bixarena(Protocol):

@@ -80,7 +80,7 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     program = [sys.executable, "-c", PROGRAM]
     images = {
-        "ghcr.io/sage-bionetworks/bixarena-worker": program,
+        "ghcr.io/sage-bionetworks/bixarena-constructs-worker": program,
         "ghcr.io/example/cleaner": program,
     }
     nowhere = ConnectionInfo(host="none", port=1, dbname="none", user="none", password="none")

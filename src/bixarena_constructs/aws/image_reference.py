@@ -47,7 +47,7 @@ class ImageReference:
         """Parse an image reference by the distribution grammar.
 
         Args:
-            text: For example ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``.
+            text: For example ``ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0``.
 
         Raises:
             ValueError: The text is not an image reference; the message names the wrong part.
@@ -67,6 +67,11 @@ class ImageReference:
         return cls(registry, repository, tag, digest if at else None)
 
     @property
+    def name(self) -> str:
+        """Registry and repository, without tag and digest."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
     def moves(self) -> bool:
         """Whether what it names changes as a matter of course: no digest, and no version."""
         return self.digest is None and not _VERSION.fullmatch(self.tag or "")
@@ -74,7 +79,7 @@ class ImageReference:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag is not None else ""
         digest = f"@{self.digest}" if self.digest is not None else ""
-        return f"{self.registry}/{self.repository}{tag}{digest}"
+        return f"{self.name}{tag}{digest}"
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

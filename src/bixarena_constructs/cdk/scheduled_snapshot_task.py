@@ -108,9 +108,9 @@ class ScheduledSnapshotTask(SnapshotTask):
             construct_id: Id below that scope.
             cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
             image: Reference of the worker's image, such as
-                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
-                other ``ecs.ContainerImage``.
-                Default: - none: ``task_definition`` names the image.
+                ``ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0``, ``WorkerImage()``,
+                or any other ``ecs.ContainerImage``.
+                Default: - this release's worker, or the image of ``task_definition``.
             task_definition: A task definition to run instead of a new one; its default container
                 is the worker. Props of the container cannot be combined with it, and
                 ``log_group`` names where it logs. Default: - a new one for ``image``.
@@ -125,8 +125,8 @@ class ScheduledSnapshotTask(SnapshotTask):
             secrets: Environment variables whose values the ECS agent takes from a secret when
                 the task starts: a secret, a pair of a secret and a JSON field, or an
                 ``ecs.Secret``. Default: - none.
-            secret_keys: Customer keys of those ``secrets`` that are an ``ecs.Secret``, which
-                does not show its key. Default: - none.
+            secret_keys: Customer keys of secrets that the app does not import with their key.
+                Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
             cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,

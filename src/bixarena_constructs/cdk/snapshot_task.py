@@ -42,11 +42,12 @@ from bixarena_constructs.cdk.schedule_target import (
     scheduled_time_input,
     selection_with_address,
 )
+from bixarena_constructs.cdk.task.agent_access import AgentAccess
 from bixarena_constructs.cdk.task.container import WorkerContainer
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
-from bixarena_constructs.cdk.task.secret_arns import CompleteArnCheck
+from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
@@ -137,9 +138,9 @@ class SnapshotTask(Construct):
             construct_id: Id below that scope.
             cluster: Cluster to run in. Its VPC must reach the image's registry and the database.
             image: Reference of the worker's image, such as
-                ``ghcr.io/sage-bionetworks/bixarena-worker:1.4.0``, ``WorkerImage()``, or any
-                other ``ecs.ContainerImage``.
-                Default: - none: ``task_definition`` names the image.
+                ``ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0``, ``WorkerImage()``,
+                or any other ``ecs.ContainerImage``.
+                Default: - this release's worker, or the image of ``task_definition``.
             task_definition: A task definition to run instead of a new one; its default container
                 is the worker. Props of the container cannot be combined with it, and
                 ``log_group`` names where it logs. Default: - a new one for ``image``.
@@ -152,8 +153,8 @@ class SnapshotTask(Construct):
             secrets: Environment variables whose values the ECS agent takes from a secret when
                 the task starts: a secret, a pair of a secret and a JSON field, or an
                 ``ecs.Secret``. Default: - none.
-            secret_keys: Customer keys of those ``secrets`` that are an ``ecs.Secret``, which
-                does not show its key. Default: - none.
+            secret_keys: Customer keys of secrets that the app does not import with their key.
+                Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
             cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
@@ -257,9 +258,7 @@ class SnapshotTask(Construct):
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
         )
-        if not isinstance(image, str):
-            # Its secrets or credentials were set before, where this construct does not see them.
-            self.node.add_validation(CompleteArnCheck(self._task_definition))
+        self._check_at_synthesis(container, is_own=task_definition is None)
         self._define_outputs(wanted=outputs, export_prefix=export_prefix)
 
     @property
@@ -423,6 +422,7 @@ class SnapshotTask(Construct):
     ) -> None:
         statements = [
             *agent_pull_statements(self, agent_pull),
+            *container.pull_statements(self),
             *container.decrypt_statements(self),
         ]
         # Before a target is bound: only a role that exists by then may be passed.
@@ -431,6 +431,18 @@ class SnapshotTask(Construct):
             self._task_definition.add_to_execution_role_policy(statement)
         if not is_own_role:
             warn_of_an_immutable_role(self, "execution_role", role, statements)
+
+    def _check_at_synthesis(self, container: WorkerContainer, *, is_own: bool) -> None:
+        # A task definition of the user's, sidecars, and what is added to the containers later.
+        self.node.add_validation(SecretsCheck(self._task_definition))
+        AgentAccess(
+            self,
+            self._task_definition,
+            worker=self._container_name,
+            has_settled_image=is_own and container.has_settled_image,
+            granted_secrets=container.granted_secrets,
+            granted_keys=container.secret_keys or (),
+        ).bind()
 
     def _allow_execute_command(self, container: WorkerContainer) -> None:
         if container.has_readonly_root:
@@ -533,7 +545,7 @@ def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None
             "event; leave it out"
         )
     for name, value in environment.items():
-        if "{{resolve:" in str(Stack.of(scope).resolve(value)):
+        if is_plain_secret(Stack.of(scope).resolve(value)):
             raise ValueError(
                 f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
                 "into the task definition; use secrets"

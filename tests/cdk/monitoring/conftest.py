@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Define = Callable[..., "Monitored"]
 
 _PSEUDO_PARAMETERS = {"AWS::Partition": "aws"}
-_WORKER = "ghcr.io/sage-bionetworks/bixarena-worker"
+_WORKER = "ghcr.io/sage-bionetworks/bixarena-constructs-worker"
 
 # `Any`: CloudFormation's JSON.
 Json = dict[str, Any]

@@ -59,7 +59,10 @@ def define_pattern(
 
 def define_task(stack: Stack, cluster: ecs.ICluster) -> SnapshotTask:
     return SnapshotTask(
-        stack, "Snapshot", cluster=cluster, image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+        stack,
+        "Snapshot",
+        cluster=cluster,
+        image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
     )
 
 
@@ -293,7 +296,7 @@ def test_knows_how_a_scheduled_task_is_started(stack: Stack, cluster: ecs.IClust
         stack,
         "Snapshot",
         cluster=cluster,
-        image="ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+        image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
         max_event_age=Duration.hours(5),
     )
     TaskMonitoring(stack, "Monitoring", task=task)

@@ -24,7 +24,7 @@ _WORKER: Event = {
     "containerArn": f"{_ARN}:container/arena/0f4c/9a1d",
     "lastStatus": "STOPPED",
     "name": "bixarena-worker",
-    "image": "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0",
+    "image": "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
     "taskArn": f"{_ARN}:task/arena/0f4c2be0a3c14bb2a65dbeef3ad6c1f4",
     "networkInterfaces": [],
     "cpu": "0",

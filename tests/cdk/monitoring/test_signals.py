@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Kept = Callable[..., RunReport]
 
-IMAGE = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+IMAGE = "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0"
 ALWAYS = {"published", "already_published", "below_thresholds"}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +14,19 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match
 
 from bixarena_constructs.aws.image_reference import ImageReference
-from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
+from bixarena_constructs.cdk.task.image import (
+    container_image,
+    is_reference_worker,
+    released_image,
+)
+from bixarena_constructs.deployment import WORKER_IMAGE
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
 
+ROOT = Path(__file__).parents[3]
 SUM = "0123456789abcdef" * 4
-WORKER = "sage-bionetworks/bixarena-worker"
+WORKER = "sage-bionetworks/bixarena-constructs-worker"
 VERSIONS = (
     "1.4.0",
     "v1.4.0",
@@ -139,6 +148,26 @@ def test_refuses_a_malformed_image_before_it_is_deployed(stack: Stack) -> None:
         container_image(stack, "ghcr.io/worker:1 0", credentials=None)
 
 
+def test_names_the_worker_of_this_release_where_no_image_is_named(stack: Stack) -> None:
+    image = container_image(stack, None, credentials=None)
+    definition = ecs.FargateTaskDefinition(stack, "Definition")
+    container = definition.add_container("worker", image=image)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert container.image_name == f"ghcr.io/{WORKER}:{project['version']}" == released_image()
+    assert is_reference_worker(None)
+    assert warnings_of(stack) == []
+
+
+def test_has_one_name_for_the_worker_wherever_it_is_published_and_used() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "worker-image.yml").read_text()
+    assert f"  IMAGE: {WORKER_IMAGE}\n" in workflow
+    pages = [ROOT / "README.md", *(ROOT / "examples").rglob("*.py"), *(ROOT / "docs").glob("*.md")]
+    named = re.findall(
+        rf"{re.escape(WORKER_IMAGE)}:[\w.-]+", "".join(page.read_text() for page in pages)
+    )
+    assert set(named) == {released_image()}
+
+
 def test_lets_a_token_through(stack: Stack, secret: ISecret) -> None:
     token = CfnParameter(stack, "Image").value_as_string
     container_image(stack, token, credentials=secret)
@@ -208,7 +237,10 @@ def test_does_not_warn_of_credentials_for_ghcr(stack: Stack, secret: ISecret) ->
         (f"ghcr.io/{WORKER}:edge@sha256:{SUM}", True),
         *((f"ghcr.io/{WORKER}:{tag}", False) for tag in MOVING),
         (f"ghcr.io/{WORKER}", False),
-        (f"docker.io/{WORKER}:1", False),
+        (f"docker.io/{WORKER}:1.4.0", False),
+        # What BixArena's own stack pulls, another program.
+        ("ghcr.io/sage-bionetworks/bixarena-worker:1.4.0", False),
+        (f"111122223333.dkr.ecr.us-east-1.amazonaws.com/{WORKER}:1.4.0", False),
         ("ghcr.io/sage-bionetworks/bixarena-api:1", False),
         (ecs.ContainerImage.from_registry(f"ghcr.io/{WORKER}"), False),
     ],

@@ -12,7 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match
 
 from bixarena_constructs.cdk.task.secret_arns import (
-    CompleteArnCheck,
+    SecretsCheck,
     is_incomplete,
     require_complete_arn,
 )
@@ -92,7 +92,7 @@ def test_lets_a_parameter_of_systems_manager_through(stack: Stack) -> None:
     require_complete_arn(stack, "secrets", ecs.Secret.from_ssm_parameter(parameter))
 
 
-class TestCompleteArnCheck:
+class TestSecretsCheck:
     def test_finds_what_no_prop_shows(self, stack: Stack) -> None:
         named = secretsmanager.Secret.from_secret_name_v2(stack, "Named", "arena")
         definition = ecs.FargateTaskDefinition(stack, "TaskDef")
@@ -101,11 +101,9 @@ class TestCompleteArnCheck:
             image=ecs.ContainerImage.from_registry("ghcr.io/arena/worker", credentials=named),
             secrets={"TOKEN": ecs.Secret.from_secrets_manager(named)},
         )
-        assert [
-            fault.partition(" has ")[0] for fault in CompleteArnCheck(definition).validate()
-        ] == [
-            "the registry's credentials of the container 'worker'",
+        assert [fault.partition(" has ")[0] for fault in SecretsCheck(definition).validate()] == [
             "the secret TOKEN of the container 'worker'",
+            "the registry's credentials of the container 'worker'",
         ]
 
     def test_has_nothing_against_complete_ones(self, stack: Stack) -> None:
@@ -116,4 +114,4 @@ class TestCompleteArnCheck:
             image=ecs.ContainerImage.from_registry("ghcr.io/arena/worker", credentials=secret),
             secrets={"TOKEN": ecs.Secret.from_secrets_manager(secret, "field")},
         )
-        assert CompleteArnCheck(definition).validate() == []
+        assert SecretsCheck(definition).validate() == []

@@ -22,7 +22,7 @@ def test_finds_every_output_of_every_task_whatever_its_path() -> None:
         private_subnet_ids=["subnet-1", "subnet-2"],
     )
     cluster = ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="a", vpc=vpc)
-    image = "ghcr.io/sage-bionetworks/bixarena-worker:1.4.0"
+    image = "ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0"
     for scope, name in (
         (stack, "Snapshot"),
         (stack, "Default"),

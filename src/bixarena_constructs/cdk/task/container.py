@@ -10,6 +10,8 @@ from aws_cdk import aws_ecs as ecs
 from bixarena_constructs.cdk.durations import require_seconds_within
 from bixarena_constructs.cdk.task.encryption import decrypt_statements, imported_keys
 from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
+from bixarena_constructs.cdk.task.image_pull import pull_statements
+from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS
 from bixarena_constructs.cdk.task.secrets import container_secrets, visible_secrets
 from bixarena_constructs.cdk.task.size import require_fargate_size
 from bixarena_constructs.cdk.task.worker_image import WorkerImage
@@ -65,7 +67,12 @@ class WorkerContainer:
         Raises:
             ValueError: One is; it would have no effect.
         """
-        given = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        given = [
+            field.name
+            for field in fields(self)
+            # The keys are granted to its execution role.
+            if field.name != "secret_keys" and getattr(self, field.name) is not None
+        ]
         if given:
             raise ValueError(
                 f"{', '.join(given)} would have no effect with task_definition; set it there"
@@ -76,7 +83,7 @@ class WorkerContainer:
         """Whether the container's root will be read-only."""
         if self.readonly_root_filesystem is not None:
             return self.readonly_root_filesystem
-        return self.image is not None and is_reference_worker(self.image)
+        return is_reference_worker(self.image)
 
     def define(self, scope: Construct, *, logging: ecs.LogDriver) -> ecs.FargateTaskDefinition:
         """Define the task definition with its container and all that its roles need for it.
@@ -87,10 +94,8 @@ class WorkerContainer:
             logging: Where the container's output goes.
 
         Raises:
-            ValueError: There is no image, or a prop has a value that would fail when deployed.
+            ValueError: A prop has a value that would fail when deployed.
         """
-        if self.image is None:
-            raise ValueError("image is missing; name one, or bring a task_definition")
         if self.stop_timeout is not None:
             require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
         task_definition = self._define_task(scope)
@@ -122,6 +127,36 @@ class WorkerContainer:
         if self.registry_credentials is not None:
             secrets.append(self.registry_credentials)
         return decrypt_statements(scope, [*imported_keys(secrets), *(self.secret_keys or ())])
+
+    def pull_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:
+        """Return what the ECS agent needs to pull an image that a text names.
+
+        Args:
+            scope: A construct in the stack of the task.
+
+        Raises:
+            ValueError: The text is a token that does not show its registry.
+        """
+        # With credentials it is not in ECR, which takes none.
+        if not isinstance(self.image, str) or self.registry_credentials is not None:
+            return ()
+        return pull_statements(scope, "image", self.image)
+
+    @property
+    def has_settled_image(self) -> bool:
+        """Whether the image's reference is checked and its pull granted, here or by the CDK."""
+        granted_by_cdk = ecs.AssetImage | ecs.EcrImage | ecs.TagParameterContainerImage
+        return isinstance(self.image, str | granted_by_cdk | None)
+
+    @property
+    def granted_secrets(self) -> list[str]:
+        """Names of the secrets whose keys `decrypt_statements` covers."""
+        names = [
+            name
+            for name, source in (self.secrets or {}).items()
+            if not isinstance(source, ecs.Secret)
+        ]
+        return names if self.registry_credentials is None else [*names, CREDENTIALS]
 
     def _define_task(self, scope: Construct) -> ecs.FargateTaskDefinition:
         cpu = _DEFAULT_CPU if self.cpu is None else self.cpu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, Token
@@ -10,20 +11,25 @@ from aws_cdk import aws_ecs as ecs
 from bixarena_constructs.aws.image_reference import ImageReference
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.cdk.task.worker_image import WorkerImage
+from bixarena_constructs.deployment import WORKER_IMAGE
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
     from constructs import Construct
 
-__all__ = ["container_image", "is_reference_worker"]
+__all__ = ["check_reference", "container_image", "is_reference_worker", "released_image"]
 
 _GHCR = "ghcr.io"
-_WORKER_REPOSITORY = "sage-bionetworks/bixarena-worker"
+
+
+def released_image() -> str:
+    """Return the worker of this release: what runs if no image is named."""
+    return f"{WORKER_IMAGE}:{version('bixarena-constructs')}"
 
 
 def container_image(
     scope: Construct,
-    image: str | ecs.ContainerImage,
+    image: str | ecs.ContainerImage | None,
     *,
     credentials: secretsmanager.ISecret | None,
 ) -> ecs.ContainerImage:
@@ -31,14 +37,15 @@ def container_image(
 
     Args:
         scope: The construct that warnings are attached to.
-        image: An image reference, or an image that is ready to be used.
+        image: An image reference, an image that is ready to be used, or None for this release's
+            worker.
         credentials: Secret with the registry's user name and password, or None.
 
     Raises:
         ValueError: The reference is malformed, the credentials' ARN is not complete, or there
             are credentials for a ready image.
     """
-    if not isinstance(image, str):
+    if image is not None and not isinstance(image, str):
         if credentials is not None:
             raise ValueError(
                 "registry_credentials goes with an image reference only; "
@@ -47,30 +54,46 @@ def container_image(
         return image
     if credentials is not None:
         require_complete_arn(scope, "registry_credentials", credentials)
-    if not Token.is_unresolved(image):
-        reference = ImageReference.parse(image)
-        _warn_of_a_moving_image(scope, reference)
-        if credentials is not None:
-            _warn_of_another_registry(scope, reference)
+    if image is None:
+        return ecs.ContainerImage.from_registry(released_image(), credentials=credentials)
+    check_reference(scope, image, has_credentials=credentials is not None)
     return ecs.ContainerImage.from_registry(image, credentials=credentials)
 
 
-def is_reference_worker(image: str | ecs.ContainerImage) -> bool:
-    """Return whether an image is the worker that this library ships, judging by its name.
-
-    A moving tag may point to any image, also to a worker from before this library, which expects
-    another container.
+def check_reference(scope: Construct, image: str, *, has_credentials: bool) -> None:
+    """Check an image reference, and warn of what its name leaves open; tokens pass.
 
     Args:
-        image: An image reference, or an image that is ready to be used.
+        scope: The construct that warnings are attached to.
+        image: The reference.
+        has_credentials: Whether it is pulled with credentials.
+
+    Raises:
+        ValueError: The reference is malformed.
     """
-    if isinstance(image, WorkerImage):
+    if Token.is_unresolved(image):
+        return
+    reference = ImageReference.parse(image)
+    _warn_of_a_moving_image(scope, reference)
+    if has_credentials:
+        _warn_of_another_registry(scope, reference)
+
+
+def is_reference_worker(image: str | ecs.ContainerImage | None) -> bool:
+    """Return whether an image is the worker that this library ships, judging by its name.
+
+    A tag that moves may point to an image that expects another container.
+
+    Args:
+        image: An image reference, an image that is ready to be used, or None for this release's
+            worker.
+    """
+    if image is None or isinstance(image, WorkerImage):
         return True
     if not isinstance(image, str) or Token.is_unresolved(image):
         return False
     reference = ImageReference.parse(image)
-    is_of_its_name = (reference.registry, reference.repository) == (_GHCR, _WORKER_REPOSITORY)
-    return is_of_its_name and not reference.moves
+    return reference.name == WORKER_IMAGE and not reference.moves
 
 
 def _warn_of_a_moving_image(scope: Construct, reference: ImageReference) -> None:

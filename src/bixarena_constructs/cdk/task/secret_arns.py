@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import jsii
 from aws_cdk import Annotations, Stack
@@ -12,12 +12,23 @@ from constructs import IValidation
 from bixarena_constructs.aws.secret_arn import SecretArn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from aws_cdk import aws_secretsmanager as secretsmanager
     from constructs import Construct
 
-__all__ = ["CompleteArnCheck", "is_incomplete", "require_complete_arn"]
+__all__ = [
+    "CREDENTIALS",
+    "SecretsCheck",
+    "is_incomplete",
+    "is_plain_secret",
+    "require_complete_arn",
+    "secret_arns",
+]
+
+CREDENTIALS: Final = "the registry's credentials"
+"""Stands for the credentials of a container's image among its secrets."""
 
 _WAY_OUT = (
     "import it with Secret.from_secret_complete_arn and the ARN that Secrets Manager shows, "
@@ -66,11 +77,11 @@ def is_incomplete(resolved_arn: object) -> bool:
 
 
 @jsii.implements(IValidation)
-class CompleteArnCheck:
-    """Fails the synthesis if a container takes a secret from an incomplete ARN.
+class SecretsCheck:
+    """Fails the synthesis if ECS cannot find a container's secret, or all can read it.
 
-    It sees the secrets that no prop shows: those of the user's own task definition, and the
-    credentials of an ``ecs.ContainerImage``.
+    It sees what no prop shows: the containers of the user's own task definition, the credentials
+    of an ``ecs.ContainerImage``, and what was added after the task was defined.
     """
 
     def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:
@@ -82,27 +93,52 @@ class CompleteArnCheck:
         self._task_definition = task_definition
 
     def validate(self) -> list[str]:
-        """Return one sentence for each secret that ECS could not find."""
+        """Return one sentence for each fault."""
         resource = self._task_definition.node.default_child
         if not isinstance(resource, ecs.CfnTaskDefinition):
             raise TypeError(f"{self._task_definition.node.path} has no AWS::ECS::TaskDefinition")
         containers = Stack.of(resource).resolve(resource.container_definitions)
-        return [
-            f"{place} of the container {container['name']!r} has no complete ARN, by which ECS "
-            f"could find it; {_WAY_OUT}"
-            for container in containers
-            for place, arn in _secrets_of(container)
-            if is_incomplete(arn)
-        ]
+        return [fault for container in containers for fault in _faults_of(container)]
 
 
-def _secrets_of(container: dict[str, object]) -> Iterator[tuple[str, object]]:
+# `Any`: CloudFormation's JSON.
+def secret_arns(container: Mapping[str, Any]) -> dict[str, object]:
+    """Return the ARN of each secret by its variable; that of the registry by `CREDENTIALS`.
+
+    Args:
+        container: A resolved container definition.
+    """
+    found = {secret["name"]: secret["valueFrom"] for secret in container.get("secrets") or ()}
     credentials = container.get("repositoryCredentials")
-    if isinstance(credentials, dict):
-        yield "the registry's credentials", credentials["credentialsParameter"]
-    secrets = container.get("secrets")
-    for secret in secrets if isinstance(secrets, list) else []:
-        yield f"the secret {secret['name']}", secret["valueFrom"]
+    if credentials is not None:
+        found[CREDENTIALS] = credentials["credentialsParameter"]
+    return found
+
+
+def is_plain_secret(resolved: object) -> bool:
+    """Return whether CloudFormation would write a secret's value in place of this one.
+
+    Args:
+        resolved: The value as the template has it.
+    """
+    return "{{resolve:" in str(resolved)
+
+
+def _faults_of(container: Mapping[str, Any]) -> Iterator[str]:
+    of_container = f"of the container {container['name']!r}"
+    for name, arn in secret_arns(container).items():
+        if is_incomplete(arn):
+            what = name if name == CREDENTIALS else f"the secret {name}"
+            yield (
+                f"{what} {of_container} has no complete ARN, by which ECS could find it; "
+                f"{_WAY_OUT}"
+            )
+    for variable in container.get("environment") or ():
+        if is_plain_secret(variable["value"]):
+            yield (
+                f"the variable {variable['name']} {of_container} takes a secret's value, which "
+                "CloudFormation would write into the task definition; use secrets"
+            )
 
 
 def _secret_in(resolved_arn: object) -> SecretArn | None:

@@ -1,0 +1,146 @@
+"""What the ECS agent needs for the containers of a task as they are at synthesis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jsii
+from aws_cdk import Aspects, IAspect, Resource, Stack
+from aws_cdk import aws_ecs as ecs
+from constructs import IValidation
+
+from bixarena_constructs.cdk.permissions import warn_of_an_immutable_role
+from bixarena_constructs.cdk.resolved_text import as_text
+from bixarena_constructs.cdk.task.encryption import decrypt_statements
+from bixarena_constructs.cdk.task.image import check_reference
+from bixarena_constructs.cdk.task.image_pull import pull_statements
+from bixarena_constructs.cdk.task.secret_arns import secret_arns
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_kms as kms
+    from constructs import Construct, IConstruct
+
+__all__ = ["AgentAccess"]
+
+
+@jsii.implements(IAspect, IValidation)
+class AgentAccess:
+    """Grants the execution role what no prop showed.
+
+    The CDK grants neither the pull of an image in ECR that a text names, nor the use of a key
+    that was imported with its secret. The props of the container are covered when the task is
+    defined; this covers a task definition of the user's, sidecars, and what was added later.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        task_definition: ecs.FargateTaskDefinition,
+        *,
+        worker: str,
+        has_settled_image: bool,
+        granted_secrets: Collection[str],
+        granted_keys: Collection[kms.IKey],
+    ) -> None:
+        """Take what is granted to at synthesis.
+
+        Args:
+            scope: The construct that warnings are attached to.
+            task_definition: A task definition that the app defines.
+            worker: Name of the worker's container.
+            has_settled_image: Whether the worker's image is checked and its pull granted already.
+            granted_secrets: Names of the secrets whose keys are granted already.
+            granted_keys: Keys that are granted already.
+        """
+        self._scope = scope
+        self._task_definition = task_definition
+        self._worker = worker
+        self._has_settled_image = has_settled_image
+        self._granted_secrets = frozenset(granted_secrets)
+        self._granted_keys = granted_keys
+        self._faults: list[str] = []
+
+    def bind(self) -> None:
+        """Have it done before the template is written."""
+        resource = self._task_definition.node.default_child
+        if resource is not None:
+            # Of the resource alone: an aspect calls back for every construct below its scope.
+            Aspects.of(resource).add(self)
+            self._task_definition.node.add_validation(self)
+
+    def visit(self, node: IConstruct) -> None:
+        """Grant what is missing.
+
+        Args:
+            node: The task definition's resource.
+        """
+        if not isinstance(node, ecs.CfnTaskDefinition):
+            return
+        containers = Stack.of(node).resolve(node.container_definitions)
+        for container in containers:
+            self._grant_pull(container)
+        arns = [
+            arn
+            for container in containers
+            for name, arn in secret_arns(container).items()
+            if name not in self._granted_secrets
+        ]
+        if arns:
+            self._grant_keys(arns)
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each image whose pull cannot be granted."""
+        return self._faults
+
+    # `Any`: CloudFormation's JSON.
+    def _grant_pull(self, container: Mapping[str, Any]) -> None:
+        name = container["name"]
+        has_credentials = "repositoryCredentials" in container
+        if name == self._worker and self._has_settled_image:
+            return
+        definition = self._task_definition.find_container(name)
+        if definition is None:
+            return
+        try:
+            if name == self._worker:
+                check_reference(
+                    self._scope, definition.image_name, has_credentials=has_credentials
+                )
+            if not has_credentials:
+                role = self._task_definition.obtain_execution_role()
+                place = f"the image of the container {name!r}"
+                self._grant(pull_statements(definition, place, definition.image_name, role=role))
+        except ValueError as fault:
+            self._faults.append(str(fault))
+
+    def _grant_keys(self, arns: list[object]) -> None:
+        stack = Stack.of(self._task_definition)
+        wanted = [as_text(arn) for arn in arns]
+        granted = {key.key_arn for key in self._granted_keys}
+        keys = [
+            key
+            for arn, key in _imported_keys(self._task_definition)
+            # ECS's reference may go on with the field of the secret's JSON.
+            if key.key_arn not in granted
+            and any(one.startswith(as_text(stack.resolve(arn))) for one in wanted)
+        ]
+        self._grant(decrypt_statements(self._task_definition, keys))
+
+    def _grant(self, statements: Sequence[iam.PolicyStatement]) -> None:
+        for statement in statements:
+            self._task_definition.add_to_execution_role_policy(statement)
+        if statements:
+            role = self._task_definition.obtain_execution_role()
+            warn_of_an_immutable_role(self._scope, "execution_role", role, statements)
+
+
+def _imported_keys(scope: IConstruct) -> Iterable[tuple[str, kms.IKey]]:
+    for construct in scope.node.root.node.find_all():
+        key = getattr(construct, "encryption_key", None)
+        arn = getattr(construct, "secret_arn", None)
+        if key is not None and arn is not None and not Resource.is_owned_resource(key):
+            yield arn, key
