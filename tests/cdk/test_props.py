@@ -69,6 +69,7 @@ WAYS_OUT: Final = ("must be", "missing", "leave it out", "set it")
 LIMITED: Final = {
     ("construct_id", "the token of text"),
     ("ephemeral_storage_gib", "a number"),
+    ("image", "the token of text"),
     ("max_runtime of TaskMonitoring", "a duration"),
     ("memory_limit_mib", "a number"),
     ("retry_attempts", "a number"),

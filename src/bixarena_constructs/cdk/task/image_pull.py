@@ -46,9 +46,9 @@ def pull_statements(
         if may_be_in_ecr(text):
             raise ValueError(
                 f"{place} is a token that does not show its registry, so a repository of ECR "
-                "would get no pull permission; pass ecs.ContainerImage.from_ecr_repository("
-                "repository, tag), or write out all but the tag, as in "
-                'f"ghcr.io/arena/worker:{tag}"'
+                "would get no pull permission; it must be written out but for the tag, as in "
+                'f"ghcr.io/arena/worker:{tag}", or be '
+                "ecs.ContainerImage.from_ecr_repository(repository, tag)"
             )
         return ()
     arn = Arn.format(
