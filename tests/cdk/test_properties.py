@@ -74,7 +74,11 @@ PROPS: dict[str, Maker] = {
     "cpu": constant(SIZES),
     "memory_limit_mib": constant(SIZES),
     "ephemeral_storage_gib": constant(st.integers(15, 210)),
-    "cpu_architecture": constant(st.sampled_from(["ARM64", "X86_64"]).map(ecs.CpuArchitecture.of)),
+    "runtime_platform": constant(
+        st.sampled_from(["ARM64", "X86_64"]).map(
+            lambda name: ecs.RuntimePlatform(cpu_architecture=ecs.CpuArchitecture.of(name))
+        )
+    ),
     "schedule": constant(
         EXPRESSIONS.flatmap(
             lambda text: st.sampled_from(

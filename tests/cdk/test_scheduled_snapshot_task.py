@@ -372,7 +372,7 @@ class TestContainer:
             stack,
             cluster,
             command=["python", "-m", "bixarena_constructs.worker", "--dry-run"],
-            cpu_architecture=ecs.CpuArchitecture.ARM64,
+            runtime_platform=ecs.RuntimePlatform(cpu_architecture=ecs.CpuArchitecture.ARM64),
             ephemeral_storage_gib=30,
             family="arena-snapshot",
             user="1000:1000",

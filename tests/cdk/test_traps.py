@@ -316,7 +316,12 @@ def test_sizes_and_architecture_are_ignored(bare: Bare, ours: Ours) -> None:
     assert "EphemeralStorage" not in definition
     assert "RuntimePlatform" not in definition
 
-    ours.define(cpu=512, memory_limit_mib=1024, ephemeral_storage_gib=30, cpu_architecture=arm)
+    ours.define(
+        cpu=512,
+        memory_limit_mib=1024,
+        ephemeral_storage_gib=30,
+        runtime_platform=ecs.RuntimePlatform(cpu_architecture=arm),
+    )
     definition = ours.only("AWS::ECS::TaskDefinition")
     assert (definition["Cpu"], definition["Memory"]) == ("512", "1024")
     assert definition["EphemeralStorage"] == {"SizeInGiB": 30}
@@ -328,7 +333,7 @@ def test_the_architecture_is_ignored_among_the_images_options_too(bare: Bare, ou
     bare.define(options={"runtime_platform": ecs.RuntimePlatform(cpu_architecture=arm)})
     assert "RuntimePlatform" not in bare.only("AWS::ECS::TaskDefinition")
 
-    ours.define(cpu_architecture=arm)
+    ours.define(runtime_platform=ecs.RuntimePlatform(cpu_architecture=arm))
     assert "RuntimePlatform" in ours.only("AWS::ECS::TaskDefinition")
 
 

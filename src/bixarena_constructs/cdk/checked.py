@@ -46,7 +46,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "user": (r"[^\s:]+(:[^\s:]+)?", "a user, or a user and a group as in 1000:1000"),
 }
 # Lists that do something else when they are left out than when they are empty.
-_NOT_EMPTY: Final = {"command", "entry_point", "security_groups"}
+_NOT_EMPTY: Final = {"capacity_provider_strategies", "command", "entry_point", "security_groups"}
 _EXAMPLES: Final[Mapping[object, str]] = {
     Duration: "Duration.minutes(15)",
     ecs.FargateTaskDefinition: "FargateTaskDefinition(...) of the app",

@@ -11,6 +11,8 @@ from aws_cdk import Fn
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bixarena_constructs.cdk.capacity import CapacityShare
+
 __all__ = ["TaskLaunch", "log_tail_command"]
 
 
@@ -32,6 +34,7 @@ class TaskLaunch:
         propagate_tags: ``TASK_DEFINITION`` where the run's task takes further tags from it.
         enable_ecs_managed_tags: Whether ECS tags the run's task with its cluster.
         enable_execute_command: Whether ECS Exec may open a shell in it.
+        capacity_shares: Capacity providers to run on; none for the launch type FARGATE.
     """
 
     region: str
@@ -46,6 +49,7 @@ class TaskLaunch:
     propagate_tags: str | None = None
     enable_ecs_managed_tags: bool = False
     enable_execute_command: bool = False
+    capacity_shares: Sequence[CapacityShare] = ()
 
     @property
     def command(self) -> str:
@@ -64,7 +68,7 @@ class TaskLaunch:
         network += f"assignPublicIp={self._public_ip}"
         return (
             f"aws ecs run-task --region {self.region} --cluster {self.cluster_arn}"
-            f" --task-definition {self.task_definition_arn} --launch-type FARGATE"
+            f" --task-definition {self.task_definition_arn}{self._capacity}"
             f" --network-configuration 'awsvpcConfiguration={{{network}}}'"
             f"{self._options}"
         )
@@ -77,11 +81,14 @@ class TaskLaunch:
         arguments: dict[str, object] = {
             "Cluster": self.cluster_arn,
             "TaskDefinition": self.task_definition_arn,
-            "LaunchType": "FARGATE",
             "NetworkConfiguration": {
                 "AwsvpcConfiguration": {**network, "AssignPublicIp": self._public_ip}
             },
         }
+        if self.capacity_shares:
+            arguments["CapacityProviderStrategy"] = self.capacity_provider_strategy()
+        else:
+            arguments["LaunchType"] = "FARGATE"
         if self.platform_version is not None:
             arguments["PlatformVersion"] = self.platform_version
         if self.tags:
@@ -94,6 +101,23 @@ class TaskLaunch:
         if self.enable_execute_command:
             arguments["EnableExecuteCommand"] = True
         return arguments
+
+    def capacity_provider_strategy(self) -> list[CapacityShare]:
+        """Return the strategy as a rule and a state machine spell it."""
+        return [
+            {name[0].upper() + name[1:]: value for name, value in share.items()}
+            for share in self.capacity_shares
+        ]
+
+    @property
+    def _capacity(self) -> str:
+        if not self.capacity_shares:
+            return " --launch-type FARGATE"
+        shares = (
+            ",".join(f"{name}={value}" for name, value in share.items())
+            for share in self.capacity_shares
+        )
+        return f" --capacity-provider-strategy {' '.join(shares)}"
 
     @property
     def _public_ip(self) -> str:

@@ -66,13 +66,15 @@ class ScheduledSnapshotTask(SnapshotTask):
         schedule: Schedule | None = None,
         enabled: bool = True,
         max_runtime: Duration | None = None,
+        container_name: str | None = None,
+        entry_point: Sequence[str] | None = None,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, SecretSource] | None = None,
         secret_keys: Sequence[kms.IKey] | None = None,
         cpu: int | None = None,
         memory_limit_mib: int | None = None,
-        cpu_architecture: ecs.CpuArchitecture | None = None,
+        runtime_platform: ecs.RuntimePlatform | None = None,
         ephemeral_storage_gib: int | None = None,
         family: str | None = None,
         task_role: iam.IRole | None = None,
@@ -85,6 +87,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         assign_public_ip: bool | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         platform_version: ecs.FargatePlatformVersion | None = None,
+        capacity_provider_strategies: Sequence[ecs.CapacityProviderStrategy] | None = None,
         rule_name: str | None = None,
         max_event_age: Duration | None = None,
         retry_attempts: int | None = None,
@@ -120,6 +123,9 @@ class ScheduledSnapshotTask(SnapshotTask):
             enabled: Whether the schedule starts runs. Default: True.
             max_runtime: How long a run may take; the container gets it as
                 ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
+            container_name: Name of the worker's container. Default: bixarena-worker.
+            entry_point: Words that replace the image's own entry point.
+                Default: - the image's own.
             command: Words that replace the image's own command. Default: - the image's own.
             environment: Plain environment variables of the container. Default: - none.
             secrets: Environment variables whose values the ECS agent takes from a secret when
@@ -129,8 +135,8 @@ class ScheduledSnapshotTask(SnapshotTask):
                 Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
-            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
-                or Fargate's own, X86_64.
+            runtime_platform: Architecture of the image; its operating system is Linux.
+                Default: - that of a ``WorkerImage``, or Fargate's own, X86_64.
             ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
                 20.
             family: Name of all revisions of the task definition. Default: - a generated name.
@@ -150,6 +156,8 @@ class ScheduledSnapshotTask(SnapshotTask):
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
             platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
+            capacity_provider_strategies: Capacity providers to run on, FARGATE and FARGATE_SPOT,
+                which the cluster must have. Default: - the launch type FARGATE.
             rule_name: Physical name of the rule. Default: - a generated name.
             max_event_age: How long EventBridge tries to start a run, 1 minute to 24 hours.
                 Default: - an hour, or half the schedule's shortest interval if that is less.
@@ -188,13 +196,15 @@ class ScheduledSnapshotTask(SnapshotTask):
             task_definition=task_definition,
             registry_credentials=registry_credentials,
             max_runtime=max_runtime,
+            container_name=container_name,
+            entry_point=entry_point,
             command=command,
             environment=environment,
             secrets=secrets,
             secret_keys=secret_keys,
             cpu=cpu,
             memory_limit_mib=memory_limit_mib,
-            cpu_architecture=cpu_architecture,
+            runtime_platform=runtime_platform,
             ephemeral_storage_gib=ephemeral_storage_gib,
             family=family,
             task_role=task_role,
@@ -207,6 +217,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             assign_public_ip=assign_public_ip,
             security_groups=security_groups,
             platform_version=platform_version,
+            capacity_provider_strategies=capacity_provider_strategies,
             task_tags=task_tags,
             propagate_tags=propagate_tags,
             enable_ecs_managed_tags=enable_ecs_managed_tags,
@@ -339,8 +350,14 @@ class ScheduledSnapshotTask(SnapshotTask):
             overrides[f"{_ECS_PARAMETERS}.EnableECSManagedTags"] = True
         if launch.enable_execute_command:
             overrides[f"{_ECS_PARAMETERS}.EnableExecuteCommand"] = True
+        rule = rule_resource(self._event_rule)
+        if launch.capacity_shares:
+            overrides[f"{_ECS_PARAMETERS}.CapacityProviderStrategy"] = (
+                launch.capacity_provider_strategy()
+            )
+            # Either of the two.
+            rule.add_property_deletion_override(f"{_ECS_PARAMETERS}.LaunchType")
         if overrides:
-            rule = rule_resource(self._event_rule)
             for path, value in overrides.items():
                 rule.add_property_override(path, value)
 

@@ -19,6 +19,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from bixarena_constructs.cdk.capacity import CapacityShare, capacity_shares
 from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
@@ -101,13 +102,15 @@ class SnapshotTask(Construct):
         task_definition: ecs.FargateTaskDefinition | None = None,
         registry_credentials: secretsmanager.ISecret | None = None,
         max_runtime: Duration | None = None,
+        container_name: str | None = None,
+        entry_point: Sequence[str] | None = None,
         command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, SecretSource] | None = None,
         secret_keys: Sequence[kms.IKey] | None = None,
         cpu: int | None = None,
         memory_limit_mib: int | None = None,
-        cpu_architecture: ecs.CpuArchitecture | None = None,
+        runtime_platform: ecs.RuntimePlatform | None = None,
         ephemeral_storage_gib: int | None = None,
         family: str | None = None,
         task_role: iam.IRole | None = None,
@@ -120,6 +123,7 @@ class SnapshotTask(Construct):
         assign_public_ip: bool | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         platform_version: ecs.FargatePlatformVersion | None = None,
+        capacity_provider_strategies: Sequence[ecs.CapacityProviderStrategy] | None = None,
         task_tags: Mapping[str, str] | None = None,
         propagate_tags: ecs.PropagatedTagSource | None = None,
         enable_ecs_managed_tags: bool = False,
@@ -148,6 +152,9 @@ class SnapshotTask(Construct):
                 private image that is named by a reference. Default: - the image is public.
             max_runtime: How long a run may take; the container gets it as
                 ``MAX_RUNTIME_SECONDS``. Default: 15 minutes.
+            container_name: Name of the worker's container. Default: bixarena-worker.
+            entry_point: Words that replace the image's own entry point.
+                Default: - the image's own.
             command: Words that replace the image's own command. Default: - the image's own.
             environment: Plain environment variables of the container. Default: - none.
             secrets: Environment variables whose values the ECS agent takes from a secret when
@@ -157,8 +164,8 @@ class SnapshotTask(Construct):
                 Default: - none.
             cpu: CPU units of the task; 1024 is one vCPU. Default: 1024.
             memory_limit_mib: Memory of the task in MiB. Default: 2048.
-            cpu_architecture: Architecture of the image. Default: - that of a ``WorkerImage``,
-                or Fargate's own, X86_64.
+            runtime_platform: Architecture of the image; its operating system is Linux.
+                Default: - that of a ``WorkerImage``, or Fargate's own, X86_64.
             ephemeral_storage_gib: Disk of the task in GiB, 21 to 200. Default: - Fargate's own,
                 20.
             family: Name of all revisions of the task definition. Default: - a generated name.
@@ -178,6 +185,8 @@ class SnapshotTask(Construct):
                 Default: - only if ``subnet_selection`` is by the type PUBLIC.
             security_groups: Security groups of the task. Default: - a new one.
             platform_version: Fargate platform version, 1.4.0 or later. Default: - the latest.
+            capacity_provider_strategies: Capacity providers to run on, FARGATE and FARGATE_SPOT,
+                which the cluster must have. Default: - the launch type FARGATE.
             task_tags: Tags of each run's task, besides ``bixarena-constructs:task``, by which
                 `grant_run` recognises the runs of this task. Default: - none.
             propagate_tags: Where a run's task takes further tags from. Default: - nowhere.
@@ -205,6 +214,7 @@ class SnapshotTask(Construct):
         self._vpc = vpc_of(cluster)
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
+        self._capacity_provider_strategies = capacity_provider_strategies
         _check_platform(platform_version)
         _check_propagation(propagate_tags)
         _check_environment(self, environment or {})
@@ -212,13 +222,15 @@ class SnapshotTask(Construct):
         container = WorkerContainer(
             image=image,
             registry_credentials=registry_credentials,
+            container_name=container_name,
+            entry_point=entry_point,
             command=command,
             environment=environment,
             secrets=secrets,
             secret_keys=secret_keys,
             cpu=cpu,
             memory_limit_mib=memory_limit_mib,
-            cpu_architecture=cpu_architecture,
+            runtime_platform=runtime_platform,
             ephemeral_storage_gib=ephemeral_storage_gib,
             family=family,
             task_role=task_role,
@@ -255,6 +267,7 @@ class SnapshotTask(Construct):
         self._connections = self._define_connections(security_groups)
         self._launch = self._define_launch(
             tags={**(task_tags or {}), RUN_TAG: run_tag_value(self)},
+            capacity_shares=capacity_shares(capacity_provider_strategies or ()),
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
         )
@@ -349,6 +362,7 @@ class SnapshotTask(Construct):
             assign_public_ip=self._network.assign_public_ip,
             security_groups=self._connections.security_groups,
             platform_version=self._platform_version,
+            capacity_provider_strategies=self._capacity_provider_strategies,
             tags=[
                 scheduler_targets.Tag(key=key, value=value)
                 for key, value in self._launch.tags.items()
@@ -465,6 +479,7 @@ class SnapshotTask(Construct):
         self,
         *,
         tags: Mapping[str, str],
+        capacity_shares: Sequence[CapacityShare],
         enable_ecs_managed_tags: bool,
         enable_execute_command: bool,
     ) -> TaskLaunch:
@@ -481,6 +496,7 @@ class SnapshotTask(Construct):
             assign_public_ip=self._network.assign_public_ip,
             platform_version=_PLATFORM_VERSIONS[self._platform_version],
             tags=dict(tags),
+            capacity_shares=capacity_shares,
             propagate_tags=None if propagate_tags is None else propagate_tags.name,
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,

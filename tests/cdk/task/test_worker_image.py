@@ -160,8 +160,11 @@ class TestWorkerImage:
             WorkerImage(platform=ecr_assets.Platform.custom("linux/riscv64"))
 
     def test_refuses_another_architecture_beside_it(self, define: Callable[..., Stack]) -> None:
-        with pytest.raises(ValueError, match="cpu_architecture is that of WorkerImage"):
-            define(WorkerImage(), cpu_architecture=ecs.CpuArchitecture.ARM64)
+        with pytest.raises(ValueError, match="runtime_platform is that of WorkerImage"):
+            define(
+                WorkerImage(),
+                runtime_platform=ecs.RuntimePlatform(cpu_architecture=ecs.CpuArchitecture.ARM64),
+            )
 
 
 @pytest.mark.parametrize("kind", ["from_asset", "from_tarball", "from_docker_image_asset"])

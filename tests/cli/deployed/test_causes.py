@@ -110,7 +110,7 @@ def test_names_props_that_the_construct_has() -> None:
     props = set(inspect.signature(ScheduledSnapshotTask.__init__).parameters)
     methods = {"allow_from", "grant_run"}
     assert named - methods <= props
-    assert {"memory_limit_mib", "cpu_architecture", "secret_keys"} <= named
+    assert {"memory_limit_mib", "runtime_platform", "secret_keys"} <= named
 
 
 @pytest.mark.parametrize("reason", ["", "Essential container in task exited", "stopped by hand"])

@@ -198,6 +198,7 @@ def _launch_of(scope: Construct, target: ResolvedTarget, container_name: str) ->
             parameters.get("enableEcsManagedTags"),
         ),
         enable_execute_command=bool(parameters.get("enableExecuteCommand")),
+        capacity_shares=parameters.get("capacityProviderStrategy") or (),
     )
 
 

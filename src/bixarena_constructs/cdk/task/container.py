@@ -46,13 +46,15 @@ class WorkerContainer:
 
     image: str | ecs.ContainerImage | None
     registry_credentials: secretsmanager.ISecret | None
+    container_name: str | None
+    entry_point: Sequence[str] | None
     command: Sequence[str] | None
     environment: Mapping[str, str] | None
     secrets: Mapping[str, SecretSource] | None
     secret_keys: Sequence[kms.IKey] | None
     cpu: int | None
     memory_limit_mib: int | None
-    cpu_architecture: ecs.CpuArchitecture | None
+    runtime_platform: ecs.RuntimePlatform | None
     ephemeral_storage_gib: int | None
     family: str | None
     task_role: iam.IRole | None
@@ -104,6 +106,8 @@ class WorkerContainer:
             CONTAINER_NAME,
             image=container_image(scope, self.image, credentials=self.registry_credentials),
             logging=logging,
+            container_name=self.container_name,
+            entry_point=list(self.entry_point) if self.entry_point else None,
             command=list(self.command) if self.command else None,
             environment=dict(self.environment or {}),
             secrets=container_secrets(
@@ -177,15 +181,22 @@ class WorkerContainer:
         )
 
     def _runtime_platform(self) -> ecs.RuntimePlatform | None:
-        architecture = self.cpu_architecture
+        given = self.runtime_platform
+        architecture = None if given is None else given.cpu_architecture
+        system = None if given is None else given.operating_system_family
+        if system is not None and not system.is_linux():
+            raise ValueError(
+                "runtime_platform is not Linux, which the container is defined for; bring a "
+                "task_definition of another operating system"
+            )
         if isinstance(self.image, WorkerImage):
             if architecture is not None:
                 raise ValueError(
-                    "cpu_architecture is that of WorkerImage; leave it out, and set "
-                    "WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
+                    "the architecture of runtime_platform is that of WorkerImage; leave it out, "
+                    "and set WorkerImage(platform=Platform.LINUX_ARM64) for ARM64"
                 )
             architecture = self.image.cpu_architecture
-        if architecture is None:
+        if given is None and architecture is None:
             return None
         return ecs.RuntimePlatform(
             cpu_architecture=architecture,

@@ -64,7 +64,7 @@ _STOPS: Final = (
         r"CannotPull.*(does not match the specified platform|no matching manifest|platform)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both processors, or set cpu_architecture to that of the image",
+            "build it for both processors, or set runtime_platform to that of the image",
         ),
     ),
     (
@@ -117,7 +117,7 @@ _STOPS: Final = (
         r"(exec format error)",
         Cause(
             "the image is not built for the task's processor",
-            "build it for both processors, or set cpu_architecture to that of the image",
+            "build it for both processors, or set runtime_platform to that of the image",
         ),
     ),
     (

@@ -48,7 +48,13 @@ _OF_FLAG: Final = {
     "--enable-ecs-managed-tags": "enableECSManagedTags",
     "--enable-execute-command": "enableExecuteCommand",
 }
-_READ_APART: Final = {"--network-configuration", "--overrides", "--region", "--tags"}
+_READ_APART: Final = {
+    "--capacity-provider-strategy",
+    "--network-configuration",
+    "--overrides",
+    "--region",
+    "--tags",
+}
 _REQUIRED: Final = {"--cluster", "--network-configuration", "--overrides", "--task-definition"}
 _NETWORK: Final = re.compile(
     r"awsvpcConfiguration=\{subnets=\[([^][]+)\],(?:securityGroups=\[([^][]+)\],)?"
@@ -135,10 +141,18 @@ def _of_command(command: str) -> dict[str, Any]:
     return {
         **{name: options[option][0] for option, name in _OF_OPTION.items() if option in options},
         **{name: True for option, name in _OF_FLAG.items() if option in options},
+        "capacityProviderStrategy": [
+            _share(each) for each in options.get("--capacity-provider-strategy", ())
+        ],
         "networkConfiguration": {"awsvpcConfiguration": addresses},
         "tags": [{"key": tag[1], "value": tag[2]} for tag in tags],
         "overrides": json.loads(options["--overrides"][0]),
     }
+
+
+def _share(text: str) -> dict[str, str | int]:
+    name, *numbers = (part.partition("=") for part in text.split(","))
+    return {name[0]: name[2], **{each[0]: int(each[2]) for each in numbers}}
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:

@@ -113,5 +113,5 @@ def _architecture(subject: Subject, found: FoundImage) -> Finding:
     return problem(
         "architecture",
         f"the task runs on {wanted}, the image is built for {', '.join(sorted(found.platforms))}",
-        fix="build it for both processors, or set cpu_architecture to that of the image",
+        fix="build it for both processors, or set runtime_platform to that of the image",
     )
