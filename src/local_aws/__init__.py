@@ -8,6 +8,7 @@ what ministack does. The caller's process is never patched.
 from __future__ import annotations
 
 from local_aws.handle import LocalAws
+from local_aws.inbox import Inbox
 from local_aws.process import LocalAwsError
 
-__all__ = ["LocalAws", "LocalAwsError"]
+__all__ = ["Inbox", "LocalAws", "LocalAwsError"]

@@ -14,7 +14,7 @@ import pytest
 from bixarena_demo.cdk_cli import Cdk
 from bixarena_demo.neighbours import define_neighbours
 from bixarena_demo.postgres import ConnectionInfo
-from local_aws import LocalAws
+from local_aws import Inbox, LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,10 @@ PROGRAM = "import os, sys; print(os.environ.get('SCHEDULED_AT')); sys.exit(4)"
 class Deployed:
     """The stack, and a queue that hears what the topic hears."""
 
-    def __init__(self, aws: LocalAws, resources: Resources, queue_url: str) -> None:
+    def __init__(self, aws: LocalAws, resources: Resources, inbox: Inbox) -> None:
         self.aws = aws
         self.resources = resources
-        self.queue_url = queue_url
+        self.inbox = inbox
 
     def named(self, kind: str, prefix: str) -> str:
         """Physical id of the one resource of a type whose logical id begins so."""
@@ -50,11 +50,7 @@ class Deployed:
     def alert_of(self, task_arn: str) -> str:
         """What the topic hears when a task has stopped."""
         self.aws.wait_for_task("bixarena", task_arn, timeout_seconds=60)
-        sqs = self.aws.session.client("sqs")
-        (message,) = sqs.receive_message(QueueUrl=self.queue_url, WaitTimeSeconds=10)["Messages"]
-        sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-        text = json.loads(message["Body"])["Message"]
-        assert isinstance(text, str)
+        (text,) = self.inbox.take()
         return text
 
     def bixarena(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +92,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         cdk.bootstrap(account=aws.account, region=aws.region)
         cdk.deploy()
         resources = _resources(aws, "BixarenaSnapshot")
-        yield Deployed(aws, resources, _subscribe(aws, resources))
+        ((_, topic_arn),) = resources["AWS::SNS::Topic"]
+        yield Deployed(aws, resources, Inbox(aws, topic_arn))
         cdk.destroy()
 
 
@@ -108,23 +105,6 @@ def _resources(aws: LocalAws, stack: str) -> Resources:
             named = (one["LogicalResourceId"], one["PhysicalResourceId"])
             found.setdefault(one["ResourceType"], []).append(named)
     return found
-
-
-def _subscribe(aws: LocalAws, resources: Resources) -> str:
-    ((_, topic_arn),) = resources["AWS::SNS::Topic"]
-    sqs = aws.session.client("sqs")
-    url = sqs.create_queue(QueueName="on-call")["QueueUrl"]
-    arn = f"arn:aws:sqs:{aws.region}:{aws.account}:on-call"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    aws.session.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
-    return str(url)
 
 
 def test_a_schedule_in_a_time_zone_starts_its_task(deployed: Deployed) -> None:

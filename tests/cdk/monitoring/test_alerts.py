@@ -16,6 +16,7 @@ from bixarena_constructs import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
 from bixarena_constructs.deployment import STARTED_BY_RETRY
 from bixarena_demo.neighbours import define_neighbours
+from local_aws import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Arena:
 
     aws: LocalAws
     outputs: dict[str, str]
-    queue_url: str
+    inbox: Inbox
 
     def run(self, scheduled_at: datetime = MORNING) -> dict[str, Any]:
         """Fire the schedule, and return the task when it has stopped."""
@@ -41,16 +42,7 @@ class Arena:
         return dict(task)
 
     def alerts(self) -> list[str]:
-        """Take what the queue has; the event of a stopped task is delivered before it is seen."""
-        sqs = self.aws.session.client("sqs")
-        found = []
-        while messages := sqs.receive_message(
-            QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
-        ).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"])["Message"])
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return self.inbox.take()
 
     @contextmanager
     def retrying(self, *, after_seconds: int) -> Iterator[None]:
@@ -101,21 +93,7 @@ def database(filled_bixarena: Any) -> Iterator[BixArenaDatabase]:
 def arena(aws: LocalAws, database: BixArenaDatabase, define: Any) -> Arena:
     found = define_neighbours(aws, database.worker)
     outputs = _deploy(aws, define, found)
-    sqs, sns = aws.session.client("sqs"), aws.session.client("sns")
-    queue_url = sqs.create_queue(QueueName="on-call")["QueueUrl"]
-    queue_arn = f"arn:aws:sqs:{aws.region}:{aws.account}:on-call"
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-    }
-    sqs.set_queue_attributes(
-        QueueUrl=queue_url,
-        Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})},
-    )
-    sns.subscribe(TopicArn=outputs["AlertTopicArn"], Protocol="sqs", Endpoint=queue_arn)
-    deployed = Arena(aws, outputs, queue_url)
+    deployed = Arena(aws, outputs, Inbox(aws, outputs["AlertTopicArn"]))
     # Only the test of it wants a retry.
     deployed.wait_before_retry(seconds=3600)
     return deployed

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bixarena_demo.boards import published_boards
+from local_aws import Inbox
 
 if TYPE_CHECKING:
     import subprocess
@@ -45,13 +46,13 @@ def story(fresh_arena: Arena, without: Any) -> Story:
     before = inventory(arena)
     arena.cdk.deploy()
     diff = arena.cdk.diff()
-    inbox = subscribed_queue(arena)
+    inbox = Inbox(arena.aws, arena.task.outputs["AlertTopicArn"])
     exit_codes = [fired(arena, FIRST)]
-    alerts = [messages_in(arena, inbox)]
+    alerts = [len(inbox.take())]
     again = ("run", STACK, "--scheduled-at", f"{SECOND:%Y-%m-%dT%H:%M:%SZ}")
     with without(arena.database):
         exit_codes.append(fired(arena, SECOND))
-        alerts.append(messages_in(arena, inbox))
+        alerts.append(len(inbox.take()))
         status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
         log = arena.bixarena("logs", STACK).stdout
         doctor = arena.bixarena("doctor", STACK)
@@ -61,7 +62,7 @@ def story(fresh_arena: Arena, without: Any) -> Story:
         newest = max(board.snapshot for board in published_boards(connection))
     arena.cdk.destroy()
     after = inventory(arena)
-    after["queues"].discard(inbox)
+    after["queues"].discard(inbox.url)
     return Story(
         diff=diff,
         exit_codes=exit_codes,
@@ -87,32 +88,6 @@ def fired(arena: Arena, scheduled_at: datetime) -> int:
         each["exitCode"] for each in stopped["containers"] if each["name"] == task.container_name
     )
     return int(code)
-
-
-def subscribed_queue(arena: Arena) -> str:
-    """Make a queue that hears of every alert, and return its URL."""
-    sqs, sns = (arena.aws.session.client(name) for name in ("sqs", "sns"))
-    url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    topic = arena.task.outputs["AlertTopicArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn["QueueArn"],
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
-    return str(url)
-
-
-def messages_in(arena: Arena, url: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    sqs = arena.aws.session.client("sqs")
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
-    return int(attributes[name])
 
 
 def inventory(arena: Arena) -> dict[str, set[str]]:
