@@ -189,3 +189,10 @@ def test_bixarena_shows_the_status_of_a_task_that_no_rule_starts(deployed: Deplo
     told = deployed.bixarena("status").stdout
     assert "schedule  none: no rule of the stack starts this task" in told
     assert "dead letters" not in told
+
+
+def test_doctor_examines_a_task_that_no_rule_starts(deployed: Deployed) -> None:
+    examined = deployed.bixarena("doctor", "--format", "json")
+    states = {each["check"]: each["state"] for each in json.loads(examined.stdout)}
+    assert states["rule"] == states["events role"] == "not checked"
+    assert states["task definition"] == states["execution role"] == states["cluster"] == "ok"

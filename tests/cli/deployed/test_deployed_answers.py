@@ -10,7 +10,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from bixarena_constructs.cli.deployed.following import Follower
-from bixarena_constructs.cli.deployed.history import kept_runs
 from bixarena_constructs.cli.deployed.rule import DeployedRule, read_rule
 from bixarena_constructs.cli.deployed.runs import describe, find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task, open_session
@@ -22,6 +21,7 @@ from bixarena_constructs.cli.errors import (
     StillRunningError,
     UnusableOptionError,
 )
+from bixarena_constructs.cli.status.history import kept_runs
 
 if TYPE_CHECKING:
     from conftest import Answers  # type: ignore[import-not-found] # pytest's, no package

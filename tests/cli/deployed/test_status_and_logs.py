@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from bixarena_constructs.cli.deployed.history import kept_runs
+from bixarena_constructs.cli.status.history import kept_runs
 from bixarena_constructs.cli.status.reading import RunLine, Status, read_status
 from bixarena_constructs.cli.status.status_table import print_status
 from bixarena_constructs.deployment import Output

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 
+from bixarena_constructs.cli.deployed.request import request_of_rule
 from bixarena_constructs.cli.deployed.rule import DeployedRule
 from bixarena_constructs.cli.deployed.stack import DeployedTask
 from bixarena_constructs.cli.doctor import execute
@@ -38,6 +40,7 @@ LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/arena"}}
 NETWORK = {"Subnets": ["subnet-1"], "SecurityGroups": ["sg-task"]}
 
 DENIED = "AccessDeniedException"
+NO_GROUP = "ResourceNotFoundException"
 
 
 PAGE = b"<!DOCTYPE html><html><meta charset=utf-8><title>Log in to the guests' network</title>"
@@ -53,10 +56,18 @@ def subject_of(
     network: dict[str, Any] | None = None,
     expression: str = "cron(0 10 * * ? *)",
     enabled: bool = True,
+    has_rule: bool = True,
+    outputs: dict[str, str | None] | None = None,
     group: str | None = None,
 ) -> Subject:
     """A sound task with changes; None for a field leaves it out."""
-    outputs = {"RuleName": "Nightly", "ContainerName": "worker", "ClusterArn": CLUSTER}
+    named = {
+        "RuleName": "Nightly",
+        "ContainerName": "worker",
+        "ClusterArn": CLUSTER,
+        "LogGroupName": "/arena",
+        **(outputs or {}),
+    }
     parts = {"TaskDefinitionArn": DEFINITION}
     vpc = {} if network == {} else {"awsvpcConfiguration": network or NETWORK}
     worker: Any = {
@@ -87,7 +98,11 @@ def subject_of(
         for kind, fields in (("target", rule_target), ("definition", whole), ("container", worker))
     }
     task = DeployedTask(
-        stack="Arena", name="Snapshot", arguments="Arena", outputs=outputs, session=answers.session
+        stack="Arena",
+        name="Snapshot",
+        arguments="Arena",
+        outputs={name: each for name, each in named.items() if each is not None},
+        session=answers.session,
     )
     rule = DeployedRule(
         arn="arn:aws:events:us-east-1:111122223333:rule/Nightly",
@@ -97,7 +112,8 @@ def subject_of(
     )
     return Subject(
         task=task,
-        rule=rule,
+        rule=rule if has_rule else None,
+        request=request_of_rule(rule, datetime(2026, 3, 6, 10, tzinfo=UTC)),
         definition=made["definition"],
         container=made["container"],
         database_security_group=group,
@@ -560,7 +576,7 @@ def test_routes_of_two_vpcs_and_of_a_task_in_none(found: Any) -> None:
     }
     network = {"Subnets": ["subnet-1", "subnet-2"], "AssignPublicIp": "ENABLED"}
     agrees(found("routes", replies, network=network), [("ok", "to igw-1"), ("ok", "to nat-2")])
-    agrees(found("routes", {}, network={}), [("problem", "names no subnets")])
+    agrees(found("routes", {}, network={}), [("problem", "started in no subnets")])
 
 
 def opened(port: int | None = None, **peers: list[str]) -> dict[str, Any]:
@@ -786,13 +802,66 @@ def test_guardduty_of_a_task_without_a_role_and_in_a_region_without_it(found: An
     agrees(unknown, [("not checked", "no repository of the agent is known in us-east-1")])
 
 
+def logged(*lines: Any) -> dict[str, Answer]:
+    """One run that logged some lines."""
+    stream = {"logStreamName": "run/worker/0f0f", "lastEventTimestamp": 1}
+    events = [{"message": each if isinstance(each, str) else json.dumps(each)} for each in lines]
+    return {
+        "DescribeLogStreams": {"logStreams": [stream]},
+        "GetLogEvents": {"events": events, "nextForwardToken": "end"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        (logged({"event": "run_started", "contract": 1}), ("ok", "no run has logged")),
+        (logged({"event": "run_started", "contract": 9}), ("warning", "has version 9")),
+        (logged({"event": "run_started"}), ("ok", "no run has logged")),
+        (logged({"event": "run_failed", "exit_code": 2}), ("ok", "no run has logged")),
+        (logged("no JSON", '["no", "object"]'), ("ok", "no run has logged")),
+        (logged(), ("ok", "no run has logged")),
+        ({"DescribeLogStreams": {"logStreams": []}}, ("ok", "no run has logged")),
+        ({"DescribeLogStreams": NO_GROUP}, ("ok", "no run has logged")),
+        ({"DescribeLogStreams": DENIED}, ("not checked", "do not allow DescribeLogStreams")),
+        ({"DescribeLogStreams": {}}, ("not checked", "lacks the field 'logStreams'")),
+        ({"DescribeLogStreams": PAGE}, ("not checked", "")),
+    ],
+)
+def test_contract(found: Any, replies: dict[str, Answer], expected: tuple[str, str]) -> None:
+    agrees(found("contract", replies, outputs={"ContractVersion": "1"}), [expected])
+
+
+def test_contract_of_a_stack_that_has_none(found: Any) -> None:
+    replies = logged({"event": "run_started", "contract": 9})
+    agrees(found("contract", replies), [("ok", "no run has logged")])
+
+
+@pytest.mark.parametrize(
+    ("check", "message"), [("rule", "no rule of the stack"), ("events role", "no rule starts")]
+)
+def test_a_task_without_a_rule(found: Any, check: str, message: str) -> None:
+    """Another trigger starts it, of which the stack's outputs know nothing."""
+    changes: dict[str, Any] = {"has_rule": False, "outputs": {"RuleName": None}}
+    agrees(found(check, {}, **changes), [("not checked", message)])
+
+
+def test_a_rule_that_is_gone(found: Any) -> None:
+    agrees(found("rule", {}, has_rule=False), [("problem", "the rule Nightly does not exist")])
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
         ("ClientException: Unable to describe task definition.", "does not exist"),
         (
-            {"taskDefinition": {"containerDefinitions": [{"name": "other"}]}},
-            "worker:7 has no container worker; deploy the stack again",
+            {
+                "taskDefinition": {
+                    "taskDefinitionArn": DEFINITION,
+                    "containerDefinitions": [{"name": "other"}],
+                }
+            },
+            "worker:7 has no container worker",
         ),
     ],
 )

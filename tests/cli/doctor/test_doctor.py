@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bixarena_constructs.cli.doctor.checks.contract import check_contract
+from bixarena_constructs.cli.doctor.checks.image import check_contract
 from bixarena_constructs.cli.doctor.execute import examine
 from bixarena_constructs.cli.doctor.findings import Finding, Subject
 from bixarena_constructs.deployment import Output
@@ -124,6 +124,15 @@ def test_warns_where_image_and_stack_differ(arena: Arena) -> None:
     assert [each.state for each in findings(arena) if each.check == "contract"] == ["ok"]
 
 
+def test_a_rule_that_is_gone_does_not_hide_the_other_findings(arena: Arena) -> None:
+    outputs = {**arena.task.outputs, Output.RULE_NAME: "Gone"}
+    subject = Subject.of(replace(arena.task, outputs=outputs), database_security_group=None)
+    states = {each.check: each.state for each in examine(subject)}
+    assert states.pop("rule") == "problem"
+    assert states.pop("events role") == "not checked"
+    assert states == {each.check: each.state for each in findings(arena) if each.check in states}
+
+
 def test_finds_a_disabled_rule_and_ends_with_78(arena: Arena) -> None:
     events = arena.aws.session.client("events")
     events.disable_rule(Name=arena.task.rule_name)
@@ -178,6 +187,7 @@ def test_finds_what_a_role_may_not(arena: Arena, role: str, check: str, message:
     denied = subject.definition["executionRoleArn"]
     action, resource = "secretsmanager:GetSecretValue", "*"
     if role == "taskRoleArn":
+        assert subject.rule is not None
         denied = subject.rule.target["RoleArn"]
         action, resource = "iam:PassRole", subject.definition["taskRoleArn"]
     statement = {"Effect": "Deny", "Action": action, "Resource": resource}

@@ -12,9 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bixarena_constructs.cli.deployed.stack import find_task, open_session
-from bixarena_constructs.cli.doctor.checks.contract import check_contract
 from bixarena_constructs.cli.doctor.checks.guardduty import check_guardduty
-from bixarena_constructs.cli.doctor.checks.image import check_image
+from bixarena_constructs.cli.doctor.checks.image import check_contract, check_image
 from bixarena_constructs.cli.doctor.checks.network import check_routes
 from bixarena_constructs.cli.doctor.checks.roles import check_events_role, check_execution_role
 from bixarena_constructs.cli.doctor.checks.schedule import (
@@ -25,13 +24,14 @@ from bixarena_constructs.cli.doctor.checks.schedule import (
 )
 from bixarena_constructs.cli.doctor.checks.secret_values import check_secrets
 from bixarena_constructs.cli.doctor.checks.security_groups import check_security_groups
-from bixarena_constructs.cli.doctor.findings import Subject, not_checked
-from bixarena_constructs.cli.errors import AWS_ERRORS, exit_on_error, explained
+from bixarena_constructs.cli.doctor.findings import Subject, not_checked, problem
+from bixarena_constructs.cli.errors import AWS_ERRORS, NotFoundError, exit_on_error, explained
 from bixarena_constructs.cli.exit_codes import PROBLEMS_FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bixarena_constructs.cli.deployed.stack import DeployedTask
     from bixarena_constructs.cli.doctor.findings import Finding
 
 __all__ = ["CHECKS", "diagnose", "examine"]
@@ -80,8 +80,7 @@ def diagnose(
     with exit_on_error():
         session = open_session(profile=profile, region=region)
         deployed = find_task(session, stack, name=task)
-        subject = Subject.of(deployed, database_security_group=database_security_group)
-        for finding in examine(subject):
+        for finding in _examine_deployed(deployed, database_security_group):
             findings.append(finding)
             if not as_json:
                 console.print(_line(finding))
@@ -110,6 +109,18 @@ def examine(subject: Subject) -> Iterator[Finding]:
             yield not_checked(name, str(explained(error)))
         except LookupError as error:
             yield not_checked(name, f"AWS's answer lacks the field {error}")
+
+
+def _examine_deployed(
+    task: DeployedTask, database_security_group: str | None
+) -> Iterator[Finding]:
+    try:
+        subject = Subject.of(task, database_security_group=database_security_group)
+    except NotFoundError as error:
+        yield problem("task definition", str(error), fix="deploy the stack again")
+        yield not_checked("all else", "it depends on the task definition")
+        return
+    yield from examine(subject)
 
 
 def _line(finding: Finding) -> Text:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
 
+from bixarena_constructs.cli.deployed.request import request_of_command, request_of_rule
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.errors import NotFoundError
 
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_ecs.type_defs import ContainerDefinitionOutputTypeDef, TaskDefinitionTypeDef
-    from mypy_boto3_events.type_defs import AwsVpcConfigurationOutputTypeDef
 
     from bixarena_constructs.cli.deployed.rule import DeployedRule
     from bixarena_constructs.cli.deployed.stack import DeployedTask
@@ -63,47 +64,44 @@ class Subject:
 
     Attributes:
         task: The deployed task.
-        rule: The rule that starts it.
-        definition: The task definition that the rule names.
+        rule: The rule that starts it; None without one, or when it is gone.
+        request: What starts the next run, as RunTask takes it.
+        definition: The task definition that the request names.
         container: The worker's container in that definition.
         database_security_group: ID of the database's security group, if the caller gave it.
     """
 
     task: DeployedTask
-    rule: DeployedRule
+    rule: DeployedRule | None
+    request: dict[str, Any]  # `Any`: RunTask's fields
     definition: TaskDefinitionTypeDef
     container: ContainerDefinitionOutputTypeDef
     database_security_group: str | None = None
 
     @classmethod
     def of(cls, task: DeployedTask, *, database_security_group: str | None) -> Subject:
-        """Read what every check needs.
+        """Read what every check needs; without a rule, the outputs say how the task starts.
 
         Raises:
-            NotFoundError: The rule, its task definition or the worker's container is gone.
+            NotFoundError: The task definition or the worker's container is gone.
         """
-        rule = read_rule(task)
-        arn = rule.ecs["TaskDefinitionArn"]
-        ecs = task.session.client("ecs")
-        try:
-            definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
-        except ecs.exceptions.ClientException as error:
-            raise NotFoundError(
-                f"the task definition {arn} does not exist; deploy the stack again"
-            ) from error
-        for container in definition["containerDefinitions"]:
-            if container["name"] == task.container_name:
-                return cls(
-                    task=task,
-                    rule=rule,
-                    definition=definition,
-                    container=container,
-                    database_security_group=database_security_group,
-                )
-        raise NotFoundError(
-            f"the task definition {arn} has no container {task.container_name}; deploy the stack "
-            "again"
+        now = datetime.now(UTC)
+        rule = _rule_of(task)
+        request = request_of_command(task, now) if rule is None else request_of_rule(rule, now)
+        definition = _definition_of(task, request["taskDefinition"])
+        return cls(
+            task=task,
+            rule=rule,
+            request=request,
+            definition=definition,
+            container=_container_of(task, definition),
+            database_security_group=database_security_group,
         )
+
+    @property
+    def cluster_arn(self) -> str:
+        """The cluster that the next run is in."""
+        return str(self.request["cluster"])
 
     @property
     def session(self) -> boto3.Session:
@@ -113,19 +111,44 @@ class Subject:
     @property
     def subnet_ids(self) -> list[str]:
         """Subnets that the task may be placed in."""
-        return list(self._network.get("Subnets", ()))
+        return list(self._network.get("subnets", ()))
 
     @property
     def security_group_ids(self) -> list[str]:
         """Security groups of the task's network interface."""
-        return list(self._network.get("SecurityGroups", ()))
+        return list(self._network.get("securityGroups", ()))
 
     @property
     def has_public_address(self) -> bool:
         """Whether that interface gets a public address."""
-        return self._network.get("AssignPublicIp") == "ENABLED"
+        return self._network.get("assignPublicIp") == "ENABLED"
 
     @property
-    def _network(self) -> AwsVpcConfigurationOutputTypeDef:
-        nowhere: AwsVpcConfigurationOutputTypeDef = {"Subnets": []}
-        return self.rule.ecs.get("NetworkConfiguration", {}).get("awsvpcConfiguration", nowhere)
+    def _network(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.request["networkConfiguration"].get("awsvpcConfiguration", {})
+        return found
+
+
+def _rule_of(task: DeployedTask) -> DeployedRule | None:
+    try:
+        return None if task.rule_name is None else read_rule(task)
+    except NotFoundError:
+        return None
+
+
+def _definition_of(task: DeployedTask, arn: str) -> TaskDefinitionTypeDef:
+    ecs = task.session.client("ecs")
+    try:
+        return ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+    except ecs.exceptions.ClientException as error:
+        raise NotFoundError(f"the task definition {arn} does not exist") from error
+
+
+def _container_of(
+    task: DeployedTask, definition: TaskDefinitionTypeDef
+) -> ContainerDefinitionOutputTypeDef:
+    for container in definition["containerDefinitions"]:
+        if container["name"] == task.container_name:
+            return container
+    arn = definition["taskDefinitionArn"]
+    raise NotFoundError(f"the task definition {arn} has no container {task.container_name}")

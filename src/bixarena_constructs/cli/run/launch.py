@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from bixarena_constructs.cli.deployed.causes import fix_for_refusal
+from bixarena_constructs.cli.deployed.request import request_for, set_variables
 from bixarena_constructs.cli.errors import (
     NotStartedError,
     UnusableOptionError,
     explained,
     is_denied,
 )
-from bixarena_constructs.cli.run.request import request_for, set_variables
 from bixarena_constructs.deployment import STARTED_BY_COMMAND_LINE
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ from bixarena_constructs.aws.schedule_expression import (
     parse_expression,
 )
 from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
-from bixarena_constructs.cli.deployed.history import kept_runs
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.runs import Run, recent_runs
 from bixarena_constructs.cli.errors import CommandError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
-from bixarena_constructs.cli.status.logged_runs import LoggedRun, logged_runs
+from bixarena_constructs.cli.status.history import LoggedRun, kept_runs, logged_runs
 from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import Outcome
 

@@ -1,13 +1,14 @@
-"""Checks that the registry gives the task its image, built for the task's processor."""
+"""Checks that the registry gives the task its image, for its processor and of its contract."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.aws.image_reference import ImageReference
+from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
 from bixarena_constructs.cli.doctor.checks.secret_references import credentials_arn
 from bixarena_constructs.cli.doctor.checks.secret_values import fields_of_secret
-from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
+from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem, warning
 from bixarena_constructs.cli.doctor.registry_client import (
     Credentials,
     RegistryClient,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.doctor.findings import Finding, Subject
     from bixarena_constructs.cli.doctor.registry_client import FoundImage
 
-__all__ = ["check_image"]
+__all__ = ["check_contract", "check_image"]
 
 _CHECK: Final = "image"
 _ARCHITECTURES: Final = {"X86_64": "amd64", "ARM64": "arm64"}
@@ -115,3 +116,12 @@ def _architecture(subject: Subject, found: FoundImage) -> Finding:
         f"the task runs on {wanted}, the image is built for {', '.join(sorted(found.platforms))}",
         fix="build it for both processors, or set runtime_platform to that of the image",
     )
+
+
+def check_contract(subject: Subject) -> Iterator[Finding]:
+    """Check that the image that ran last keeps the contract that the stack was built for."""
+    mismatch = contract_mismatch(subject.task)
+    if mismatch is None:
+        yield fine("contract", "no run has logged another version than the stack's")
+    else:
+        yield warning("contract", mismatch)

@@ -22,7 +22,7 @@ _ANYWHERE: Final = "0.0.0.0/0"
 def check_routes(subject: Subject) -> Iterator[Finding]:
     """Check that each subnet reaches the registry, for which there is no VPC endpoint."""
     if not subject.subnet_ids:
-        yield problem(_CHECK, "the rule's target names no subnets", fix="deploy the stack again")
+        yield problem(_CHECK, "the task is started in no subnets", fix="deploy the stack again")
         return
     ec2 = subject.session.client("ec2")
     subnets = ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": subject.subnet_ids}])[

@@ -23,6 +23,9 @@ _FIX = "deploy the stack again, and look for policies that were changed by hand"
 
 def check_events_role(subject: Subject) -> Iterator[Finding]:
     """Check that EventBridge may start the task and pass its roles; else each run is refused."""
+    if subject.rule is None:
+        yield not_checked(_EVENTS, "no rule starts the task")
+        return
     role_arn = subject.rule.target.get("RoleArn")
     if role_arn is None:
         yield problem(_EVENTS, "the rule's target has no role", fix="deploy the stack again")
@@ -34,7 +37,7 @@ def check_events_role(subject: Subject) -> Iterator[Finding]:
             role_arn=role_arn,
             actions=("ecs:RunTask",),
             resource=subject.definition["taskDefinitionArn"],
-            context={"ecs:cluster": subject.rule.target["Arn"]},
+            context={"ecs:cluster": subject.cluster_arn},
             purpose="start the task",
             fix=_FIX,
         ),

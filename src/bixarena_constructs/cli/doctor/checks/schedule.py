@@ -18,7 +18,16 @@ _DEPLOY_AGAIN = "deploy the stack again"
 
 def check_rule(subject: Subject) -> Iterator[Finding]:
     """Check that the rule is enabled and has a schedule."""
-    name, expression = subject.task.rule_name, subject.rule.expression
+    name = subject.task.rule_name
+    if subject.rule is None:
+        if name is None:
+            yield not_checked("rule", "no rule of the stack starts the task; check what does")
+        else:
+            yield problem(
+                "rule", f"the rule {name} does not exist, or starts no task", fix=_DEPLOY_AGAIN
+            )
+        return
+    expression = subject.rule.expression
     if not subject.rule.enabled:
         yield problem(
             "rule",
@@ -33,7 +42,7 @@ def check_rule(subject: Subject) -> Iterator[Finding]:
 
 def check_cluster(subject: Subject) -> Iterator[Finding]:
     """Check that the cluster is active."""
-    arn = subject.rule.target["Arn"]
+    arn = subject.cluster_arn
     name = arn.rpartition("/")[2]
     clusters = subject.session.client("ecs").describe_clusters(clusters=[arn])["clusters"]
     states = [cluster["status"] for cluster in clusters]

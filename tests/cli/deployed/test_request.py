@@ -10,9 +10,9 @@ import pytest
 from aws_cdk import Stack
 
 from bixarena_constructs.cdk.commands import TaskLaunch
+from bixarena_constructs.cli.deployed.request import request_for, set_variables
 from bixarena_constructs.cli.deployed.stack import DeployedTask
 from bixarena_constructs.cli.errors import NotFoundError
-from bixarena_constructs.cli.run.request import request_for, set_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bixarena_constructs.cli.deployed.history import runs_of_events
+from bixarena_constructs.cli.status.history import runs_of_events
 
 ARN = "arn:aws:ecs:us-east-1:111122223333:task/arena/f00"
 SIDECAR = {"name": "aws-guardduty-agent-Ab1", "exitCode": 1, "lastStatus": "STOPPED"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.rule import DeployedRule
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["request_for", "set_variables"]
+__all__ = ["request_for", "request_of_command", "request_of_rule", "set_variables"]
 
 # Fields of an ECS target, and RunTask's names for them.
 _OF_TARGET: Final = {
@@ -74,10 +74,19 @@ def request_for(task: DeployedTask, scheduled_at: datetime) -> dict[str, Any]:
     Raises:
         NotFoundError: The rule is gone, or the output cannot be read.
     """
-    if task.rule_name is not None:
-        return _of_rule(read_rule(task), scheduled_at)
+    if task.rule_name is None:
+        return request_of_command(task, scheduled_at)
+    return request_of_rule(read_rule(task), scheduled_at)
+
+
+def request_of_command(task: DeployedTask, scheduled_at: datetime) -> dict[str, Any]:
+    """Return what the output `RunTaskCommand` starts.
+
+    Raises:
+        NotFoundError: The output cannot be read.
+    """
     try:
-        request = _of_command(task.outputs.get(Output.RUN_TASK_COMMAND, ""))
+        request = _read(task.outputs.get(Output.RUN_TASK_COMMAND, ""))
     except (IndexError, ValueError) as error:
         raise NotFoundError(
             f"the output {Output.RUN_TASK_COMMAND} of task {task.name} cannot be read ({error}); "
@@ -100,7 +109,8 @@ def set_variables(overrides: dict[str, Any], container: str, variables: dict[str
     found["environment"] = kept + added
 
 
-def _of_rule(rule: DeployedRule, scheduled_at: datetime) -> dict[str, Any]:
+def request_of_rule(rule: DeployedRule, scheduled_at: datetime) -> dict[str, Any]:
+    """Return what a rule starts."""
     parameters: dict[str, Any] = {**rule.ecs}
     network = parameters.get("NetworkConfiguration", {}).get("awsvpcConfiguration", {})
     return {
@@ -119,7 +129,7 @@ def _of_rule(rule: DeployedRule, scheduled_at: datetime) -> dict[str, Any]:
     }
 
 
-def _of_command(command: str) -> dict[str, Any]:
+def _read(command: str) -> dict[str, Any]:
     """Read what the construct writes as `RunTaskCommand`, the one form that is understood."""
     options: dict[str, list[str]] = {}
     for word in shlex.split(command)[3:]:
