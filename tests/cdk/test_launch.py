@@ -16,8 +16,8 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
+from bixarena_constructs.cli.deployed.request import request_for
 from bixarena_constructs.cli.deployed.stack import DeployedTask
-from bixarena_constructs.cli.run.request import request_for
 
 if TYPE_CHECKING:
     import boto3
