@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +14,13 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk.assertions import Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from bixarena_constructs import (
     ScheduledSnapshotTask,
     SnapshotMonitoring,
     TaskMonitoring,
+    WorkerImage,
     WorkerSignals,
 )
 from bixarena_constructs.worker import RunReport
@@ -177,6 +179,66 @@ def test_leaves_the_outcome_of_another_worker_as_it_is(define: Any) -> None:
         monitoring=SnapshotMonitoring(signals=other), environment={"LEADERBOARD_SLUG": "genetics"}
     )
     assert pattern_of(monitored) == "DONE"
+
+
+ALL = WorkerSignals(
+    started=logs.FilterPattern.literal("start"),
+    ended=logs.FilterPattern.literal("end"),
+    outcome=logs.FilterPattern.literal("good"),
+    exit_codes={},
+)
+WARNING = "read as .* but its image is another.* set {names} in .*signalsOfAnotherImage"
+
+
+@pytest.mark.parametrize("brought", [False, True])
+@pytest.mark.parametrize(
+    ("image", "signals", "names"),
+    [
+        (IMAGE, WorkerSignals(), None),
+        ("ghcr.io/sage-bionetworks/bixarena-constructs-worker:edge", WorkerSignals(), None),
+        (WorkerImage, WorkerSignals(), None),
+        (None, WorkerSignals(), None),
+        ("ghcr.io/a/worker:1.0.0", ALL, None),
+        ("ghcr.io/a/worker:1.0.0", WorkerSignals(), "started, ended, outcome, exit_codes"),
+        ("ghcr.io/a/worker:1.0.0", replace(ALL, outcome=None), "outcome"),
+        # BixArena's own worker, another program.
+        ("ghcr.io/sage-bionetworks/bixarena-worker:1.4.0", replace(ALL, ended=None), "ended"),
+        (
+            "ghcr.io/sage-bionetworks/bixarena-constructs-worker-2:1.4.0",
+            replace(ALL, started=None),
+            "started",
+        ),
+    ],
+)
+def test_warns_where_another_image_is_read_as_the_reference_worker(
+    stack: Stack,
+    cluster: ecs.ICluster,
+    image: Any,
+    signals: WorkerSignals,
+    names: str | None,
+    *,
+    brought: bool,
+) -> None:
+    named = WorkerImage() if image is WorkerImage else image
+    props: dict[str, Any] = {"image": named}
+    if brought:
+        if isinstance(image, str):
+            named = ecs.ContainerImage.from_registry(image)
+        definition = ecs.FargateTaskDefinition(stack, "Definition")
+        definition.add_container("arena", image=named or ecs.ContainerImage.from_registry(IMAGE))
+        props = {"task_definition": definition, "log_group": logs.LogGroup(stack, "Log")}
+    ScheduledSnapshotTask(
+        stack,
+        "Snapshot",
+        cluster=cluster,
+        monitoring=SnapshotMonitoring(signals=signals),
+        **props,
+    )
+    found = Annotations.from_stack(stack).find_warning(
+        "/Stack/Snapshot/Monitoring",
+        Match.string_like_regexp(WARNING.format(names=names) if names else "signalsOf"),
+    )
+    assert len(found) == (names is not None)
 
 
 def _patterns(stack: Stack) -> list[Any]:

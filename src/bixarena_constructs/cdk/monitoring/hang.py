@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
+from bixarena_constructs.cdk.monitoring.signals import reference_end, reference_start
 from bixarena_constructs.cdk.monitoring.window import seconds_of
 from bixarena_constructs.deployment import Metric
 
@@ -89,8 +90,8 @@ class HangAlarm(Construct):
         super().__init__(scope, construct_id)
         stopped = logs.FilterPattern.string_value("$.detail.lastStatus", "=", "STOPPED")
         for name, log_group, pattern, value in (
-            ("Started", task.log_group, signals.started, 1),
-            ("Ended", task.log_group, signals.ended, 0),
+            ("Started", task.log_group, signals.started or reference_start(), 1),
+            ("Ended", task.log_group, signals.ended or reference_end(), 0),
             ("Stopped", history, stopped, 0),
         ):
             metrics.record(

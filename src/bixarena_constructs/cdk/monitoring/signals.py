@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import publication
+from aws_cdk import Annotations
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.cdk.task.worker_image import runs_reference_worker
+from bixarena_constructs.deployment import WORKER_IMAGE
 from bixarena_constructs.worker.contract import (
     DATA,
     DATABASE,
@@ -21,7 +25,19 @@ from bixarena_constructs.worker.contract import (
     Outcome,
 )
 
-__all__ = ["REFERENCE_EXIT_CODES", "ExitCode", "WorkerSignals", "reference_outcome"]
+if TYPE_CHECKING:
+    from aws_cdk import aws_ecs as ecs
+    from constructs import Construct
+
+__all__ = [
+    "REFERENCE_EXIT_CODES",
+    "ExitCode",
+    "WorkerSignals",
+    "reference_end",
+    "reference_outcome",
+    "reference_start",
+    "warn_of_other_signals",
+]
 
 _EXIT_CODES = range(1, 255 + 1)
 # Outcomes of the reference worker after which the site shows what it should: a board of the run's
@@ -53,6 +69,16 @@ REFERENCE_EXIT_CODES: Mapping[int, ExitCode] = {
 def _any_of(field: Field, *values: str) -> logs.JsonPattern:
     matches = [logs.FilterPattern.string_value(f"$.{field}", "=", value) for value in values]
     return matches[0] if len(matches) == 1 else logs.FilterPattern.any(*matches)
+
+
+def reference_start() -> logs.JsonPattern:
+    """Return the pattern of the reference worker's first line."""
+    return _any_of(Field.EVENT, Event.RUN_STARTED)
+
+
+def reference_end() -> logs.JsonPattern:
+    """Return the pattern of the reference worker's last line."""
+    return _any_of(Field.EVENT, *LAST_EVENTS)
 
 
 def reference_outcome(leaderboard_slug: str | None) -> logs.JsonPattern:
@@ -92,10 +118,8 @@ class WorkerSignals:
             "another exit code". Default: - `REFERENCE_EXIT_CODES`.
     """
 
-    started: logs.IFilterPattern = field(
-        default_factory=lambda: _any_of(Field.EVENT, Event.RUN_STARTED)
-    )
-    ended: logs.IFilterPattern = field(default_factory=lambda: _any_of(Field.EVENT, *LAST_EVENTS))
+    started: logs.IFilterPattern | None = None
+    ended: logs.IFilterPattern | None = None
     outcome: logs.IFilterPattern | None = None
     exit_codes: Mapping[int, ExitCode] = field(default_factory=lambda: REFERENCE_EXIT_CODES)
 
@@ -110,6 +134,31 @@ class WorkerSignals:
         for code in self.exit_codes:
             if code not in _EXIT_CODES:
                 raise ValueError(f"exit_codes has {code}; an exit code is from 1 to 255")
+
+
+def warn_of_other_signals(
+    scope: Construct, signals: WorkerSignals, container: ecs.ContainerDefinition
+) -> None:
+    """Warn if an image is read as the reference worker that is not known to be it.
+
+    Args:
+        scope: The construct that the warning is attached to.
+        signals: How the worker is read.
+        container: Its container.
+    """
+    left_out = [
+        *(name for name in ("started", "ended", "outcome") if getattr(signals, name) is None),
+        *(["exit_codes"] if signals.exit_codes is REFERENCE_EXIT_CODES else ()),
+    ]
+    if not left_out or runs_reference_worker(container):
+        return
+    Annotations.of(scope).add_warning_v2(
+        "bixarena-constructs:signalsOfAnotherImage",
+        f"{container.container_name} is read as {WORKER_IMAGE}, but its image is another; unless "
+        "it writes the same log lines, alarms stay on though its runs are good; set "
+        f"{', '.join(left_out)} in SnapshotMonitoring(signals=WorkerSignals(...)), or "
+        "acknowledge this for a copy of that worker",
+    )
 
 
 publication.publish()

@@ -24,7 +24,7 @@ from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
-from bixarena_constructs.cdk.monitoring.signals import reference_outcome
+from bixarena_constructs.cdk.monitoring.signals import reference_outcome, warn_of_other_signals
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
@@ -97,6 +97,7 @@ class TaskMonitoring(Construct):
         settings = settings or SnapshotMonitoring()
         starts = self._trigger_of(task, trigger)
         watched = self._watched(task, starts, max_runtime=max_runtime)
+        warn_of_other_signals(self, settings.signals, watched.worker)
         causes = failure_causes(
             settings.signals.exit_codes, container_name=watched.runs.container_name
         )

@@ -75,6 +75,14 @@ class WatchedTask:
     has_outputs: bool = False
 
     @property
+    def worker(self) -> ecs.ContainerDefinition:
+        """The worker's container."""
+        container = self.task_definition.find_container(self.runs.container_name)
+        if container is None:
+            raise ValueError(f"{self.name} has no container {self.runs.container_name}")
+        return container
+
+    @property
     def leaderboard_slug(self) -> str | None:
         """The one leaderboard that the worker's container is defined for; None for all.
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import publication
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.deployment import WORKER_IMAGE
 
-__all__ = ["WORKER_FOLDER", "WorkerImage"]
+if TYPE_CHECKING:
+    from constructs import Construct
+
+__all__ = ["WORKER_FOLDER", "WorkerImage", "runs_reference_worker"]
 
 WORKER_FOLDER: Final = Path(__file__).parents[2] / "worker"
 """The worker's source with its Dockerfile; the image is made of nothing else."""
 
 # Caches that Python leaves in the folder are no part of the image.
 _NOT_SOURCE: Final = ("**/__pycache__", "**/*.pyc")
+_MARK: Final = "bixarena-constructs:worker-image"
 _ARCHITECTURES: Final = {"linux/amd64": "X86_64", "linux/arm64": "ARM64"}
 
 
@@ -61,10 +66,34 @@ class WorkerImage(ecs.AssetImage):
         )
         self._cpu_architecture = ecs.CpuArchitecture.of(_ARCHITECTURES[target.platform])
 
+    def bind(
+        self, scope: Construct, container_definition: ecs.ContainerDefinition
+    ) -> ecs.ContainerImageConfig:
+        """Return what the container's definition writes, and mark the container.
+
+        Args:
+            scope: The construct that the image is defined in.
+            container_definition: The container.
+        """
+        # Once it is bound, a token is all that a container shows of its image.
+        container_definition.node.add_metadata(_MARK, "bound")
+        return super().bind(scope, container_definition)
+
     @property
     def cpu_architecture(self) -> ecs.CpuArchitecture:
         """The architecture that a task needs to run the image."""
         return self._cpu_architecture
+
+
+def runs_reference_worker(container: ecs.ContainerDefinition) -> bool:
+    """Return whether a container runs this library's worker, of whatever version.
+
+    Args:
+        container: The container.
+    """
+    if container.image_name.startswith((f"{WORKER_IMAGE}:", f"{WORKER_IMAGE}@")):
+        return True
+    return any(entry.type == _MARK for entry in container.node.metadata)
 
 
 publication.publish()
