@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A small server: as much memory as a db.t4g.medium gives PostgreSQL, and its two processors.
-_SERVER = {
+SERVER = {
     "shared_buffers": "1GB",
     "effective_cache_size": "3GB",
     "work_mem": "64MB",
@@ -112,7 +112,7 @@ WHERE %(slug)s = 'overall' OR EXISTS (
         AND categorization.status = 'matched' AND tag.category = %(slug)s
 )
 """
-_PASSWORD = "load"  # noqa: S105 - of a server that lives for this run
+PASSWORD = "load"  # noqa: S105 - of a server that lives for this run
 
 
 @contextmanager
@@ -140,11 +140,11 @@ def _database(
     with server.superuser.connect() as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if found.fetchone() is not None:
-            worker = server.info(name, user=WORKER_ROLE, password=_PASSWORD)
+            worker = server.info(name, user=WORKER_ROLE, password=PASSWORD)
             return BixArenaDatabase(owner=server.info(name), worker=worker)
     models_only = simulate(seed=1, models=options.models, battles=0)
     database = BixArenaDatabase.create(
-        server, name, simulation=models_only, worker_password=_PASSWORD
+        server, name, simulation=models_only, worker_password=PASSWORD
     )
     with database.owner.connect() as connection, _phase(figures, "filling_seconds"):
         _fill(connection, models=options.models, battles=options.battles)
@@ -199,14 +199,21 @@ def _shipped(database: BixArenaDatabase, slug: str, models: list[str]) -> NDArra
     return np.concatenate(parts)
 
 
-def _run_worker(database: BixArenaDatabase) -> dict[str, Any]:
-    """Run the worker as a process of its own, through a relay that counts bytes."""
+def run_worker(database: BixArenaDatabase, **variables: str) -> dict[str, Any]:
+    """Run the worker as a process of its own, through a relay that counts bytes.
+
+    Args:
+        database: What it works on.
+        variables: More of its settings.
+    """
     with Relay.to(database.worker.port) as relay:
         environment = {
             "PATH": os.environ["PATH"],
             "OPENBLAS_NUM_THREADS": "1",
             **database.worker.environment,
             "POSTGRES_PORT": str(relay.port),
+            "MAX_RUNTIME_SECONDS": "7200",
+            **variables,
         }
         started = time.perf_counter()
         done = subprocess.run(
@@ -254,7 +261,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     figures: dict[str, Any] = {"battles": options.battles, "models": options.models}
-    with PostgresServer.start(folder=options.folder, settings=_SERVER) as server:
+    with PostgresServer.start(folder=options.folder, settings=SERVER) as server:
         name = f"load_{options.battles}_{options.models}"
         database = _database(server, name, figures, options)
         with database.owner.connect() as connection:
@@ -263,7 +270,7 @@ def main() -> None:
             connection.execute("DELETE FROM api.leaderboard_snapshot")
             if options.plan:
                 print("\n".join(_plan(connection)))
-        figures["worker"] = _run_worker(database)
+        figures["worker"] = run_worker(database)
         if options.row_by_row:
             figures["row_by_row"] = _row_by_row(database, options.row_by_row)
     print(json.dumps(figures, indent=2))

@@ -27,7 +27,7 @@ are imported from; everything else is internal to the package and may change in 
 CONFIG = griffe2md.ConfigDict(
     docstring_options={"ignore_init_summary": True},
     docstring_section_style="table",
-    filters=["!^_[^_]", "!^__(?!init__)"],
+    filters=["!^_[^_]", "!^__(?!init__)", "!^test_"],
     heading_level=3,
     line_length=95,
     members_order="alphabetical",

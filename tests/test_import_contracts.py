@@ -70,8 +70,13 @@ MUTANTS = [
         "The formats of AWS need the standard library only",
     ),
     (
-        "bixarena_constructs.testing.template_assertions",
+        "bixarena_constructs.testing.store_contract",
         "aws_cdk",
+        "What is for users' tests runs without",
+    ),
+    (
+        "bixarena_constructs.testing.template_assertions",
+        "numpy",
         "The assertions on templates need no more",
     ),
     ("local_aws.targets", "bixarena_demo.votes", "The AWS on loopback has no BixArena in it"),

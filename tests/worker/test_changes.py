@@ -17,7 +17,7 @@ from bixarena_constructs.worker.errors import (
     VotesError,
 )
 from bixarena_constructs.worker.job import run
-from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import store_for_run
 from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def test_fails_a_leaderboard_whose_rows_are_gone_each_time(
 def test_counts_a_category_alone_as_with_all_others(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, *, by_voter: bool
 ) -> None:
-    store = Store.of(settings_for(bixarena.worker), Deadline(60))
+    store = store_for_run(settings_for(bixarena.worker), Deadline(60))
     slugs = [board.slug for board in store.boards("")]
     together = store.votes(slugs, by_voter=by_voter).by_leaderboard
     assert len(together) > 10

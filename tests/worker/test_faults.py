@@ -305,6 +305,7 @@ def test_lets_the_server_end_a_wait_that_outlasts_the_run(
 
 
 def test_does_not_wait_for_a_database_that_does_not_exist(relayed: Settings, journal: Any) -> None:
+    assert relayed.database is not None
     nowhere = replace(relayed.database, dbname="nowhere")
     with pytest.raises(DatabaseRefusedError, match='database "nowhere" does not exist'):
         run(replace(relayed, database=nowhere), log=journal.log)

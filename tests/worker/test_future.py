@@ -9,17 +9,17 @@ from uuid import uuid4
 
 import pytest
 
-from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import FutureRunError, SettingsError
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
-from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bixarena_constructs.worker.store import Store
     from bixarena_demo.bixarena_database import BixArenaDatabase
     from bixarena_demo.votes import Simulation
 
@@ -73,9 +73,7 @@ def _visible(database: BixArenaDatabase) -> dict[str, str]:
 
 
 def _store(database: BixArenaDatabase) -> Store:
-    settings = Settings.from_environment(database.worker.environment).database
-    primary = Database(settings, Deadline(60))
-    return Store(primary, primary)
+    return store_for_run(Settings.from_environment(database.worker.environment), Deadline(60))
 
 
 def _snapshot(store: Store, simulation: Simulation, identifier: str) -> Snapshot:

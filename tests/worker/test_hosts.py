@@ -86,6 +86,7 @@ def test_reads_one_state_of_the_database_and_cannot_write_while_it_does(
     bixarena: BixArenaDatabase,
 ) -> None:
     settings = Settings.from_environment(bixarena.worker.environment)
+    assert settings.database is not None
     database = Database(settings.database, Deadline(60))
     with database.reading() as connection:
         modes = connection.execute(
@@ -100,6 +101,7 @@ def test_bounds_its_transactions_by_the_time_that_is_left(bixarena: BixArenaData
     now = [0.0]
     deadline = Deadline(100, clock=lambda: now[0])
     now[0] = 70.0
+    assert settings.database is not None
     with Database(settings.database, deadline).writing() as connection:
         bounds = connection.execute(
             "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
@@ -107,6 +109,7 @@ def test_bounds_its_transactions_by_the_time_that_is_left(bixarena: BixArenaData
             " current_setting('transaction_isolation'), current_setting('application_name')"
         ).fetchone()
     assert bounds == ("30s", "30s", "30s", "read committed", "bixarena-worker")
+    assert settings.database is not None
     with Database(settings.database, Deadline(900)).writing() as connection:
         row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
     assert row == ("1min",), "a frozen worker must not hold its locks for as long as it may run"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,9 @@ def _faults(**variables: str) -> tuple[str, ...]:
 
 
 def _database(**variables: str) -> DatabaseSettings:
-    return Settings.from_environment({**_DATABASE, **variables}).database
+    database = Settings.from_environment({**_DATABASE, **variables}).database
+    assert database is not None
+    return database
 
 
 def test_has_the_documented_defaults() -> None:
@@ -33,10 +37,11 @@ def test_has_the_documented_defaults() -> None:
             dbname="bixarena",
             user="worker",
             password="hush",
-            read_host=None,
             sslmode=None,
             sslrootcert=None,
         ),
+        read_database=None,
+        votes_relation=None,
         leaderboard_slug=None,
         intervals="auto",
         num_bootstrap=1000,
@@ -61,6 +66,13 @@ def test_reads_every_variable() -> None:
             **_DATABASE,
             "POSTGRES_PORT": "6432",
             "POSTGRES_READ_HOST": "replica.example",
+            "POSTGRES_READ_PORT": "5439",
+            "POSTGRES_READ_DB": "warehouse",
+            "POSTGRES_READ_USER": "reader",
+            "POSTGRES_READ_PASSWORD": "quiet",
+            "POSTGRES_READ_SSLMODE": "require",
+            "POSTGRES_READ_SSLROOTCERT": "system",
+            "VOTES_RELATION": "Analytics.cells",
             "POSTGRES_SSLMODE": "verify-full",
             "POSTGRES_SSLROOTCERT": "/etc/ssl/rds.pem",
             "LEADERBOARD_SLUG": "neuroscience",
@@ -87,10 +99,19 @@ def test_reads_every_variable() -> None:
             dbname="bixarena",
             user="worker",
             password="hush",
-            read_host="replica.example",
             sslmode="verify-full",
             sslrootcert="/etc/ssl/rds.pem",
         ),
+        read_database=DatabaseSettings(
+            host="replica.example",
+            port=5439,
+            dbname="warehouse",
+            user="reader",
+            password="quiet",
+            sslmode="require",
+            sslrootcert="system",
+        ),
+        votes_relation=("analytics", "cells"),
         leaderboard_slug="neuroscience",
         intervals="percentile",
         num_bootstrap=5000,
@@ -212,3 +233,51 @@ def test_refuses_a_bad_url_without_repeating_it(url: str) -> None:
 
 def test_shows_no_password_in_its_repr() -> None:
     assert "hush" not in repr(Settings.from_environment(_DATABASE))
+
+
+@pytest.mark.parametrize(
+    ("variables", "changes"),
+    [
+        ({"POSTGRES_READ_HOST": "replica.example"}, {"host": "replica.example"}),
+        ({"POSTGRES_READ_PORT": "6432"}, {"port": 6432}),
+        ({"POSTGRES_READ_PASSWORD": " a "}, {"password": " a "}),
+        ({"POSTGRES_READ_HOST": " "}, None),
+    ],
+)
+def test_counts_where_the_primary_is_except_for_what_is_set(
+    variables: dict[str, str], changes: dict[str, Any] | None
+) -> None:
+    settings = Settings.from_environment({**_DATABASE, **variables})
+    assert settings.database is not None
+    expected = None if changes is None else replace(settings.database, **changes)
+    assert settings.read_database == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("cells", ("cells",)),
+        ("Analytics.Cells_2", ("analytics", "cells_2")),
+        ('warehouse.analytics."By Day"', ("warehouse", "analytics", "By Day")),
+        ('"My ""odd"".schema"."cells; --"', ('My "odd".schema', "cells; --")),
+        ("größe.x$1", ("größe", "x$1")),
+    ],
+)
+def test_reads_the_name_of_a_relation_as_sql_does(text: str, parts: tuple[str, ...]) -> None:
+    settings = Settings.from_environment({**_DATABASE, "VOTES_RELATION": text})
+    assert settings.votes_relation == parts
+
+
+@pytest.mark.parametrize(
+    "text", ["a.b.c.d", "a..b", ".a", "a.", '"a', '""', "1a", "a b", "a;b", "a-b", "(SELECT 1)"]
+)
+def test_refuses_what_is_no_name_of_a_relation(text: str) -> None:
+    (fault,) = _faults(VOTES_RELATION=text)
+    assert fault.startswith(f"VOTES_RELATION is {text!r}; it must be VIEW, SCHEMA.VIEW or")
+
+
+def test_does_without_a_database_for_a_store_of_another_kind() -> None:
+    assert Settings.from_environment({}, needs_database=False).database is None
+    assert Settings.from_environment(_DATABASE, needs_database=False).database is not None
+    with pytest.raises(SettingsError, match="POSTGRES_HOST is unset"):
+        Settings.from_environment({"POSTGRES_USER": "worker"}, needs_database=False)

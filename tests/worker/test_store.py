@@ -15,18 +15,20 @@ import pytest
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
-from bixarena_constructs.worker.preflight import DELETING, HIDING, PUBLISHING, READING
+from bixarena_constructs.worker.preflight import BATTLES, BOARDS, DELETING, HIDING, PUBLISHING
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import psycopg
 
+    from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Board, Visibility, Votes
     from bixarena_demo.bixarena_database import BixArenaDatabase
     from bixarena_demo.postgres import ConnectionInfo
@@ -37,8 +39,14 @@ _ELEVEN = "snapshot_2026-03-06_11-00-00"
 
 
 def _store(info: ConnectionInfo) -> Store:
-    database = Database(Settings.from_environment(info.environment).database, Deadline(60))
-    return Store(database, database)
+    return store_for_run(Settings.from_environment(info.environment), Deadline(60))
+
+
+def _check(info: ConnectionInfo, needs: tuple[Need, ...]) -> None:
+    settings = Settings.from_environment(info.environment).database
+    assert settings is not None
+    database = Database(settings, Deadline(60))
+    Store(database, database, needs=needs).check()
 
 
 def _cells(counts: VoteCounts) -> Counter[tuple[str, str, str]]:
@@ -169,7 +177,7 @@ def test_refuses_an_unknown_outcome_on_the_boards_that_have_it(bixarena: BixAren
             " WHERE category = 'genetics')"
         )
     store = _store(bixarena.worker)
-    votes = store.votes(board.slug for board in store.boards(_TEN))
+    votes = store.votes([board.slug for board in store.boards(_TEN)])
     spoilt = {board.slug: board for board in store.boards(_TEN) if board.slug not in votes.totals}
     assert {"overall", "genetics"} <= spoilt.keys()
     assert len(spoilt) < 21, "a board without such a battle is none the worse for it"
@@ -196,6 +204,7 @@ def _without_numbers(_cursor: object) -> Callable[[Sequence[Any]], tuple[Any, ..
 
 def test_ends_its_transaction_when_the_counts_cannot_be_folded(bixarena: BixArenaDatabase) -> None:
     settings = Settings.from_environment(bixarena.worker.environment).database
+    assert settings is not None
     database = _StrangeNumbers(settings, Deadline(60))
     # Most of the rows are still to come then.
     with pytest.raises(ValueError, match="many"):
@@ -425,7 +434,7 @@ def test_makes_one_time_private_or_public_on_one_leaderboard_or_all(
 
 
 def test_is_content_with_the_documented_grants(bixarena: BixArenaDatabase) -> None:
-    _store(bixarena.worker).check(READING + PUBLISHING + HIDING)
+    _check(bixarena.worker, BOARDS + BATTLES + PUBLISHING + HIDING)
 
 
 def test_tells_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
@@ -434,7 +443,7 @@ def test_tells_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
         connection.execute("ALTER TABLE api.leaderboard_entry DROP COLUMN bootstrap_q025")
         connection.execute("REVOKE SELECT (outcome) ON api.battle_evaluation FROM bixarena_worker")
     with pytest.raises(MissingGrantsError) as raised:
-        _store(bixarena.worker).check(READING + PUBLISHING + DELETING)
+        _check(bixarena.worker, BOARDS + BATTLES + PUBLISHING + DELETING)
     assert raised.value.missing == (
         "SELECT on api.battle_categorization_category.categorization_id (no table)",
         "SELECT on api.battle_categorization_category.category (no table)",
@@ -448,11 +457,11 @@ def test_tells_a_missing_schema(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("DROP SCHEMA api CASCADE")
     with pytest.raises(MissingGrantsError, match=r"SELECT on api.battle.id \(no schema\)"):
-        _store(bixarena.worker).check(READING)
+        _check(bixarena.worker, BOARDS + BATTLES)
 
 
 def test_tells_a_schema_that_is_closed_to_its_role(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("REVOKE USAGE ON SCHEMA api FROM bixarena_worker")
     with pytest.raises(MissingGrantsError, match=r"SELECT on api\.battle\.id \(no privilege\)"):
-        _store(bixarena.worker).check(READING)
+        _check(bixarena.worker, BOARDS + BATTLES)

@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.ranking import VoteCounts
-from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import store_for_run
 from bixarena_constructs.worker.voter_rows import tables
 
 if TYPE_CHECKING:
     from tests.worker.conftest import MakeSettings
 
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.store import Store
     from bixarena_demo.bixarena_database import BixArenaDatabase
 
 _DRY: dict[str, str] = {"DRY_RUN": "true", "LEADERBOARD_SLUG": "overall"}
 
 
 def _store(settings: Settings) -> Store:
-    reader = Database(settings.database, Deadline(60))
-    return Store(reader, reader)
+    return store_for_run(settings, Deadline(60))
 
 
 def _counts(store: Store, slugs: list[str], *, by_voter: bool) -> dict[str, VoteCounts]:

@@ -7,6 +7,8 @@ It needs no AWS SDK: the ECS agent injects its secrets as environment variables.
 
     run(Settings.from_environment(os.environ), log=open_log(sys.stdout))
 
+Another store than BixArena's tables is a `SnapshotStore`; its image runs `main` with it.
+
 The names below are imported when they are first used: the ranking alone needs no driver.
 """
 
@@ -16,18 +18,78 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bixarena_constructs.worker.errors import WorkerError
+    from bixarena_constructs.worker.cells import CountedCell
+    from bixarena_constructs.worker.errors import (
+        DatabaseRefusedError,
+        DatabaseUnavailableError,
+        FutureRunError,
+        SettingsError,
+        VotesError,
+        WorkerError,
+    )
     from bixarena_constructs.worker.job import run
     from bixarena_constructs.worker.logs import open_log
+    from bixarena_constructs.worker.process import main
+    from bixarena_constructs.worker.records import (
+        Board,
+        Entry,
+        Publication,
+        Retention,
+        Snapshot,
+        Status,
+        Votes,
+    )
     from bixarena_constructs.worker.report import RunReport
-    from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.settings import (
+        DatabaseSettings,
+        Settings,
+    )
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
-__all__ = ["RunReport", "Settings", "WorkerError", "open_log", "run"]
+__all__ = [
+    "Board",
+    "CountedCell",
+    "DatabaseRefusedError",
+    "DatabaseSettings",
+    "DatabaseUnavailableError",
+    "Entry",
+    "FutureRunError",
+    "Publication",
+    "Retention",
+    "RunReport",
+    "Settings",
+    "SettingsError",
+    "Snapshot",
+    "SnapshotStore",
+    "Status",
+    "Votes",
+    "VotesError",
+    "WorkerError",
+    "main",
+    "open_log",
+    "run",
+]
 
 _HOME_OF = {
+    "Board": "records",
+    "CountedCell": "cells",
+    "DatabaseRefusedError": "errors",
+    "DatabaseSettings": "settings",
+    "DatabaseUnavailableError": "errors",
+    "Entry": "records",
+    "FutureRunError": "errors",
+    "Publication": "records",
+    "Retention": "records",
     "RunReport": "report",
     "Settings": "settings",
+    "SettingsError": "errors",
+    "Snapshot": "records",
+    "SnapshotStore": "snapshot_store",
+    "Status": "records",
+    "Votes": "records",
+    "VotesError": "errors",
     "WorkerError": "errors",
+    "main": "process",
     "open_log": "logs",
     "run": "job",
 }

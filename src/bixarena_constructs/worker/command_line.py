@@ -6,7 +6,7 @@ import argparse
 import sys
 import traceback
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from bixarena_constructs.worker.contract import INTERNAL, Event, Variable
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.worker.interrupts import Interrupts
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
+
+    OpenStore: TypeAlias = Callable[[Settings], SnapshotStore]
 
 __all__ = ["main"]
 
@@ -26,13 +29,26 @@ __all__ = ["main"]
 _START_SECONDS = 300
 
 
-def main(arguments: Sequence[str], environment: Mapping[str, str], interrupts: Interrupts) -> int:
-    """Run the worker once, and return its exit code."""
+def main(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    interrupts: Interrupts,
+    *,
+    open_store: OpenStore | None = None,
+) -> int:
+    """Run the worker once, and return its exit code.
+
+    Args:
+        arguments: Those of the command line.
+        environment: The settings, as variables.
+        interrupts: What ends the run from outside.
+        open_store: Makes another store from the settings. Default: - BixArena's tables.
+    """
     options = _parser().parse_args(arguments)
     if options.dry_run:
         environment = {**environment, Variable.DRY_RUN: "true"}
     try:
-        _carry_out(options, environment, interrupts)
+        _carry_out(options, environment, interrupts, open_store)
     except WorkerError as error:
         return error.exit_code
     except Exception:  # noqa: BLE001 - the top of the job; its last event is logged already
@@ -43,13 +59,18 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], interrupts: I
 
 
 def _carry_out(
-    options: argparse.Namespace, environment: Mapping[str, str], interrupts: Interrupts
+    options: argparse.Namespace,
+    environment: Mapping[str, str],
+    interrupts: Interrupts,
+    open_store: OpenStore | None,
 ) -> None:
     correlation_id = uuid4().hex
     log = open_log(sys.stdout, correlation_id=correlation_id)
     try:
         settings, command = interrupts.carry_out(
-            lambda _: _prepared(options, environment), log=log, deadline=Deadline(_START_SECONDS)
+            lambda _: _prepared(options, environment, open_store),
+            log=log,
+            deadline=Deadline(_START_SECONDS),
         )
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
@@ -60,18 +81,20 @@ def _carry_out(
 
 
 def _prepared(
-    options: argparse.Namespace, environment: Mapping[str, str]
+    options: argparse.Namespace, environment: Mapping[str, str], open_store: OpenStore | None
 ) -> tuple[Settings, Callable[..., object]]:
     """Read the settings and import the command, which takes seconds on a slow processor."""
     # PLC0415: at the top of the module, the imports would delay the answer to a signal.
     from bixarena_constructs.worker import job, visibility  # noqa: PLC0415
     from bixarena_constructs.worker.settings import Settings  # noqa: PLC0415
 
-    settings = Settings.from_environment(environment)
+    settings = Settings.from_environment(environment, needs_database=open_store is None)
+    store = open_store and open_store(settings)
     if options.command is None:
-        return settings, job.run
+        return settings, partial(job.run, store=store)
     commands = {"publish": visibility.publish, "unpublish": visibility.unpublish}
-    return settings, partial(commands[options.command], identifier=options.snapshot)
+    command = commands[options.command]
+    return settings, partial(command, identifier=options.snapshot, store=store)
 
 
 def _parser() -> argparse.ArgumentParser:

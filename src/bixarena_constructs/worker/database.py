@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, sql
 from psycopg.errors import ForeignKeyViolation, ReadOnlySqlTransaction
 
 from bixarena_constructs.worker.connection import Connection
@@ -65,14 +65,11 @@ _MISUSES = (
 class Database:
     """One host of the database; a transaction has its own connection, unless that is kept."""
 
-    def __init__(
-        self, settings: DatabaseSettings, deadline: Deadline, *, host: str | None = None
-    ) -> None:
+    def __init__(self, settings: DatabaseSettings, deadline: Deadline) -> None:
         self._settings = settings
         self._deadline = deadline
         self._connection: psycopg.Connection | None = None
         self._is_kept = False
-        self.host = host or settings.host
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -113,6 +110,38 @@ class Database:
                 raise ReadOnlySqlTransaction("it takes no writes for now")
             yield connection
 
+    @contextmanager
+    def asking(self) -> Iterator[psycopg.Connection]:
+        """Open a session for a query, on a server that may know less than PostgreSQL.
+
+        The query is in a read-only transaction with a time limit, if the server knows both.
+        Nothing else is asked of it: no isolation, which a statement has by itself, no other
+        limit, no savepoint, no named cursor, no COPY.
+
+        Raises:
+            DatabaseError: See ``_translated``.
+        """
+        with self._translated():
+            connection = self._connected()
+            try:
+                connection.read_only = True
+                limit = sql.SQL("SET LOCAL statement_timeout = {}")
+                try:
+                    connection.execute(limit.format(self._milliseconds_left))
+                except psycopg.Error as error:
+                    if passes_by_itself(error):
+                        raise
+                    connection.rollback()
+                    connection.read_only = None
+                    connection.autocommit = True
+                yield connection
+            finally:
+                self._disconnect()
+
+    @property
+    def _milliseconds_left(self) -> int:
+        return max(1, int(self._deadline.seconds_left * 1000))
+
     def cancel(self) -> None:
         """Cancel the statement that another thread waits for, if any.
 
@@ -134,7 +163,7 @@ class Database:
             is_done = False
             try:
                 with connection.transaction():
-                    left = max(1, int(self._deadline.seconds_left * 1000))
+                    left = self._milliseconds_left
                     idle = min(left, _IDLE_SECONDS * 1000)
                     connection.execute(query("timeouts"), {"left": str(left), "idle": str(idle)})
                     yield connection
@@ -164,13 +193,15 @@ class Database:
         # libpq reads less than 2 seconds as 2.
         patience = max(2, min(_CONNECT_SECONDS, int(self._deadline.seconds_left)))
         return Connection.connect(
-            host=self.host,
+            host=settings.host,
             port=settings.port,
             dbname=settings.dbname,
             user=settings.user,
             password=settings.password,
             sslmode=settings.sslmode,
             sslrootcert=settings.sslrootcert,
+            # Redshift's own name for it is none that the driver knows.
+            client_encoding="UTF8",
             connect_timeout=patience,
             application_name="bixarena-worker",
             # A pooler may give the next transaction another session, without the statement.
@@ -201,7 +232,7 @@ class Database:
             raise self._described(error, _kind(error)) from error
 
     def _described(self, error: psycopg.Error, kind: type[DatabaseError]) -> DatabaseError:
-        return kind(f"{self.host}: {_text(error)}", sqlstate=error.sqlstate)
+        return kind(f"{self._settings.host}: {_text(error)}", sqlstate=error.sqlstate)
 
 
 def _kind(error: psycopg.Error) -> type[DatabaseError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -14,6 +15,10 @@ MOST_AHEAD: Final = timedelta(minutes=5)
 """How far ahead of the clock a time may be, since clocks differ."""
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+# An identifier of SQL, in quotes or not, and up to three of them with dots between.
+_PART = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
+_NAME = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern})){{0,2}}")
 
 # The names of snapshots have years of four digits, by which they are compared as text.
 _EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
@@ -51,6 +56,14 @@ class EnvironmentReader:
             return next(word for word in allowed if word == text)
 
         return self._read(name, default, parse=parse, expected=f"one of {', '.join(allowed)}")
+
+    def relation(self, name: str) -> tuple[str, ...] | None:
+        """Read the name of a table or view, as SQL writes it, into its parts."""
+        expected = (
+            "VIEW, SCHEMA.VIEW or DATABASE.SCHEMA.VIEW, each a plain word or in double quotes,"
+            ' such as analytics.votes or "My schema"."My.view"'
+        )
+        return self._read(name, None, parse=_parts, expected=expected)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """Read a boolean, in upper or lower case."""
@@ -114,6 +127,16 @@ class EnvironmentReader:
         except (ValueError, KeyError, OverflowError, StopIteration):
             self.reject(name, repr(text), expected)
             return default
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    """Split a name at the dots outside of quotes; as in SQL, the rest is taken in lower case."""
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("not a name")
+    return tuple(
+        quoted.replace('""', '"') if quoted else plain.lower()
+        for quoted, plain in _PART.findall(text)
+    )
 
 
 def _within(value: _T, low: _T, high: _T) -> _T:

@@ -20,14 +20,13 @@ from bixarena_constructs.worker.errors import (
     WorkerError,
 )
 from bixarena_constructs.worker.logs import parts_of
-from bixarena_constructs.worker.preflight import needs_of
 from bixarena_constructs.worker.ranking import (
     RankingError,
     RankingOptions,
     TooFewModelsError,
     rank,
 )
-from bixarena_constructs.worker.records import Retention, Snapshot, Status, entries_of
+from bixarena_constructs.worker.records import Snapshot, Status, entries_of
 from bixarena_constructs.worker.report import (
     RunReport,
     board_fields,
@@ -35,7 +34,7 @@ from bixarena_constructs.worker.report import (
     ranking_fields,
 )
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import retention_of, store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import VoteCounts
     from bixarena_constructs.worker.records import Board, Entry, Votes
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
 __all__ = ["run"]
 
@@ -68,6 +68,7 @@ def run(
     settings: Settings,
     *,
     log: FilteringBoundLogger,
+    store: SnapshotStore | None = None,
     deadline: Deadline | None = None,
     now: Callable[[], datetime] = _utc_now,
     interrupts: Interrupts | None = None,
@@ -79,6 +80,8 @@ def run(
     Args:
         settings: What to do, and where.
         log: Where each step is logged.
+        store: Where votes come from and snapshots go to. Default: - BixArena's tables in the
+            settings' database.
         deadline: No wait goes beyond it. Default: - from the settings.
         now: The time of a run without ``scheduled_at``.
         interrupts: Ends the run from outside, in the midst of a step. Default: - nothing does; the
@@ -101,19 +104,19 @@ def run(
         Event.RUN_STARTED, snapshot=report.identifier, dry_run=settings.dry_run, contract=VERSION
     )
     deadline = deadline or Deadline(settings.max_runtime_seconds)
-    store = Store.of(settings, deadline)
-
-    def work(log: FilteringBoundLogger) -> None:
-        with store.kept():
-            _Run(
-                settings, store=store, moment=moment, report=report, deadline=deadline, log=log
-            ).do()
-
     try:
+        where = store or store_for_run(settings, deadline)
+
+        def work(log: FilteringBoundLogger) -> None:
+            with where.session():
+                _Run(
+                    settings, store=where, moment=moment, report=report, deadline=deadline, log=log
+                ).do()
+
         if interrupts is None:
             work(log)
         else:
-            interrupts.carry_out(work, log=log, deadline=deadline, cancel=store.cancel)
+            interrupts.carry_out(work, log=log, deadline=deadline, cancel=where.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error(Event.RUN_FAILED, seconds=_since(started), **report.fields(), **known.fields())
@@ -135,7 +138,7 @@ class _Run:
         self,
         settings: Settings,
         *,
-        store: Store,
+        store: SnapshotStore,
         moment: datetime,
         report: RunReport,
         deadline: Deadline,
@@ -149,8 +152,7 @@ class _Run:
         self._store = store
 
     def do(self) -> None:
-        needs = needs_of(self._settings)
-        self._retried("check_grants", lambda: self._store.check(needs, self._moment))
+        self._retried("check_grants", lambda: self._store.check(self._moment))
         boards = self._boards()
         for recounts_left in reversed(range(_MOST_COUNTS)):
             if not boards:
@@ -162,16 +164,12 @@ class _Run:
                 if not self._do_board(board, votes, recounts_left=recounts_left)
             }
             boards = self._still_there(outdated) if outdated else ()
+            for slug in votes.unknown.keys() - self._report.failed.keys():
+                self._fail(slug, votes.unknown[slug], votes, self._log.bind(leaderboard=slug))
         if self._report.failed:
             raise BoardsFailedError(self._report.failed)
         if self._report.regressed:
             raise BoardsRegressedError(self._report.regressed)
-
-    def _retention(self) -> Retention | None:
-        keep = self._settings.keep_snapshots
-        if keep is None:
-            return None
-        return Retention(keep=keep, delete=self._settings.old_snapshots == "delete")
 
     def _boards(self) -> tuple[Board, ...]:
         """List the leaderboards that this run has yet to do."""
@@ -201,16 +199,13 @@ class _Run:
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
         started = perf_counter()
         slugs = [board.slug for board in boards]
-        by_voter = self._settings.intervals == "voter" or (
-            self._settings.intervals == "auto"
-            and self._retried("check_grants", self._store.may_read_voters)
-        )
+        by_voter = self._settings.intervals in ("voter", "auto")
         votes = self._retried("count_votes", lambda: self._store.votes(slugs, by_voter=by_voter))
         self._log.info(
             Event.VOTES_COUNTED,
             models=len(votes.slug_by_model),
-            votes=votes.totals,
-            by_voter=by_voter,
+            votes={slug: votes.totals[slug] for slug in slugs if slug in votes.totals},
+            by_voter=votes.by_voter,
             seconds=_since(started),
         )
         return votes
@@ -249,12 +244,17 @@ class _Run:
                     Event.RETRYING, step="publish", attempt=attempt, error=text, wait_seconds=0
                 )
                 return False
-            self._report.failed[board.slug] = error
-            log.error(Event.BOARD_FAILED, cause=error.cause, error=text)
+            self._fail(board.slug, error, votes, log)
             return True
         if reason is not None:
             self._leave_out(board, reason, votes=votes.of(board).total, log=log)
         return True
+
+    def _fail(
+        self, slug: str, error: WorkerError, votes: Votes, log: FilteringBoundLogger
+    ) -> None:
+        self._report.failed[slug] = error
+        log.error(Event.BOARD_FAILED, cause=error.cause, error=votes.in_slugs(str(error)))
 
     def _leave_out(
         self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger
@@ -310,7 +310,9 @@ class _Run:
                 log.info(Event.BOARD_COMPUTED, part=part, parts=len(parts), entries=entries)
             return
         started = perf_counter()
-        done = self._retried("publish", lambda: self._store.publish(snapshot, self._retention()))
+        done = self._retried(
+            "publish", lambda: self._store.publish(snapshot, retention_of(self._settings))
+        )
         self._report.boards(done.status).append(snapshot.board.slug)
         log.info(
             _EVENT_OF[done.status],

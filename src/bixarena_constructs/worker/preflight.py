@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.settings import Settings
 
 __all__ = [
+    "BATTLES",
+    "BOARDS",
     "DELETING",
     "HIDING",
     "PUBLISHING",
-    "READING",
     "VOTERS",
     "Need",
     "check",
@@ -32,8 +33,7 @@ __all__ = [
 Need: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Table of schema ``api``, privilege, columns; without columns, on the table as a whole."""
 
-READING: tuple[Need, ...] = (
-    ("model", "SELECT", ("id", "slug")),
+BATTLES: tuple[Need, ...] = (
     (
         "battle",
         "SELECT",
@@ -49,6 +49,9 @@ READING: tuple[Need, ...] = (
     ("battle_validation", "SELECT", ("id", "is_biomedical")),
     ("battle_categorization", "SELECT", ("id", "status")),
     ("battle_categorization_category", "SELECT", ("categorization_id", "category")),
+)
+BOARDS: tuple[Need, ...] = (
+    ("model", "SELECT", ("id", "slug")),
     ("leaderboard", "SELECT", ("id", "slug")),
     (
         "leaderboard_snapshot",
@@ -93,9 +96,11 @@ DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
 
 def needs_of(settings: Settings) -> tuple[Need, ...]:
     """List what a run needs, with grants that only some settings take."""
-    needs = READING
-    if settings.intervals == "voter":
-        needs += VOTERS
+    needs = BOARDS
+    if settings.votes_relation is None:
+        needs += BATTLES
+        if settings.intervals == "voter":
+            needs += VOTERS
     if settings.dry_run:
         return needs
     needs += PUBLISHING

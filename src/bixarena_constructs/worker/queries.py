@@ -10,5 +10,5 @@ __all__ = ["query"]
 
 @cache
 def query(name: str) -> bytes:
-    """Read a statement, as psycopg takes it; no statement is ever put together from texts."""
+    """Read a statement; only the name of a relation is ever put into one, as an identifier."""
     return files(__package__).joinpath("sql", f"{name}.sql").read_bytes()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
+from bixarena_constructs.worker.cells import counted
 from bixarena_constructs.worker.contract import Outcome, Variable
 from bixarena_constructs.worker.errors import NotStorableError, VotesError
 from bixarena_constructs.worker.ranking import VoteCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from uuid import UUID
 
+    from bixarena_constructs.worker.cells import CountedCell
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
 __all__ = [
@@ -44,14 +46,14 @@ class Board:
     """A leaderboard.
 
     Attributes:
-        id: Its key.
-        slug: ``overall`` or a category.
+        id: Its key, whatever the store's is.
+        slug: Its name, such as ``overall``.
         existing: Visibility of its snapshot of this run's time, if it has one.
         shown: Identifier of the newest public snapshot, those of the future left out, if it has
             one.
     """
 
-    id: UUID
+    id: UUID | str | int
     slug: str
     existing: str | None
     shown: str | None
@@ -65,10 +67,33 @@ class Votes:
         slug_by_model: Model key to its slug.
         by_leaderboard: Leaderboard slug to its votes, or to why they cannot be counted; one
             without votes is absent.
+        unknown: The same of leaderboards that have votes and do not exist.
     """
 
     slug_by_model: Mapping[str, str]
     by_leaderboard: Mapping[str, VoteCounts | VotesError]
+    unknown: Mapping[str, VotesError] = field(default_factory=dict)
+
+    @classmethod
+    def from_cells(
+        cls,
+        cells: Iterable[CountedCell],
+        *,
+        slug_by_model: Mapping[str, str],
+        leaderboards: Collection[str],
+    ) -> Self:
+        """Count votes that come with how often each was cast.
+
+        A cell that cannot be counted, of an unknown outcome or model or with fewer votes than 1,
+        fails its leaderboard and no other.
+
+        Args:
+            cells: In any order; they are read once and not kept.
+            slug_by_model: Key to slug of all models that exist.
+            leaderboards: Slugs of all leaderboards that exist.
+        """
+        counts, unknown = counted(cells, models=slug_by_model, leaderboards=leaderboards)
+        return cls(slug_by_model=slug_by_model, by_leaderboard=counts, unknown=unknown)
 
     def of(self, board: Board) -> VoteCounts:
         """Return the votes of a leaderboard.
@@ -80,6 +105,14 @@ class Votes:
         if isinstance(counts, VotesError):
             raise counts
         return counts
+
+    @property
+    def by_voter(self) -> bool:
+        """Whether any of them are counted by voter as well."""
+        return any(
+            isinstance(counts, VoteCounts) and counts.voters is not None
+            for counts in self.by_leaderboard.values()
+        )
 
     @property
     def totals(self) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -37,15 +37,14 @@ _MASK = "***"
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseSettings:
-    """The database and the role that connects; the password is not in the ``repr``.
+    """A database and the role that connects; the password is not in the ``repr``.
 
     Attributes:
-        host: Host of the primary.
-        port: TCP port of the primary and of the replica.
+        host: Host of the server.
+        port: TCP port.
         dbname: Name of the database.
         user: Role to connect as.
         password: Its password.
-        read_host: Host of a replica to read the votes from. Default: ``host``.
         sslmode: As libpq understands it. Default: libpq's own, ``prefer``.
         sslrootcert: File with the certificates that sign the server's, or ``system``.
     """
@@ -55,7 +54,6 @@ class DatabaseSettings:
     dbname: str
     user: str
     password: str = field(repr=False)
-    read_host: str | None = None
     sslmode: str | None = None
     sslrootcert: str | None = None
 
@@ -65,7 +63,10 @@ class Settings:
     """Everything except the votes that a run depends on.
 
     Attributes:
-        database: Where the votes are and the snapshots go.
+        database: Where the votes are and the snapshots go. Default: - the store of `run` knows.
+        read_database: Where the votes are counted. Default: - ``database``.
+        votes_relation: Table or view there with counted cells, as the parts of its name.
+            Default: - BixArena's tables are counted.
         leaderboard_slug: The only leaderboard to publish. Default: all.
         intervals: How the intervals are made, see `RankingOptions.interval_method`.
         num_bootstrap: Rounds behind the probability of being best, and behind intervals that
@@ -86,7 +87,9 @@ class Settings:
         log_format: ``json`` for machines or ``plain`` for a terminal.
     """
 
-    database: DatabaseSettings
+    database: DatabaseSettings | None = None
+    read_database: DatabaseSettings | None = None
+    votes_relation: tuple[str, ...] | None = None
     leaderboard_slug: str | None = None
     intervals: IntervalMethod = "auto"
     num_bootstrap: int = 1000
@@ -105,7 +108,11 @@ class Settings:
 
     @classmethod
     def from_environment(
-        cls, environment: Mapping[str, str], *, now: datetime | None = None
+        cls,
+        environment: Mapping[str, str],
+        *,
+        now: datetime | None = None,
+        needs_database: bool = True,
     ) -> Settings:
         """Read the variables; an empty one counts as unset, unknown ones are ignored.
 
@@ -113,14 +120,22 @@ class Settings:
             environment: The variables.
             now: ``SCHEDULED_AT`` must not be later by more than `MOST_AHEAD`.
                 Default: - the clock.
+            needs_database: Whether the database's variables are required; a store of another
+                kind does without. Where one of them is set, all are.
 
         Raises:
             SettingsError: With every fault, not only the first.
         """
         read = EnvironmentReader(environment)
         scheduled_at = read.moment(Variable.SCHEDULED_AT, now=now or datetime.now(UTC))
+        asked = needs_database or any(
+            environment.get(name, "").strip() for name in (Variable.POSTGRES_URL, *_PART_OF_URL)
+        )
+        database = _database(environment, read) if asked else None
         settings = cls(
-            database=_database(environment, read),
+            database=database,
+            read_database=database and _read_database(database, read),
+            votes_relation=read.relation(Variable.VOTES_RELATION),
             leaderboard_slug=read.text(Variable.LEADERBOARD_SLUG),
             intervals=read.choice(Variable.INTERVALS, cls.intervals, allowed=_INTERVALS),
             num_bootstrap=read.integer(
@@ -171,12 +186,27 @@ def _database(environment: Mapping[str, str], read: EnvironmentReader) -> Databa
         user=_required(one_by_one, Variable.POSTGRES_USER),
         password=one_by_one.secret(Variable.POSTGRES_PASSWORD)
         or _required(one_by_one, Variable.POSTGRES_PASSWORD),
-        read_host=one_by_one.text(Variable.POSTGRES_READ_HOST),
         sslmode=one_by_one.choice(Variable.POSTGRES_SSLMODE, None, allowed=_SSL_MODES),
         sslrootcert=one_by_one.text(Variable.POSTGRES_SSLROOTCERT),
     )
     read.faults.extend(one_by_one.faults)
     return database
+
+
+def _read_database(primary: DatabaseSettings, read: EnvironmentReader) -> DatabaseSettings | None:
+    """Read what differs from the primary; None if nothing is set."""
+    modes = _SSL_MODES
+    given = {
+        "host": read.text(Variable.POSTGRES_READ_HOST),
+        "port": read.integer(Variable.POSTGRES_READ_PORT, None, low=1, high=65_535),
+        "dbname": read.text(Variable.POSTGRES_READ_DB),
+        "user": read.text(Variable.POSTGRES_READ_USER),
+        "password": read.secret(Variable.POSTGRES_READ_PASSWORD),
+        "sslmode": read.choice(Variable.POSTGRES_READ_SSLMODE, None, allowed=modes),
+        "sslrootcert": read.text(Variable.POSTGRES_READ_SSLROOTCERT),
+    }
+    differing = {name: value for name, value in given.items() if value is not None}
+    return replace(primary, **differing) if differing else None  # type: ignore[arg-type]
 
 
 def _url_parts(read: EnvironmentReader) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the worker reads from the database and writes to it; the only caller of its SQL."""
+"""BixArena's PostgreSQL as a store; the only caller of the worker's SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psycopg.rows import class_row, kwargs_row
 
-from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.environment import MOST_AHEAD
 from bixarena_constructs.worker.preflight import VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
@@ -26,11 +25,11 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from bixarena_constructs.worker.deadline import Deadline
+    from bixarena_constructs.worker.database import Database
     from bixarena_constructs.worker.errors import VotesError
     from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Retention, Snapshot, Visibility
-    from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.votes_relation import VotesRelation
 
 __all__ = ["Store"]
 
@@ -43,23 +42,25 @@ class Store:
     Args:
         primary: Where snapshots are and are written.
         reader: Where votes are read; the primary or a replica of it.
+        needs: What `check` looks for.
+        relation: Cells that are counted in place of BixArena's battles. Default: - none.
     """
 
-    def __init__(self, primary: Database, reader: Database) -> None:
+    def __init__(
+        self,
+        primary: Database,
+        reader: Database,
+        *,
+        needs: Sequence[Need] = (),
+        relation: VotesRelation | None = None,
+    ) -> None:
         self._primary = primary
         self._reader = reader
-
-    @classmethod
-    def of(cls, settings: Settings, deadline: Deadline) -> Store:
-        """Make the store of a run; no wait goes beyond the deadline."""
-        replica = settings.database.read_host
-        reader = Database(settings.database, deadline, host=replica)
-        # A dry run asks nothing of the primary where there is a replica.
-        is_one = settings.dry_run or replica is None
-        return cls(reader if is_one else Database(settings.database, deadline), reader)
+        self._needs = tuple(needs)
+        self._relation = relation
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def session(self) -> Iterator[None]:
         """Keep its connections open between transactions."""
         with self._primary.kept(), self._reader.kept():
             yield
@@ -68,12 +69,13 @@ class Store:
         """Cancel the statement that another thread waits for, if any."""
         for database in {self._primary, self._reader}:
             database.cancel()
+        if self._relation is not None:
+            self._relation.cancel()
 
-    def check(self, needs: Sequence[Need], moment: datetime | None = None) -> None:
+    def check(self, moment: datetime | None = None) -> None:
         """Check that the tables, columns and privileges exist, and that the primary takes writes.
 
         Args:
-            needs: What is needed.
             moment: A time that must have come, by the database's clock.
 
         Raises:
@@ -81,11 +83,13 @@ class Store:
             FutureRunError: The time has not come.
             DatabaseUnavailableError: The needs include writing, and the server takes no writes.
         """
-        only_reads = all(privilege == "SELECT" for _, privilege, _ in needs)
+        only_reads = all(privilege == "SELECT" for _, privilege, _ in self._needs)
         with self._primary.reading() if only_reads else self._primary.writing() as connection:
-            check(connection, needs)
+            check(connection, self._needs)
             if moment is not None:
                 check_time(connection, moment)
+        if self._relation is not None:
+            self._relation.check()
 
     def boards(self, identifier: str) -> tuple[Board, ...]:
         """List the leaderboards, and which of them have a snapshot of this name."""
@@ -96,22 +100,22 @@ class Store:
         ):
             return tuple(cursor.execute(query("boards"), wanted).fetchall())
 
-    def may_read_voters(self) -> bool:
-        """Tell whether it may see which votes are of one voter."""
-        with self._reader.reading() as connection:
-            return not missing(connection, VOTERS)
-
-    def votes(self, slugs: Iterable[str], *, by_voter: bool = False) -> Votes:
+    def votes(self, slugs: Sequence[str], *, by_voter: bool = False) -> Votes:
         """Count the votes of some leaderboards, all as of one moment.
 
         Args:
             slugs: The leaderboards.
-            by_voter: Whether to count by voter as well.
+            by_voter: Whether to count by voter as well, where it may see who voted.
         """
+        if self._relation is not None:
+            with self._primary.reading() as connection:
+                models = dict(connection.execute(query("models")).fetchall())
+                known = {slug for (slug,) in connection.execute(query("leaderboards"))}
+            return self._relation.votes(models, known, by_voter=by_voter)
         with self._reader.reading() as connection:
             models = dict(connection.execute(query("models")).fetchall())
             keys = tuple(models)
-            if by_voter:
+            if by_voter and not missing(connection, VOTERS):
                 by_board = counts_by_voter(connection, list(slugs), keys)
                 return Votes(slug_by_model=models, by_leaderboard=by_board)
             # Streamed, so that no more than one leaderboard's rows are held at a time; a cursor in

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.worker.contract import Event
-from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
-from bixarena_constructs.worker.preflight import HIDING
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.store import Store
+from bixarena_constructs.worker.stores import store_for_visibility
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from structlog.typing import FilteringBoundLogger
 
     from bixarena_constructs.worker.interrupts import Interrupts
     from bixarena_constructs.worker.records import Visibility
     from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
 __all__ = ["publish", "unpublish"]
 
@@ -35,6 +34,7 @@ def publish(
     identifier: str,
     *,
     log: FilteringBoundLogger,
+    store: SnapshotStore | None = None,
     interrupts: Interrupts | None = None,
 ) -> tuple[str, ...]:
     """Make the private snapshots of one time public, such as those of a late run.
@@ -43,6 +43,7 @@ def publish(
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
         log: Where the change is logged.
+        store: As for a run. Default: - BixArena's tables in the settings' database.
         interrupts: As for a run. Default: - none.
 
     Returns:
@@ -52,7 +53,9 @@ def publish(
         NoSnapshotError: None was.
         WorkerError: The database was not available or refused it.
     """
-    return _logged_change(settings, identifier, "public", log=log, interrupts=interrupts)
+    return _logged_change(
+        settings, identifier, "public", log=log, store=store, interrupts=interrupts
+    )
 
 
 def unpublish(
@@ -60,6 +63,7 @@ def unpublish(
     identifier: str,
     *,
     log: FilteringBoundLogger,
+    store: SnapshotStore | None = None,
     interrupts: Interrupts | None = None,
 ) -> tuple[str, ...]:
     """Make the public snapshots of one time private; the site falls back to the ones before.
@@ -68,6 +72,7 @@ def unpublish(
         settings: Where; with ``leaderboard_slug``, only that leaderboard's.
         identifier: Such as ``snapshot_2026-03-06_10-00-00``.
         log: Where the change is logged.
+        store: As for a run. Default: - BixArena's tables in the settings' database.
         interrupts: As for a run. Default: - none.
 
     Returns:
@@ -77,7 +82,9 @@ def unpublish(
         NoSnapshotError: None was.
         WorkerError: The database was not available or refused it.
     """
-    return _logged_change(settings, identifier, "private", log=log, interrupts=interrupts)
+    return _logged_change(
+        settings, identifier, "private", log=log, store=store, interrupts=interrupts
+    )
 
 
 def _logged_change(
@@ -86,11 +93,14 @@ def _logged_change(
     visibility: Visibility,
     *,
     log: FilteringBoundLogger,
+    store: SnapshotStore | None,
     interrupts: Interrupts | None,
 ) -> tuple[str, ...]:
     done, failed = _LAST_EVENTS[visibility]
     try:
-        slugs = _set_visibility(settings, identifier, visibility, log=log, interrupts=interrupts)
+        slugs = _set_visibility(
+            settings, identifier, visibility, log=log, store=store, interrupts=interrupts
+        )
     except WorkerError as error:
         log.error(failed, snapshot=identifier, **error.fields())
         raise
@@ -104,26 +114,27 @@ def _set_visibility(
     visibility: Visibility,
     *,
     log: FilteringBoundLogger,
+    store: SnapshotStore | None,
     interrupts: Interrupts | None,
 ) -> tuple[str, ...]:
     deadline = Deadline(settings.max_runtime_seconds)
-    database = Database(settings.database, deadline)
-    store = Store(database, database)
     slug = settings.leaderboard_slug
+    place = store or store_for_visibility(settings, deadline)
 
-    def work(log: FilteringBoundLogger) -> tuple[str, ...]:
-        retried(lambda: store.check(HIDING), deadline=deadline, log=log, what="check_grants")
-        return retried(
-            lambda: store.set_visibility(identifier, slug, visibility),
-            deadline=deadline,
-            log=log,
-            what=f"make_{visibility}",
-        )
+    def work(log: FilteringBoundLogger) -> Sequence[str]:
+        with place.session():
+            retried(place.check, deadline=deadline, log=log, what="check_grants")
+            return retried(
+                lambda: place.set_visibility(identifier, slug, visibility),
+                deadline=deadline,
+                log=log,
+                what=f"make_{visibility}",
+            )
 
     if interrupts is None:
         slugs = work(log)
     else:
-        slugs = interrupts.carry_out(work, log=log, deadline=deadline, cancel=store.cancel)
+        slugs = interrupts.carry_out(work, log=log, deadline=deadline, cancel=place.cancel)
     if not slugs:
         raise NoSnapshotError(identifier, slug, visibility)
-    return slugs
+    return tuple(slugs)

@@ -47,6 +47,25 @@ def test_names_the_fields_of_a_secret_that_rds_generates(secret: ISecret, stack:
     }
 
 
+def test_names_the_fields_of_a_second_secret_for_where_the_votes_are_counted(
+    secret: ISecret, stack: Stack
+) -> None:
+    read = secretsmanager.Secret.from_secret_complete_arn(
+        stack, "Read", "arn:aws:secretsmanager:us-east-1:111122223333:secret:warehouse-AbCdEf"
+    )
+    made = container_secrets(stack, postgres_secrets(secret, read=read), environment={})
+    of_read = {name: one for name, one in made.items() if "READ" in name}
+    assert made.keys() - of_read.keys() == postgres_secrets(secret).keys()
+    assert {name: stack.resolve(one.arn).rsplit(":", 3)[1] for name, one in of_read.items()} == {
+        "POSTGRES_READ_DB": "dbname",
+        "POSTGRES_READ_HOST": "host",
+        "POSTGRES_READ_PASSWORD": "password",
+        "POSTGRES_READ_PORT": "port",
+        "POSTGRES_READ_USER": "username",
+    }
+    assert all("warehouse" in stack.resolve(one.arn) for one in of_read.values())
+
+
 def test_refuses_a_name_that_is_a_plain_variable_too(secret: ISecret, stack: Stack) -> None:
     with pytest.raises(ValueError, match="secrets and environment both set TOKEN"):
         container_secrets(

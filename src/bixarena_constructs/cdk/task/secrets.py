@@ -50,13 +50,25 @@ def container_secrets(
 
 
 @checked
-def postgres_secrets(secret: secretsmanager.ISecret) -> dict[str, SecretSource]:
+def postgres_secrets(
+    secret: secretsmanager.ISecret, *, read: secretsmanager.ISecret | None = None
+) -> dict[str, SecretSource]:
     """Return the worker's connection settings as fields of a secret that RDS generated.
 
     Args:
         secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
+        read: The same of the server in which the votes are counted. Default: - ``secret``.
     """
-    return {
+    reading: dict[str, SecretSource] = {}
+    if read is not None:
+        reading = {
+            Variable.POSTGRES_READ_DB: (read, "dbname"),
+            Variable.POSTGRES_READ_HOST: (read, "host"),
+            Variable.POSTGRES_READ_PASSWORD: (read, "password"),
+            Variable.POSTGRES_READ_PORT: (read, "port"),
+            Variable.POSTGRES_READ_USER: (read, "username"),
+        }
+    return reading | {
         Variable.POSTGRES_DB: (secret, "dbname"),
         Variable.POSTGRES_HOST: (secret, "host"),
         Variable.POSTGRES_PASSWORD: (secret, "password"),

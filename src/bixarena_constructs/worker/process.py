@@ -1,0 +1,43 @@
+"""The process of a worker: its arguments, environment, signals, output and exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+from bixarena_constructs.worker.interrupts import Interrupts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
+
+__all__ = ["main"]
+
+
+def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoReturn:
+    """Run the worker once as this process, and end with its exit code.
+
+    Signals, the deadline, the log on standard output and the commands ``publish`` and
+    ``unpublish`` are those of ``python -m bixarena_constructs.worker``.
+
+    Args:
+        open_store: Makes the store from the settings, whose database's variables are not required
+            then. It is called once; an error of it is the run's last event.
+            Default: - BixArena's tables.
+    """
+    # Before the slow imports. Without a handler a signal does not reach the first process of a
+    # container, and ends any other process without a last event.
+    interrupts = Interrupts()
+    interrupts.hear()
+    from bixarena_constructs.worker import command_line  # noqa: PLC0415 - see above
+
+    exit_code = command_line.main(sys.argv[1:], os.environ, interrupts, open_store=open_store)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    # sys.exit would finalize the interpreter while an abandoned thread still uses it.
+    os._exit(exit_code)
