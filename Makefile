@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
 .PHONY: api bench check checkov coverage demo demo-psql fix help lint lock setup soak test \
-	test-browser test-fast test-lowest test-signals
+	test-browser test-fast test-lowest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make coverage  measure the tests of doctor's checks and of cli/deployed, in branches"
 	@echo "make bench  run the benchmarks; see benchmarks/README.md"
 	@echo "make test-signals  stop the worker at 500 random moments; as root; SEED=n replays"
+	@echo "make test-tls  test the worker with Debian's PostgreSQL over TLS, and through PgBouncer"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make checkov  run checkov on the templates of the examples"
 	@echo "make test-lowest  run the construct's tests on the lowest supported aws-cdk-lib"
@@ -69,7 +70,7 @@ test: setup
 	$(PYTEST) -n 2 --dist loadfile
 
 test-fast: setup
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not browser"
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not browser and not openssl"
 
 check: lint test-fast
 
@@ -97,6 +98,10 @@ soak: setup
 test-signals: setup
 	$(RUN) $(PY) -m pytest tests/worker/test_signals.py --timeout 14400 --basetemp .moments \
 		--first-process --moments 500 --moments-limit 2 --moments-seed $(SEED)
+
+# No PostgreSQL with OpenSSL is on PyPI: `apt-get install postgresql pgbouncer` brings both.
+test-tls: setup
+	$(RUN) $(PY) -m pytest -m openssl tests/worker/openssl
 
 # Too large, and too many dependencies, for the environment of the tests.
 $(CURDIR)/.venv-checkov/.synced: tools/checkov/requirements.txt | $(VENV)/bin/uv
