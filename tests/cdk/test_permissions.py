@@ -6,21 +6,24 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, NestedStack, Stack, Stage
+from aws_cdk import App, CfnResource, Duration, NestedStack, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotTask
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import (
     run_statements,
     run_tag_value,
     warn_of_an_immutable_role,
 )
+from bixarena_constructs.testing import assert_schedule_can_start_its_task
 
 if TYPE_CHECKING:
     from aws_cdk.aws_ecs import ICluster
@@ -144,6 +147,48 @@ class TestPassRoleCheck:
         definition.obtain_execution_role()
         schedule(imported_cluster(stack), definition)
         assert PassRoleCheck(definition).validate() == []
+
+
+class TestWhatWasSetOnAResource:
+    @pytest.fixture(params=[SnapshotTask, ScheduledSnapshotTask])
+    def task(
+        self, stack: Stack, cluster: ICluster, request: pytest.FixtureRequest
+    ) -> SnapshotTask:
+        task = request.param(stack, "Snapshot", cluster=cluster)
+        assert isinstance(task, SnapshotTask)
+        return task
+
+    @pytest.mark.parametrize("prop", ["task_role", "execution_role"])
+    def test_fails_the_synthesis_for_another_role(
+        self, stack: Stack, task: SnapshotTask, prop: str
+    ) -> None:
+        resource = task.task_definition.node.default_child
+        setattr(resource, f"{prop}_arn", "arn:aws:iam::111122223333:role/other")
+        with pytest.raises(RuntimeError, match=rf"{prop}_arn .*role/other.*set {prop} instead"):
+            Template.from_stack(stack)
+
+    def test_finds_an_overridden_role_in_the_template(
+        self, stack: Stack, cluster: ICluster
+    ) -> None:
+        task = ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster)
+        resource = task.task_definition.node.default_child
+        assert isinstance(resource, CfnResource)
+        resource.add_property_override("TaskRoleArn", "arn:aws:iam::111122223333:role/other")
+        with pytest.raises(AssertionError, match="may not iam:PassRole"):
+            assert_schedule_can_start_its_task(Template.from_stack(stack).to_json())
+
+    @pytest.mark.parametrize("kind", ["queue", "task"])
+    def test_fails_the_synthesis_for_a_second_target(
+        self, stack: Stack, cluster: ICluster, kind: str
+    ) -> None:
+        task = ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster)
+        second: dict[str, events.IRuleTarget] = {
+            "queue": targets.SqsQueue(sqs.Queue(stack, "Queue")),
+            "task": targets.EcsTask(cluster=cluster, task_definition=task.task_definition),
+        }
+        task.event_rule.add_target(second[kind])
+        with pytest.raises(RuntimeError, match=r"the target Target1, too, .*a rule of its own"):
+            Template.from_stack(stack)
 
 
 class TestWarnOfAnImmutableRole:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jsii
 from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
@@ -9,6 +11,9 @@ from aws_cdk import aws_iam as iam
 from constructs import IValidation
 
 from bixarena_constructs.cdk.permissions import policies_of, role_arns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["PassRoleCheck"]
 
@@ -25,12 +30,35 @@ class PassRoleCheck:
         """Remember what to check.
 
         Args:
-            task_definition: A task definition that is the target of a rule.
+            task_definition: A task definition that the app defines.
         """
         self._task_definition = task_definition
 
     def validate(self) -> list[str]:
         """Return one sentence for each role that cannot be passed."""
+        return [*self._replaced_roles(), *self._roles_that_came_late()]
+
+    def _replaced_roles(self) -> Iterator[str]:
+        # What was set on the resource, where no grant sees it. A raw property override is not
+        # visible here; `testing.assert_schedule_can_start_its_task` finds it in the template.
+        resource = self._task_definition.node.default_child
+        if not isinstance(resource, ecs.CfnTaskDefinition):
+            return
+        stack = Stack.of(resource)
+        roles = {
+            "task_role": (resource.task_role_arn, self._task_definition.task_role),
+            "execution_role": (resource.execution_role_arn, self._task_definition.execution_role),
+        }
+        for prop, (arn, role) in roles.items():
+            found = stack.resolve(arn)
+            if role is not None and found != stack.resolve(role.role_arn):
+                yield (
+                    f"{prop}_arn of the task definition's resource is set to {found}, a role "
+                    f"that the schedule may not pass and that nothing is granted to; set {prop} "
+                    "instead"
+                )
+
+    def _roles_that_came_late(self) -> list[str]:
         scope = self._task_definition
         policies = self._policies_of_events_role()
         # Before they are resolved, statements are as they were added: neither merged nor joined.
@@ -49,10 +77,11 @@ class PassRoleCheck:
         ]
 
     def _policies_of_events_role(self) -> list[iam.Policy | iam.ManagedPolicy]:
-        # EcsTask keeps its role as this child of the task definition. Its policies are below it:
-        # one, or more where the CDK splits a large one; none where roles are made outside of the
-        # app (Role.customize_roles).
-        return policies_of(self._task_definition.node.find_child("EventsRole"))
+        # EcsTask keeps its role as this child of the task definition, once that is the target of
+        # a rule. Its policies are below it: one, or more where the CDK splits a large one; none
+        # where roles are made outside of the app (Role.customize_roles).
+        role = self._task_definition.node.try_find_child("EventsRole")
+        return [] if role is None else policies_of(role)
 
 
 def _as_list(value: object) -> list[object]:

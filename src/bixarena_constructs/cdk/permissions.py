@@ -26,15 +26,16 @@ __all__ = [
     "rule_statement",
     "run_statements",
     "run_tag_value",
+    "scheduler_principal",
     "warn_of_an_immutable_role",
 ]
 
 RUN_TAG: Final = "bixarena-constructs:task"
-"""Key of the tag that each run carries, whoever starts it."""
+"""Key of the tag that each run carries, whatever starts it."""
 
 # Warning by the prop that the immutable role was given to.
 _IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
-_BESIDES: Final = {
+_NEEDED_TOO: Final = {
     "execution_role": "read the task's secrets, write its log and pull its image",
     "task_role": "all that the program is to do",
 }
@@ -134,6 +135,18 @@ def operator_statements(
     )
 
 
+def scheduler_principal(scope: Construct) -> iam.ServicePrincipal:
+    """Return EventBridge Scheduler, for schedules of this account only.
+
+    Args:
+        scope: A construct in the stack of the role.
+    """
+    return iam.ServicePrincipal(
+        "scheduler.amazonaws.com",
+        conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
+    )
+
+
 def rule_statement(rule: events.IRule) -> iam.PolicyStatement:
     """Return what it takes to read how a rule starts the task.
 
@@ -146,11 +159,11 @@ def rule_statement(rule: events.IRule) -> iam.PolicyStatement:
 
 
 def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]) -> iam.Grant:
-    """Grant statements to somebody.
+    """Grant statements to a grantee.
 
     Args:
-        grantee: Who.
-        statements: What they may do.
+        grantee: A role or user.
+        statements: What it may do.
     """
     grants = (
         iam.Grant.add_to_principal(
@@ -198,7 +211,7 @@ def warn_of_an_immutable_role(
     Annotations.of(scope).add_warning_v2(
         f"bixarena-constructs:{_IMMUTABLE[prop]}",
         f"{prop} is imported and takes no policy from here, so nothing that the task needs is "
-        f"granted; let it do {', '.join(actions) or 'that'} itself, and {_BESIDES[prop]}",
+        f"granted; let it do {', '.join(actions) or 'that'} itself, and {_NEEDED_TOO[prop]}",
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 
+from bixarena_constructs.cdk.permissions import scheduler_principal
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
@@ -34,14 +34,7 @@ def define_schedule_role(scope: Construct, *, dead_letter_queue: sqs.IQueue) -> 
     role = (
         found
         if isinstance(found, iam.Role)
-        else iam.Role(
-            scope,
-            "ScheduleRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}},
-            ),
-        )
+        else iam.Role(scope, "ScheduleRole", assumed_by=scheduler_principal(scope))
     )
     if dead_letter_queue.encryption_master_key is not None:
         dead_letter_queue.encryption_master_key.grant_encrypt_decrypt(role)

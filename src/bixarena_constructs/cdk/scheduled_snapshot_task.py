@@ -23,6 +23,7 @@ from constructs import Construct
 from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
+    OneTargetCheck,
     default_event_age,
     pass_scheduled_time,
     rule_resource,
@@ -32,7 +33,6 @@ from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.outputs import add_outputs
-from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import grant_all, rule_statement
 from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
@@ -239,14 +239,8 @@ class ScheduledSnapshotTask(SnapshotTask):
         )
         pass_scheduled_time(self._event_rule, container_name=self.container_name)
         self._set_ecs_parameters()
-        self.node.add_validation(PassRoleCheck(self.task_definition))
-        add_outputs(
-            self,
-            {
-                Output.RULE_NAME: self._event_rule.rule_name,
-                Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
-            },
-        )
+        self.node.add_validation(OneTargetCheck(self._event_rule))
+        self._add_outputs()
         self._trigger = RunTrigger.of_own_rule(
             self._event_rule, schedule=self._schedule, enabled=enabled, delivery=self._delivery
         )
@@ -263,7 +257,7 @@ class ScheduledSnapshotTask(SnapshotTask):
 
     @property
     def event_rule(self) -> events.Rule:
-        """The rule that starts the task. Do not add a target: that is a second run."""
+        """The rule that starts the task. A second target is refused: it is a second run."""
         return self._event_rule
 
     @property
@@ -278,13 +272,13 @@ class ScheduledSnapshotTask(SnapshotTask):
 
     @checked
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the task, watch its runs, stop them and read its log and its rule.
+        """Let a grantee run the task, watch its runs, stop them and read its log and its rule.
 
-        Other tasks of the cluster stay out of reach. Whoever may run a task can run a command of
-        their own in it, which can print its secrets: grant it as you would grant those.
+        Other tasks of the cluster stay out of reach. Anyone who may run a task can run another
+        command in it, which can print its secrets: grant it as you would grant those.
 
         Args:
-            grantee: Who; it is also what a person needs who operates the task.
+            grantee: A role or user; it is what a person needs who operates the task.
         """
         read = grant_all(grantee, [rule_statement(self._event_rule)])
         return super().grant_run(grantee).combine(read)
@@ -339,6 +333,15 @@ class ScheduledSnapshotTask(SnapshotTask):
             tags=tags,
         )
         return scheduled_task.event_rule
+
+    def _add_outputs(self) -> None:
+        add_outputs(
+            self,
+            {
+                Output.RULE_NAME: self._event_rule.rule_name,
+                Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
+            },
+        )
 
     def _set_ecs_parameters(self) -> None:
         # What EventBridge takes and the pattern has no prop for.

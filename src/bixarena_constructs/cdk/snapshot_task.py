@@ -29,6 +29,7 @@ from bixarena_constructs.cdk.delivery import (
 )
 from bixarena_constructs.cdk.durations import require_seconds_within, seconds_as_text
 from bixarena_constructs.cdk.outputs import TaskOutputs
+from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import (
     RUN_TAG,
     execute_command_statement,
@@ -379,13 +380,13 @@ class SnapshotTask(Construct):
 
     @checked
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody run the task, watch its runs, stop them and read its log.
+        """Let a grantee run the task, watch its runs, stop them and read its log.
 
-        Other tasks of the cluster stay out of reach. Whoever may run a task can run a command of
-        their own in it, which can print its secrets: grant it as you would grant those.
+        Other tasks of the cluster stay out of reach. Anyone who may run a task can run another
+        command in it, which can print its secrets: grant it as you would grant those.
 
         Args:
-            grantee: Who; it is also what a person needs who operates the task.
+            grantee: A role or user; it is what a person needs who operates the task.
         """
         return grant_all(
             grantee,
@@ -449,6 +450,7 @@ class SnapshotTask(Construct):
     def _check_at_synthesis(self, container: WorkerContainer, *, is_own: bool) -> None:
         # A task definition of the user's, sidecars, and what is added to the containers later.
         self.node.add_validation(SecretsCheck(self._task_definition))
+        self.node.add_validation(PassRoleCheck(self._task_definition))
         AgentAccess(
             self,
             self._task_definition,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -12,6 +12,7 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
+from bixarena_constructs.cdk.permissions import scheduler_principal
 from bixarena_constructs.deployment import Metric
 
 if TYPE_CHECKING:
@@ -84,14 +85,7 @@ class MissedRunAlarm(Construct):
         )
 
     def _define_watch(self, *, namespace: str, enabled: bool) -> None:
-        role = iam.Role(
-            self,
-            "WatchRole",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            ),
-        )
+        role = iam.Role(self, "WatchRole", assumed_by=scheduler_principal(self))
         scheduler.Schedule(
             self,
             "Watch",
