@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = ["complete", "minimal", "schedules"]
+NAMES = ["complete", "custom_worker", "minimal", "schedules"]
 
 
 def template_of(example: str, **context: object) -> dict[str, Any]:  # CloudFormation is untyped
