@@ -16,17 +16,23 @@ import numpy as np
 from benchmarks.measuring import measure
 from benchmarks.peers import records_of
 
-from bixarena_constructs.cli.rank.vote_files import read_votes
+from bixarena_constructs.cli.rank.counting import counting
+from bixarena_constructs.cli.rank.vote_forms import Wanted
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def _read(path: Path) -> VoteCounts:
+    with counting([str(path)], Wanted(), memory_limit="1GB") as votes:
+        return votes.of(None)
+
+
 def counter_of(path: Path, form: str) -> Callable[[], VoteCounts]:
     """Prepare the input, and return what counts it."""
     if form == "csv":
-        return lambda: read_votes(path.with_suffix(".csv"))
+        return lambda: _read(path.with_suffix(".csv"))
     votes = dict(np.load(path))
     if form == "records":
         records = records_of(votes)

@@ -53,7 +53,7 @@ def test_help_loads_no_numerics() -> None:
         "from bixarena_constructs.cli.app import app\n"
         "result = CliRunner().invoke(app, ['rank', '--help'])\n"
         "assert '--prior-battles' in result.stdout, result.stdout\n"
-        "heavy = {'numpy', 'pyarrow', 'boto3', 'aws_cdk'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'duckdb', 'boto3', 'aws_cdk'} & set(sys.modules)\n"
         "sys.exit(f'{heavy} loaded' if heavy else 0)\n"
     )
     environment = {"COLUMNS": "200", "TERM": "dumb"}
@@ -104,7 +104,7 @@ def test_csv_is_read_back_as_written(bixarena: Bixarena, votes_csv: Path) -> Non
 
 def test_markdown_keeps_names_from_breaking_the_table(bixarena: Bixarena, votes_csv: Path) -> None:
     lines = bixarena("rank", votes_csv, "--format", "markdown").stdout.splitlines()
-    assert lines[0] == "| Rank | Model | Score | 95% interval | Votes |"
+    assert lines[0] == "| Rank | Model | Score | 95% interval | Places | First | Votes |"
     assert lines[3].startswith(r"| 2 | \<b\>\|\[red\] |")
 
 
@@ -175,6 +175,9 @@ def test_names_the_voter_column_that_is_missing(bixarena: Bixarena, votes_csv: P
     result = bixarena("rank", votes_csv, "--intervals", "voter", "--voter-column", "user")
     assert result.exit_code == 65
     assert "user not found among model_a, model_b, winner, voter" in result.stderr
+    votes_csv.write_text("model_a,model_b,winner\na,b,tie\n", encoding="utf-8")
+    result = bixarena("rank", votes_csv, "--intervals", "voter")
+    assert "voter not found among model_a, model_b, winner" in result.stderr
 
 
 def test_a_plot_is_an_svg_picture_with_a_text_alternative(
@@ -218,15 +221,17 @@ def test_a_plot_ends_an_infinite_interval_in_an_arrow(bixarena: Bixarena, tmp_pa
 
 def test_tells_bad_values_and_writes_nothing(bixarena: Bixarena, tmp_path: Path) -> None:
     votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
-    votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,draw\n,b\n", encoding="utf-8")
+    votes.write_text("model_a,model_b,winner\na,b,model_a\na,b,draw\n,b,\n", encoding="utf-8")
+    valid = "model_a, model_b, tie or the name of one of the two models"
     result = bixarena("rank", votes, "--plot", plot)
     assert result.exit_code == 65
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         f"error: {votes}: 3 values are wrong, nothing was ranked or written",
-        "  line 3, column winner: got 'draw', allowed: model_a, model_b, tie",
-        "  line 4, column model_a: got '', allowed: any name",
-        "  line 4, column winner: got nothing, allowed: model_a, model_b, tie",
+        f"  line 3, column winner: got 'draw', allowed: {valid}",
+        "  line 4, column model_a: got nothing, allowed: any name",
+        f"  line 4, column winner: got nothing, allowed: {valid}",
+        "  --empty drop, or tie, says what a vote without a winner is",
     ]
     assert not plot.exists()
 

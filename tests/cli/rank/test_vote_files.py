@@ -1,124 +1,302 @@
+"""Files as people have them, in every format, and what is said of those that are wrong."""
+
 from __future__ import annotations
 
+import gzip
+import io
+import json
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING
+from unittest import mock
 
-import pyarrow as pa
+import duckdb
 import pytest
-from pyarrow import parquet
 
-from bixarena_constructs.cli.rank.vote_files import column_names, read_votes
+from bixarena_constructs.cli.rank.counting import counting
+from bixarena_constructs.cli.rank.vote_forms import Wanted
 from bixarena_constructs.cli.rank.vote_rows import BadRowsError, BadValue, UnreadableFileError
+from bixarena_constructs.worker.errors import VotesError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bixarena_constructs.worker.ranking import VoteCounts
 
-def written(folder: Path, text: str, encoding: str = "utf-8") -> Path:
-    path = folder / "votes.csv"
-    path.write_text(text, encoding=encoding)
+ANY_WINNER = "model_a, model_b, tie or the name of one of the two models"
+PLAIN = "model_a,model_b,winner\na,b,model_a\nb,a,tie\n"
+
+
+def read(*files: Path | str, memory_limit: str = "1GB", **wanted: object) -> VoteCounts:
+    # Any of the fields, which mypy checks where the command makes it.
+    choice = Wanted(**wanted)  # type: ignore[arg-type]
+    with counting([str(file) for file in files], choice, memory_limit=memory_limit) as votes:
+        return votes.of(None)
+
+
+def counts(votes: VoteCounts) -> tuple[tuple[str, ...], list[int], list[int], list[int]]:
+    return (
+        votes.models,
+        votes.wins_first.tolist(),
+        votes.wins_second.tolist(),
+        votes.ties.tolist(),
+    )
+
+
+def written(folder: Path, text: str, encoding: str = "utf-8", name: str = "votes.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding=encoding, newline="")
+    return path
+
+
+def parquet(path: Path, rows: str) -> Path:
+    duckdb.execute(
+        f"COPY (FROM (VALUES {rows}) t(model_a, model_b, winner)) TO '{path}' (FORMAT parquet)"
+    )
     return path
 
 
 def test_finds_columns_by_name_and_ignores_the_others(tmp_path: Path) -> None:
     path = written(tmp_path, "prompt,winner,model_b,model_a\nhi,tie,b,a\nho,model_a,b,a\n")
-    votes = read_votes(path)
-    assert (votes.models, votes.wins_first.tolist(), votes.ties.tolist()) == (("a", "b"), [1], [1])
+    assert counts(read(path)) == (("a", "b"), [1], [0], [1])
 
 
 def test_reads_quotes_line_ends_and_marks_as_spreadsheets_write_them(tmp_path: Path) -> None:
     text = 'model_a,model_b,winner\r\n"a, the ""first""",b,tie\r\n\r\n'
-    votes = read_votes(written(tmp_path, text, encoding="utf-8-sig"))
+    votes = read(written(tmp_path, text, encoding="utf-8-sig"))
     assert votes.models == ('a, the "first"', "b")
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|", "^"])
+def test_reads_any_delimiter(tmp_path: Path, sign: str) -> None:
+    path = written(tmp_path, PLAIN.replace(",", sign))
+    given = {"delimiter": "^"} if sign == "^" else {}
+    assert counts(read(path, **given)) == (("a", "b"), [1], [0], [1])
+
+
+def test_refuses_a_delimiter_that_makes_no_columns_of_votes(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError, match="found model_a:model_b:winner"):
+        read(written(tmp_path, PLAIN.replace(",", ":")))
+
+
+ROWS = [
+    {"model_a": "a", "model_b": "b", "winner": "model_a"},
+    {"model_a": "b", "model_b": "a", "winner": "tie", "text": {"of": "any kind"}},
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        "\n".join(map(json.dumps, ROWS)) + "\n\n",
+        json.dumps(ROWS),
+        json.dumps(ROWS, indent=1),
+        "\n".join(json.dumps(row, indent=1) for row in ROWS),
+    ],
+    ids=["csv", "json-lines", "json", "indented-json", "indented-objects"],
+)
+@pytest.mark.parametrize("way", ["file", "gzip", "pipe", "stdin"])
+def test_reads_every_format_by_every_way(tmp_path: Path, text: str, way: str) -> None:
+    # The name says nothing: what a file is follows from its beginning.
+    path = tmp_path / "votes"
+    if way == "gzip":
+        path.write_bytes(gzip.compress(text.encode()))
+    elif way == "pipe":
+        os.mkfifo(path)
+        threading.Thread(target=path.write_text, args=(text,), daemon=True).start()
+    else:
+        path.write_text(text, encoding="utf-8")
+    if way == "stdin":
+        with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode()))):
+            votes = read("-")
+    else:
+        votes = read(path)
+    assert counts(votes) == (("a", "b"), [1], [0], [1])
+
+
+def test_tells_the_line_of_a_bad_value_of_standard_input() -> None:
+    text = b"model_a,model_b,winner\na,b,tie\na,b,x\n"
+    with (
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(text))),
+        pytest.raises(BadRowsError, match="standard input: 1 value is wrong") as caught,
+    ):
+        read("-")
+    assert caught.value.values == (BadValue("line 3", "winner", "x", ANY_WINNER),)
+
+
+def test_reads_folders_and_patterns_and_no_file_twice(tmp_path: Path) -> None:
+    folder = tmp_path / "votes" / "deep"
+    folder.mkdir(parents=True)
+    one = written(folder, PLAIN, name="one[1].csv")
+    parquet(folder / "two.PARQUET", "('a', 'b', 'model_b')")
+    written(folder, "no votes", name="README.md")
+    written(folder, "no votes", name="_SUCCESS.csv")
+    expected = (("a", "b"), [1], [1], [1])
+    assert counts(read(tmp_path / "votes")) == expected
+    assert counts(read(f"{tmp_path}/**/[ot]*", one)) == expected
+
+
+def test_says_which_file_is_missing(tmp_path: Path) -> None:
+    for argument in (tmp_path / "none.csv", tmp_path / "*.csv", tmp_path):
+        with pytest.raises(FileNotFoundError, match=str(tmp_path).replace("*", ".")):
+            read(argument)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_reads_texts_of_any_length(tmp_path: Path, kind: str) -> None:
+    text = "so long, " * 500_000
+    path = tmp_path / f"votes.{kind}"
+    if kind == "csv":
+        path.write_text(f'text,model_a,model_b,winner\n"{text}",a,b,tie\n', encoding="utf-8")
+    else:
+        row = {"text": text, "model_a": "a", "model_b": "b", "winner": "tie"}
+        path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert counts(read(path)) == (("a", "b"), [0], [0], [1])
+    bad = path.read_text(encoding="utf-8").replace("tie", "bad")
+    path.write_text(bad, encoding="utf-8")
+    with pytest.raises(BadRowsError, match="got 'bad'"):
+        read(path)
 
 
 def test_tells_the_line_of_a_bad_value_after_values_of_several_lines(tmp_path: Path) -> None:
     text = 'model_a,model_b,winner\n"a\nb",c,tie\n\na,c,Tie\n'
     with pytest.raises(BadRowsError) as caught:
-        read_votes(written(tmp_path, text))
-    assert caught.value.values == (BadValue(5, "winner", "Tie", "model_a, model_b, tie"),)
+        read(written(tmp_path, text))
+    assert caught.value.values == (BadValue("line 5", "winner", "Tie", ANY_WINNER),)
     assert "1 value is wrong" in str(caught.value)
 
 
 def test_tells_ten_bad_values_and_how_many_more_there_are(tmp_path: Path) -> None:
     text = "model_a,model_b,winner\n" + "a, ,tie\n" * 12
     with pytest.raises(BadRowsError, match="12 values are wrong") as caught:
-        read_votes(written(tmp_path, text))
-    assert [value.line for value in caught.value.values] == list(range(2, 12))
+        read(written(tmp_path, text))
+    assert [value.place for value in caught.value.values] == [f"line {n}" for n in range(2, 12)]
     assert str(caught.value).endswith("\n  and 2 more")
+
+
+def test_tells_the_line_of_json_lines_and_the_row_of_other_files(tmp_path: Path) -> None:
+    rows = [*ROWS, {"model_a": "a", "winner": "x"}]
+    lines = written(tmp_path, "\n\n".join(map(json.dumps, rows)), name="votes.jsonl")
+    array = written(tmp_path, json.dumps(rows), name="votes.json")
+    for path, place in ((lines, "line 5"), (array, "row 3")):
+        with pytest.raises(BadRowsError) as caught:
+            read(path)
+        assert caught.value.values == (
+            BadValue(place, "model_b", None, "any name"),
+            BadValue(place, "winner", "x", ANY_WINNER),
+        )
+    path = parquet(tmp_path / "votes.parquet", "('a', 'b', 'tie'), (NULL, 'a', 'model_a')")
+    with pytest.raises(BadRowsError) as caught:
+        read(path)
+    assert caught.value.values == (BadValue("row 2", "model_a", None, "any name"),)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "model_a, model_b, winner not found among no columns at all"),
-        ("a,b,winner\n", "model_a, model_b not found among a, b, winner"),
+        ("", "columns model_a, model_b, winner or .* are needed, found no columns at all"),
+        ("a,b,winner\n", "are needed, found a, b, winner; name them with --columns"),
+        ("model_a,model_b,outcome,votes\n", "these are counted cells: --cells reads them"),
+        ("model_a,model_b,winner,model_a\n", "'model_a' and 'model_a' have the same name"),
         ('model_a,model_b,winner\na,"b,tie\n', "not a CSV file in UTF-8"),
+        (PLAIN + "a,b\na,b,tie,x\n", r"2 rows do not fit the first line\n  line 4: 2 values"),
+        ('{"model_a": 1,\n', "JSON"),
+        ("[1, 2]", "holds no object with keys"),
     ],
 )
 def test_refuses_what_is_no_table_of_votes(tmp_path: Path, text: str, reason: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(UnreadableFileError, match=reason) as caught:
-        read_votes(path)
+        read(path)
     assert str(caught.value).startswith(f"{path}: ")
+    assert "Possible" not in str(caught.value)
 
 
-def test_refuses_other_encodings(tmp_path: Path) -> None:
-    path = written(tmp_path, "model_a,model_b,winner\né,b,tie\n", encoding="latin-1")
-    with pytest.raises(UnreadableFileError, match="not a CSV file in UTF-8"):
-        read_votes(path)
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("model_a,model_b,winner\né,b,tie\n".encode("latin-1"), "not a table in UTF-8"),
+        (PLAIN.encode("utf-16"), "UTF-16; convert it"),
+        (b"PK\x03\x04", "Excel workbook"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard"),
+        (b"\x1f\x8b\x08\x00", "not a table in UTF-8"),
+    ],
+)
+def test_says_what_else_a_file_is(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=reason):
+        read(path)
+
+
+def test_refuses_a_file_that_is_only_named_parquet(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFileError, match="not a Parquet file"):
+        read(written(tmp_path, PLAIN, name="votes.Parquet"))
 
 
 def test_counts_a_file_without_rows_as_no_votes(tmp_path: Path) -> None:
-    assert read_votes(written(tmp_path, "model_a,model_b,winner\n")).total == 0
+    assert read(written(tmp_path, "model_a,model_b,winner\n")).total == 0
 
 
 def test_a_vote_without_a_voter_is_one_of_a_voter_of_its_own(tmp_path: Path) -> None:
     path = written(tmp_path, "model_a,model_b,winner,user\na,b,tie,\na,b,tie, \na,b,tie,u2\n")
-    voters = read_votes(path, voter_column="user").voters
+    voters = read(path, voter="user").voters
     assert voters is not None
     assert voters.num_voters == 3
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_reads_the_names_of_columns(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / f"votes.{kind}"
-    if kind == "csv":
-        path.write_text("\ufeffmodel_a,other\n", encoding="utf-8")
-    else:
-        parquet.write_table(pa.table({"model_a": ["a"], "other": [1]}), path)
-    assert column_names(path) == ["model_a", "other"]
-
-
 def test_counts_by_voter_when_a_column_names_them(tmp_path: Path) -> None:
     path = written(tmp_path, "model_a,model_b,winner,user\na,b,tie,u1\na,b,tie,u2\n")
-    voters = read_votes(path, voter_column="user").voters
+    voters = read(path, voter="user").voters
     assert voters is not None
     assert voters.num_voters == 2
 
 
-def test_reads_parquet_like_csv(tmp_path: Path) -> None:
-    path = tmp_path / "votes.parquet"
-    columns = {"model_a": ["a", "b"], "model_b": ["b", "a"], "winner": ["tie", "model_a"]}
-    parquet.write_table(pa.table({**columns, "length": [1, 2]}), path)
-    votes = read_votes(path)
-    assert (votes.models, votes.wins_second.tolist(), votes.ties.tolist()) == (
-        ("a", "b"),
-        [1],
-        [1],
-    )
-
-
-def test_tells_the_row_of_a_bad_value_in_parquet(tmp_path: Path) -> None:
-    path = tmp_path / "votes.parquet"
-    columns = {"model_a": ["a", None], "model_b": ["b", "a"], "winner": ["tie", "model_a"]}
-    parquet.write_table(pa.table(columns), path)
+def test_counts_rows_as_often_as_a_column_says(tmp_path: Path) -> None:
+    path = written(tmp_path, "model_a,model_b,winner,n\na,b,tie,3\na,b,model_a,2.0\nc,b,tie,0\n")
+    assert counts(read(path, count="n")) == (("a", "b"), [2], [0], [3])
+    bad = written(tmp_path, "model_a,model_b,winner,n\na,b,tie,1.5\na,b,tie,-1\na,b,tie,\n")
     with pytest.raises(BadRowsError) as caught:
-        read_votes(path)
-    assert caught.value.values == (BadValue(2, "model_a", None, "any name"),)
+        read(bad, count="n")
+    assert [value.value for value in caught.value.values] == ["1.5", "-1", None]
 
 
-def test_refuses_a_file_that_is_only_named_parquet(tmp_path: Path) -> None:
+def test_a_weighty_row_stays_one_vote_to_the_intervals(tmp_path: Path) -> None:
+    path = written(tmp_path, "model_a,model_b,winner,w\na,b,tie,3\na,b,model_a,2\na,b,tie,3\n")
+    votes = read(path, weight="w")
+    assert counts(votes) == (("a", "b"), [2], [0], [6])
+    assert votes.voters is not None
+    assert sorted(votes.voters.votes.tolist()) == [2, 3, 3]
+    with pytest.raises(ValueError, match="--weight-column goes with --intervals"):
+        Wanted(weight="w", intervals="wald")
+
+
+def test_memory_is_bounded_by_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "votes.parquet"
-    path.write_text("model_a,model_b,winner\n", encoding="utf-8")
-    with pytest.raises(UnreadableFileError, match="not a Parquet file of votes"):
-        read_votes(path)
+    duckdb.execute(
+        "COPY (SELECT 'm' || (i * 7 % 20) AS model_a, 'n' || (i * 11 % 20) AS model_b, "
+        f"'tie' AS winner, md5(i::VARCHAR) AS voter FROM range(300000) t(i)) TO '{path}'"
+    )
+    votes = read(path, memory_limit="64MB")
+    assert votes.total == 300_000
+    assert votes.voters is not None
+    assert votes.voters.num_voters == 300_000
+    with pytest.raises(VotesError, match="--memory-limit 'much' is no size"):
+        read(path, memory_limit="much")
+
+
+def test_says_what_is_wrong_with_a_condition(tmp_path: Path) -> None:
+    path = written(tmp_path, PLAIN)
+    for condition in ("language = 'English'", "winner = ", "model_a = b)"):
+        with pytest.raises(VotesError, match=r"--where .* is no condition on"):
+            read(path, where=condition)
+
+
+def test_says_what_to_install(tmp_path: Path) -> None:
+    with (
+        mock.patch.dict(sys.modules, {"duckdb": None}),
+        pytest.raises(VotesError, match=r"pip install 'bixarena-constructs\[rank\]'"),
+    ):
+        read(written(tmp_path, PLAIN))

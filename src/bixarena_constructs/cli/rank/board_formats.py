@@ -6,25 +6,33 @@ import csv
 import io
 import json
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bixarena_constructs.worker.ranking import RankedModel, Ranking
+    from bixarena_constructs.worker.ranking import RankedModel, Ranking, VoteCounts
 
 __all__ = [
+    "PLACES",
+    "Board",
     "Format",
+    "Reading",
     "finite_range",
     "interval_text",
     "interval_title",
     "notes_on",
+    "places",
     "to_csv",
     "to_json",
     "to_markdown",
 ]
 
 Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
+
+PLACES: Final = ("Places", "First")
+"""Headings of what `places` writes."""
 
 _NAMES_SHOWN: Final = 10
 _CSV_COLUMNS: Final = (
@@ -41,37 +49,114 @@ _CSV_COLUMNS: Final = (
 _CSV_DECIMALS: Final = 6
 
 
-def to_json(ranking: Ranking) -> str:
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A ranked board.
+
+    Attributes:
+        category: What it is the board of; None where there is only one.
+        votes: What was ranked.
+        ranking: What came out.
+    """
+
+    category: str | None
+    votes: VoteCounts
+    ranking: Ranking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the votes were read.
+
+    Attributes:
+        rows: How many rows there were.
+        dropped: How many of them count nowhere, by the reason.
+        columns: Column of each role.
+        notes: What a reader should know about it.
+        unranked: Categories that could not be ranked, and why.
+    """
+
+    rows: int
+    dropped: dict[str, int]
+    columns: dict[str, str]
+    notes: tuple[str, ...]
+    unranked: dict[str, str]
+
+    def sentences(self) -> list[str]:
+        """Say all of it but the plain."""
+        dropped = [
+            f"left out: {rows} of {self.rows} rows, {why}" for why, rows in self.dropped.items()
+        ]
+        unranked = [f"no board for {name!r}: {why}" for name, why in self.unranked.items()]
+        return [*dropped, *self.notes, *unranked]
+
+
+def to_json(boards: Sequence[Board], reading: Reading) -> str:
     """Write the whole ranking as JSON; an infinite bound is null."""
-    return json.dumps(ranking.to_dict(), allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    how = {
+        "rows": reading.rows,
+        "dropped": reading.dropped,
+        "columns": reading.columns,
+        "notes": reading.notes,
+    }
+    content: dict[str, object]
+    if boards[0].category is None:
+        content = {**boards[0].ranking.to_dict(), "input": how}
+    else:
+        content = {
+            "boards": [{"category": each.category, **each.ranking.to_dict()} for each in boards],
+            "unranked": reading.unranked,
+            "input": how,
+        }
+    return json.dumps(content, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
 
 
-def to_csv(ranking: Ranking) -> str:
+def to_csv(boards: Sequence[Board], _: Reading) -> str:
     """Write the entries as CSV; an infinite or missing bound is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    for entry in ranking.entries:
-        writer.writerow([_csv_value(getattr(entry, column)) for column in _CSV_COLUMNS])
+    is_split = boards[0].category is not None
+    writer.writerow([*["category"] * is_split, *_CSV_COLUMNS])
+    for board in boards:
+        for entry in board.ranking.entries:
+            values = [_csv_value(getattr(entry, column)) for column in _CSV_COLUMNS]
+            writer.writerow([*[board.category] * is_split, *values])
     return text.getvalue()
 
 
-def to_markdown(ranking: Ranking) -> str:
-    """Write the entries as a Markdown table."""
-    rows = [("Rank", "Model", "Score", interval_title(ranking), "Votes")]
+def to_markdown(boards: Sequence[Board], _: Reading) -> str:
+    """Write the entries as a Markdown table, with a heading for each category."""
+    return "\n".join(map(_markdown_table, boards))
+
+
+def _markdown_table(board: Board) -> str:
+    ranking = board.ranking
+    heading = "" if board.category is None else f"## {_escaped(board.category)}\n\n"
+    rows = [("Rank", "Model", "Score", interval_title(ranking), *PLACES, "Votes")]
     rows += [
         (
             str(entry.rank),
             _escaped(entry.model),
             f"{entry.score:.1f}",
             interval_text(entry),
+            *places(entry),
             f"{entry.votes}",
         )
         for entry in ranking.entries
     ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|---:|:---|---:|:---:|---:|")
-    return "\n".join(lines) + "\n"
+    lines.insert(1, "|---:|:---|---:|:---:|:---:|---:|---:|")
+    return heading + "\n".join(lines) + "\n"
+
+
+def places(entry: RankedModel) -> tuple[str, str]:
+    """Write the interval of places and the probability of being best; empty without."""
+    between, best = "", ""
+    if entry.rank_lower is not None:
+        between = f"{entry.rank_lower} to {entry.rank_upper}"
+    if entry.probability_best is not None:
+        best = f"{100 * entry.probability_best:.1f}%"
+    return between, best
 
 
 def finite_range(ranking: Ranking) -> tuple[float, float]:
@@ -97,9 +182,10 @@ def interval_text(entry: RankedModel) -> str:
     return f"{_bound(entry.lower)} to {_bound(entry.upper)}"
 
 
-def notes_on(ranking: Ranking) -> list[str]:
+def notes_on(board: Board) -> list[str]:
     """Return what a reader of the entries should know about them, in sentences."""
-    notes = []
+    ranking = board.ranking
+    notes: list[str] = []
     if ranking.unlisted:
         named = _names([f"{each.model} ({each.votes})" for each in ranking.unlisted])
         notes.append(f"not listed, with fewer than {ranking.options.min_evals} votes: {named}")
@@ -121,6 +207,8 @@ def notes_on(ranking: Ranking) -> list[str]:
             f"{ranking.rounds_without_estimate} of {ranking.options.num_bootstrap} rounds have no "
             "finite estimate for some model and count as infinite"
         )
+    if board.category is not None:
+        notes = [f"{board.category}: {note}" for note in notes]
     return notes
 
 

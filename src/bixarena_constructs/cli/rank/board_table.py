@@ -18,6 +18,9 @@ from bixarena_constructs.cli.rank.board_formats import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bixarena_constructs.cli.rank.board_formats import Board, Reading
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
 __all__ = ["print_table"]
@@ -28,14 +31,24 @@ _LONGEST_BAR: Final = 40
 _SHORTEST_BAR: Final = 12
 
 
-def print_table(ranking: Ranking, console: Console | None = None) -> None:
+def print_table(boards: Sequence[Board], reading: Reading, console: Console | None = None) -> None:
     """Print the entries, their intervals as bars, and the notes.
 
     Args:
-        ranking: The ranking.
+        boards: The boards, each under its category.
+        reading: How the votes were read.
         console: Where to print it. Default: - standard output.
     """
     console = console or Console(highlight=False)
+    for board in boards:
+        if board.category is not None:
+            console.print(Text(board.category, style="bold"))
+        _print_entries(board.ranking, console)
+    for note in [*(note for board in boards for note in notes_on(board)), *reading.sentences()]:
+        console.print(Text(f"note: {note}"))
+
+
+def _print_entries(ranking: Ranking, console: Console) -> None:
     bars = _bars(ranking, console.width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Rank", justify="right")
@@ -55,8 +68,6 @@ def print_table(ranking: Ranking, console: Console | None = None) -> None:
             row.append(Text(bars.draw(entry)))
         table.add_row(*row, Text(str(entry.votes)))
     console.print(table)
-    for note in notes_on(ranking):
-        console.print(Text(f"note: {note}"))
 
 
 def _bars(ranking: Ranking, width: int) -> _Bars | None:

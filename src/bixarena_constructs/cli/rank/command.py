@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import typer
 
@@ -15,25 +15,117 @@ from bixarena_constructs.cli.rank.board_formats import (
 __all__ = ["rank"]
 
 _IntervalMethod: TypeAlias = Literal["auto", "voter", "wald", "percentile", "sandwich"]
+_Choice: TypeAlias = Literal["tie", "drop", "refuse"]
 
-_File: TypeAlias = Annotated[
-    Path,
+# The groups of the help.
+_VOTES: Final = "What the votes are"
+_RANKING: Final = "How they are ranked"
+_OUTPUT: Final = "What is written"
+
+_Files: TypeAlias = Annotated[
+    list[str],
     typer.Argument(
-        exists=True,
-        dir_okay=False,
-        readable=True,
-        help="Votes as CSV, or as Parquet if named .parquet: columns model_a, model_b and winner "
-        "(model_a, model_b or tie); further columns are ignored.",
+        metavar="FILE...",
+        help="CSV, JSON lines, JSON (each also with gzip) or Parquet; folders, patterns such as "
+        "'votes/*.csv', and - for standard input.",
+        show_default=False,
+    ),
+]
+_Columns: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ROLE=COLUMN,...",
+        help="Which columns say what: model_a, model_b and winner, or chosen and rejected.",
+        show_default="the columns of a known form",
+        rich_help_panel=_VOTES,
+    ),
+]
+_Outcomes: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VALUE=OUTCOME,...",
+        help="What values of the winner mean: model_a, model_b, tie, or drop.",
+        rich_help_panel=_VOTES,
+    ),
+]
+_BothBad: TypeAlias = Annotated[
+    _Choice,
+    typer.Option(
+        help="What a vote is that finds both answers bad: 'tie (bothbad)', both_bad, ...",
+        rich_help_panel=_VOTES,
+    ),
+]
+_Empty: TypeAlias = Annotated[
+    _Choice, typer.Option(help="What a vote without a winner is.", rich_help_panel=_VOTES)
+]
+_Where: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CONDITION",
+        help="Take only rows for which this holds, in SQL: \"language = 'English' AND anony\".",
+        rich_help_panel=_VOTES,
+    ),
+]
+_By: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Rank a board for each value of this column.",
+        rich_help_panel=_VOTES,
+    ),
+]
+_Cells: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--cells",
+        help="The files hold counted cells: leaderboard, model_a, model_b, outcome, votes and, if "
+        "known, voter. Each leaderboard is a board.",
+        rich_help_panel=_VOTES,
+    ),
+]
+_CountColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="How often a row was cast, a whole number.",
+        rich_help_panel=_VOTES,
+    ),
+]
+_WeightColumn: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="How much a row weighs, a whole number; it stays one vote to the intervals.",
+        rich_help_panel=_VOTES,
+    ),
+]
+_Delimiter: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIGN",
+        help="What separates the values of CSV.",
+        show_default="comma, semicolon, tab or bar, by the first line",
+        rich_help_panel=_VOTES,
+    ),
+]
+_MemoryLimit: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory for counting the votes; what takes more goes to the disk.",
+        rich_help_panel=_VOTES,
     ),
 ]
 _Format: TypeAlias = Annotated[
-    Format, typer.Option("--format", help="What to print on standard output.")
+    Format,
+    typer.Option("--format", help="What to print on standard output.", rich_help_panel=_OUTPUT),
 ]
 _PriorBattles: TypeAlias = Annotated[
     float,
     typer.Option(
         help="Virtual battles of each model against an average opponent, half of them won; 0 for "
-        "the maximum-likelihood estimate."
+        "the maximum-likelihood estimate.",
+        rich_help_panel=_RANKING,
     ),
 ]
 _Bootstrap: TypeAlias = Annotated[
@@ -41,16 +133,24 @@ _Bootstrap: TypeAlias = Annotated[
     typer.Option(
         min=0,
         help="Rounds behind the probability of being best, and behind intervals that resample.",
+        rich_help_panel=_RANKING,
     ),
 ]
 _MinEvals: TypeAlias = Annotated[
-    int, typer.Option(min=0, help="Votes a model needs to be listed; all are fitted.")
+    int,
+    typer.Option(
+        min=0, help="Votes a model needs to be listed; all are fitted.", rich_help_panel=_RANKING
+    ),
 ]
-_Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the rounds.")]
+_Seed: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Seed of the rounds.", rich_help_panel=_RANKING)
+]
 _Significant: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--significant", help="Rank by 1 + the number of intervals that lie wholly above."
+        "--significant",
+        help="Rank by 1 + the number of intervals that lie wholly above.",
+        rich_help_panel=_RANKING,
     ),
 ]
 _Intervals: TypeAlias = Annotated[
@@ -58,12 +158,18 @@ _Intervals: TypeAlias = Annotated[
     typer.Option(
         help="Allow for votes of one voter being alike (voter); take votes as independent, with "
         "the variance that the fit expects (wald) or the robust one (sandwich); or resample them "
-        "(percentile). auto is voter where there is a column of voters, else wald."
+        "(percentile). auto is voter where there is a column of voters, else wald.",
+        rich_help_panel=_RANKING,
     ),
 ]
 _VoterColumn: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="The column that names the voter.", show_default="voter, if there is one"),
+    typer.Option(
+        metavar="COLUMN",
+        help="The column that names the voter.",
+        show_default="voter, if there is one",
+        rich_help_panel=_VOTES,
+    ),
 ]
 _Threads: TypeAlias = Annotated[
     int | None,
@@ -71,36 +177,61 @@ _Threads: TypeAlias = Annotated[
         min=1,
         help="Threads; the result does not depend on their number.",
         show_default="one for each processor",
+        rich_help_panel=_RANKING,
     ),
 ]
 _Plot: TypeAlias = Annotated[
-    Path | None, typer.Option(help="Write the scores and intervals as an SVG picture.")
+    Path | None,
+    typer.Option(
+        help="Write the scores and intervals as an SVG picture.", rich_help_panel=_OUTPUT
+    ),
 ]
-_Report: TypeAlias = Annotated[Path | None, typer.Option(help="Write a self-contained HTML page.")]
+_Report: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Write a self-contained HTML page.", rich_help_panel=_OUTPUT),
+]
 
 
 def rank(
-    file: _File,
+    files: _Files,
     *,
-    output_format: _Format = "table",
+    columns: _Columns = None,
+    outcomes: _Outcomes = None,
+    both_bad: _BothBad = "refuse",
+    empty: _Empty = "refuse",
+    where: _Where = None,
+    by: _By = None,
+    cells: _Cells = False,
+    count_column: _CountColumn = None,
+    weight_column: _WeightColumn = None,
+    voter_column: _VoterColumn = None,
+    delimiter: _Delimiter = None,
+    memory_limit: _MemoryLimit = "1GB",
     prior_battles: _PriorBattles = 0.5,
     bootstrap: _Bootstrap = 1000,
     min_evals: _MinEvals = 10,
     seed: _Seed = 0,
     significant: _Significant = False,
     intervals: _Intervals = "auto",
-    voter_column: _VoterColumn = None,
     threads: _Threads = None,
+    output_format: _Format = "table",
     plot: _Plot = None,
     report: _Report = None,
 ) -> None:
-    """Rank models by a file of votes, exactly as the worker does.
+    """Rank models by files of votes, exactly as the worker does.
+
+    bixarena rank 'votes/*.parquet' --where "language = 'English'" --both-bad tie
 
     Exit code 65 means that the votes are wrong or cannot be ranked, and that nothing was written.
     """
     # The rounds run in threads; BLAS's threads would compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from bixarena_constructs.cli.rank.execute import rank_file  # noqa: PLC0415 - loads numpy
+    from bixarena_constructs.cli.rank.execute import rank_files  # noqa: PLC0415 - loads numpy
+    from bixarena_constructs.cli.rank.vote_forms import (  # noqa: PLC0415 - likewise
+        Wanted,
+        parse_columns,
+        parse_outcomes,
+    )
     from bixarena_constructs.worker.ranking import RankingOptions  # noqa: PLC0415 - likewise
 
     try:
@@ -113,13 +244,28 @@ def rank(
             interval_method=intervals,
             threads=threads,
         )
+        wanted = Wanted(
+            columns=parse_columns(columns),
+            outcomes=parse_outcomes(outcomes),
+            both_bad=both_bad,
+            empty=empty,
+            where=where,
+            category=by,
+            is_cells=cells,
+            count=count_column,
+            weight=weight_column,
+            voter=voter_column,
+            intervals=intervals,
+            delimiter=delimiter,
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    rank_file(
-        file,
+    rank_files(
+        files,
+        wanted,
         options,
+        memory_limit=memory_limit,
         output_format=output_format,
-        voter_column=voter_column,
         plot=plot,
         report=report,
     )

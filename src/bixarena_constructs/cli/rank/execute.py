@@ -2,76 +2,144 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from bixarena_constructs.cli.exit_codes import CANNOT_WRITE, DATA_ERROR
-from bixarena_constructs.cli.rank.board_formats import notes_on, to_csv, to_json, to_markdown
+from bixarena_constructs.cli.rank.board_formats import (
+    Board,
+    Reading,
+    notes_on,
+    to_csv,
+    to_json,
+    to_markdown,
+)
 from bixarena_constructs.cli.rank.board_table import print_table
+from bixarena_constructs.cli.rank.counting import counting
 from bixarena_constructs.cli.rank.plot import to_svg
 from bixarena_constructs.cli.rank.report import to_html
-from bixarena_constructs.cli.rank.vote_files import column_names, read_votes
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import RankingError, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from bixarena_constructs.cli.rank.board_formats import Format
-    from bixarena_constructs.worker.ranking import Ranking, RankingOptions, VoteCounts
+    from bixarena_constructs.cli.rank.counting import Votes
+    from bixarena_constructs.cli.rank.vote_forms import Wanted
+    from bixarena_constructs.worker.ranking import RankingOptions
 
-__all__ = ["rank_file"]
+__all__ = ["rank_files"]
 
 
-def rank_file(
-    file: Path,
+def rank_files(
+    files: Sequence[str],
+    wanted: Wanted,
     options: RankingOptions,
     *,
+    memory_limit: str,
     output_format: Format,
-    voter_column: str | None,
     plot: Path | None,
     report: Path | None,
 ) -> None:
-    """Rank the votes of a file, print the leaderboard, and write what else was asked for.
+    """Rank the votes of some files, print the leaderboard, and write what else was asked for.
 
     Args:
-        file: The votes.
+        files: See `counting`.
+        wanted: What the command line says about them.
         options: How to rank them.
+        memory_limit: See `counting`.
         output_format: What to print on standard output.
-        voter_column: The column that names the voter, to count by voter.
         plot: Where to write an SVG picture.
         report: Where to write an HTML page.
 
     Raises:
         typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
     """
-    votes, ranking = _ranked(file, options, voter_column=voter_column)
+    _check_outputs(files, wanted, {"--plot": plot, "--report": report})
+    try:
+        with counting(files, wanted, memory_limit=memory_limit) as votes:
+            boards, unranked = _ranked(votes, options)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="FILE") from error
+    except OSError as error:
+        _fail(f"cannot read {error.filename}: {error.strerror}", DATA_ERROR)
+    except (RankingError, VotesError) as error:
+        _fail(str(error), DATA_ERROR)
+    reading = Reading(
+        rows=votes.rows,
+        dropped=votes.dropped,
+        columns=votes.columns,
+        notes=votes.notes,
+        unranked=unranked,
+    )
+    if len(votes.categories) > 1 and (plot or report):
+        raise typer.BadParameter(
+            f"the files hold {len(votes.categories)} boards, and --plot and --report show one; "
+            "choose it with --where"
+        )
     try:
         if plot:
-            plot.write_text(to_svg(ranking), encoding="utf-8")
+            plot.write_text(to_svg(boards[0], reading), encoding="utf-8")
         if report:
-            report.write_text(to_html(votes, ranking), encoding="utf-8")
+            report.write_text(to_html(boards[0], reading), encoding="utf-8")
     except OSError as error:
-        typer.echo(f"error: cannot write {error.filename}: {error.strerror}", err=True)
-        raise typer.Exit(CANNOT_WRITE) from error
-    _print(ranking, output_format)
-
-
-def _ranked(
-    file: Path, options: RankingOptions, *, voter_column: str | None
-) -> tuple[VoteCounts, Ranking]:
+        _fail(f"cannot write {error.filename}: {error.strerror}", CANNOT_WRITE)
     try:
-        votes = read_votes(file, voter_column=_voter_column(file, voter_column, options))
-        with _progress_bar() as progress:
-            return votes, rank(votes, options, progress=progress)
-    except (RankingError, VotesError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(DATA_ERROR) from error
+        _print(boards, reading, output_format)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough.
+        _close_output()
+    except OSError as error:
+        _close_output()
+        _fail(f"cannot write standard output: {error.strerror}", CANNOT_WRITE)
+
+
+def _check_outputs(files: Sequence[str], wanted: Wanted, outputs: dict[str, Path | None]) -> None:
+    """Refuse to write over what is read, or twice to the same file."""
+    taken = {os.path.realpath(file): f"the votes {file}" for file in files}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if wanted.category:
+            raise typer.BadParameter(f"{option} shows one board; choose it with --where, not --by")
+        where = os.path.realpath(path)
+        if where in taken and not path.is_char_device():
+            raise typer.BadParameter(f"{option} {path} would overwrite {taken[where]}")
+        taken[where] = f"what {option} writes"
+
+
+def _ranked(votes: Votes, options: RankingOptions) -> tuple[list[Board], dict[str, str]]:
+    """Rank each category, and say which cannot be.
+
+    Raises:
+        RankingError: None can be.
+    """
+    boards: list[Board] = []
+    unranked: dict[str, str] = {}
+    for category in votes.categories:
+        counts = votes.of(category)
+        try:
+            with _progress_bar() as progress:
+                ranking = rank(counts, options, progress=progress)
+        except RankingError as error:
+            if category is None:
+                raise
+            unranked[category] = str(error)
+        else:
+            boards.append(Board(category, counts, ranking))
+    if not boards:
+        reasons = "\n  ".join(f"{category!r}: {reason}" for category, reason in unranked.items())
+        raise RankingError(f"no board can be ranked\n  {reasons}")
+    return boards, unranked
 
 
 @contextmanager
@@ -83,21 +151,24 @@ def _progress_bar() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, rounds: progress.update(bar, completed=done, total=rounds)
 
 
-def _voter_column(file: Path, named: str | None, options: RankingOptions) -> str | None:
-    """Choose the column of voters: none where the intervals take votes as independent."""
-    if options.interval_method not in ("auto", "voter"):
-        return None
-    usual = "voter"
-    if named is None and options.interval_method == "auto":
-        return usual if usual in column_names(file) else None
-    return named or usual
-
-
-def _print(ranking: Ranking, output_format: Format) -> None:
+def _print(boards: Sequence[Board], reading: Reading, output_format: Format) -> None:
     if output_format == "table":
-        print_table(ranking)
+        print_table(boards, reading)
         return
     write = {"json": to_json, "csv": to_csv, "markdown": to_markdown}[output_format]
-    typer.echo(write(ranking), nl=False)
-    for note in notes_on(ranking):
+    typer.echo(write(boards, reading), nl=False)
+    for board in boards:
+        for note in notes_on(board):
+            typer.echo(f"note: {note}", err=True)
+    for note in reading.sentences():
         typer.echo(f"note: {note}", err=True)
+
+
+def _close_output() -> None:
+    """Keep the interpreter from writing once more, at its end, what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)

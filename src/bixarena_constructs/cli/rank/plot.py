@@ -6,10 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.rank.board_formats import finite_range, interval_text, interval_title
+from bixarena_constructs.cli.rank.board_formats import (
+    finite_range,
+    interval_text,
+    interval_title,
+    notes_on,
+)
 from bixarena_constructs.cli.rank.templates import render
 
 if TYPE_CHECKING:
+    from bixarena_constructs.cli.rank.board_formats import Board, Reading
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
 __all__ = ["Plot", "to_svg"]
@@ -82,6 +88,7 @@ class Plot:
         return interval_text(entry)
 
 
-def to_svg(ranking: Ranking) -> str:
+def to_svg(board: Board, reading: Reading) -> str:
     """Draw scores and intervals as a self-contained SVG picture with a text alternative."""
-    return render("plot.svg", plot=Plot.of(ranking))
+    notes = [f"Note: {note}." for note in notes_on(board) + reading.sentences()]
+    return render("plot.svg", plot=Plot.of(board.ranking), notes=notes)

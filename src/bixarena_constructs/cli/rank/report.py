@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from bixarena_constructs.cli.rank.board_formats import Board, Reading
     from bixarena_constructs.worker.ranking import Ranking, VoteCounts
 
 __all__ = ["to_html"]
@@ -43,20 +44,21 @@ class _Matrix(NamedTuple):
     rows: list[list[_Cell | None]]
 
 
-def to_html(votes: VoteCounts, ranking: Ranking) -> str:
+def to_html(board: Board, reading: Reading) -> str:
     """Write the report.
 
     Args:
-        votes: What was ranked, for the matrices.
-        ranking: What is reported.
+        board: What is reported.
+        reading: How the votes were read.
     """
+    votes, ranking = board.votes, board.ranking
     return render(
         "report.html",
         title=f"Leaderboard of {len(ranking.entries)} models",
         ranking=ranking,
         plot=Plot.of(ranking),
         matrices=list(_matrices(votes, ranking)),
-        notes=notes_on(ranking),
+        notes=notes_on(board) + reading.sentences(),
         method=_method(ranking),
     )
 

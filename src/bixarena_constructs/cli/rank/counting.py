@@ -1,0 +1,195 @@
+"""Counts the votes of any number of files with DuckDB, which spills to disk if need be."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bixarena_constructs.cli.rank.vote_files import (
+    literal,
+    open_file,
+)
+from bixarena_constructs.cli.rank.vote_forms import (
+    find_form,
+    missing_columns,
+)
+from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
+from bixarena_constructs.cli.rank.vote_paths import find_files
+from bixarena_constructs.cli.rank.vote_rows import (
+    VALUES,
+    UnreadableFileError,
+    check_values,
+    first_line,
+)
+from bixarena_constructs.cli.rank.vote_statements import (
+    count_file,
+    judge,
+    number_names,
+)
+from bixarena_constructs.worker.errors import VotesError
+from bixarena_constructs.worker.ranking import VoteCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from bixarena_constructs.cli.rank.vote_files import VoteFile
+    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+
+__all__ = ["Votes", "counting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Votes:
+    """Votes of some files, counted.
+
+    Attributes:
+        connection: Holds the counts.
+        rows: How many rows there were.
+        dropped: How many of them count nowhere, by the reason.
+        notes: What a reader should know about how the rows were read.
+        columns: Column of each role.
+        categories: Categories in ascending order; None where the votes are one board.
+        models: All names; positions are the numbers that the counts use.
+        by_voter: Whether votes are counted by voter.
+    """
+
+    connection: DuckDBPyConnection
+    rows: int
+    dropped: dict[str, int]
+    notes: tuple[str, ...]
+    columns: dict[str, str]
+    categories: tuple[str | None, ...]
+    models: tuple[str, ...]
+    by_voter: bool
+
+    def of(self, category: str | None) -> VoteCounts:
+        """Count the votes of a category."""
+        which = "true" if category is None else f"category = {literal(category)}"
+        statement = (
+            f"SELECT a, b, outcome, sum(reps * heft)::BIGINT AS votes FROM votes WHERE {which} "
+            "GROUP BY ALL"
+        )
+        if self.by_voter:
+            # A vote without a voter is one of a voter of its own.
+            statement = f"""
+                SELECT a, b, outcome, voter, sum(reps * heft)::BIGINT AS votes
+                FROM votes JOIN voters USING (who) WHERE {which} GROUP BY ALL
+                UNION ALL
+                SELECT a, b, outcome, -row_number() OVER (ORDER BY a, b, outcome, heft), heft
+                FROM votes, generate_series(1, reps) WHERE who IS NULL AND {which}
+            """
+        arrays = self.connection.execute(statement).fetchnumpy()
+        return VoteCounts.from_arrays(
+            self.models,
+            model_a=arrays["a"],
+            model_b=arrays["b"],
+            outcome=arrays["outcome"],
+            votes=arrays["votes"],
+            voter=arrays.get("voter"),
+        )
+
+
+@contextmanager
+def counting(arguments: Sequence[str], wanted: Wanted, *, memory_limit: str) -> Iterator[Votes]:
+    """Count the votes of some files.
+
+    Args:
+        arguments: Files, folders, patterns, or ``-`` for standard input.
+        wanted: What the command line says about them.
+        memory_limit: What DuckDB may use, as in ``1GB``; it writes the rest to disk.
+
+    Raises:
+        FileNotFoundError: An argument means no file.
+        UnreadableFileError: A file is no table of votes.
+        BadRowsError: A row has no model, an unknown winner or an impossible number.
+        VotesError: DuckDB is not installed, or a condition is wrong.
+    """
+    try:
+        import duckdb  # noqa: PLC0415 - an extra that the other commands do without
+    except ImportError as error:
+        raise VotesError(
+            "reading votes needs duckdb: pip install 'bixarena-constructs[rank]'"
+        ) from error
+    with tempfile.TemporaryDirectory(prefix="bixarena-") as folder:
+        found = find_files(arguments, Path(folder))
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "temp_directory": f"{folder}/spilled",
+        }
+        try:
+            opened = duckdb.connect(config=settings)
+        except duckdb.Error as error:
+            raise VotesError(
+                f"--memory-limit {memory_limit!r} is no size; write it as in 500MB or 2GB"
+            ) from error
+        with closing(opened) as connection:
+            try:
+                yield _counted(connection, found, wanted)
+            except duckdb.Error as error:
+                raise VotesError(f"the votes cannot be counted: {first_line(error)}") from error
+
+
+def _counted(
+    connection: DuckDBPyConnection, found: Sequence[tuple[str, Path]], wanted: Wanted
+) -> Votes:
+    columns = ", ".join(f"{role} VARCHAR" for role in VALUES)
+    connection.execute(f"CREATE TABLE counted (file INT, kept BOOLEAN, {columns}, n BIGINT)")
+    connection.execute("CREATE TABLE words (file INT, won VARCHAR, word VARCHAR, given BOOLEAN)")
+    files, forms, sources = [], [], []
+    for number, (name, path) in enumerate(found):
+        file = open_file(
+            name,
+            path,
+            connection=connection,
+            delimiter=wanted.delimiter,
+            is_known=lambda columns: find_form(columns, wanted) is not None,
+        )
+        form = _form(file, wanted)
+        sources.append(count_file(connection, number, file, form=form, wanted=wanted))
+        files.append(file)
+        forms.append(form)
+    judge(connection, by_name=not wanted.is_cells, least=1 if wanted.is_cells else 0)
+    check_values(connection, list(zip(files, forms, sources, strict=True)), wanted=wanted)
+    models = number_names(connection)
+    by_voter = any(form.voter or form.weight for form in forms)
+    return Votes(
+        connection=connection,
+        rows=_number_of(connection, "SELECT sum(n) FROM counted"),
+        dropped=dropped_rows(connection, wanted),
+        notes=tuple(dict.fromkeys(reading_notes(connection, files, forms, wanted=wanted))),
+        columns=forms[0].columns,
+        categories=_categories(connection, wanted=wanted),
+        models=models,
+        by_voter=by_voter,
+    )
+
+
+def _form(file: VoteFile, wanted: Wanted) -> Form:
+    form = find_form(file.columns, wanted)
+    if form is None:
+        raise UnreadableFileError(file.name, missing_columns(file.columns, wanted))
+    named = (form.voter, form.weight, form.count, form.category)
+    missing = [column for column in named if column and column not in file.columns]
+    if missing:
+        raise UnreadableFileError(
+            file.name, f"{', '.join(missing)} not found among {', '.join(file.columns)}"
+        )
+    return form
+
+
+def _categories(connection: DuckDBPyConnection, *, wanted: Wanted) -> tuple[str | None, ...]:
+    found = connection.execute("SELECT DISTINCT category FROM votes ORDER BY category").fetchall()
+    names = [name for (name,) in found]
+    # Cells of one leaderboard are one board.
+    is_split = wanted.category is not None or (wanted.is_cells and len(names) > 1)
+    return tuple(names) if is_split else (None,)
+
+
+def _number_of(connection: DuckDBPyConnection, statement: str) -> int:
+    row = connection.execute(statement).fetchone()
+    return int(row[0] or 0) if row else 0

@@ -1,0 +1,176 @@
+"""The statements that count votes within DuckDB, and what is wrong with files that fail them."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.cli.rank.vote_files import LONGEST_ROW, identifier, literal
+from bixarena_constructs.cli.rank.vote_forms import DROP, outcome_words
+from bixarena_constructs.cli.rank.vote_rows import VALUES, UnreadableFileError, first_line
+from bixarena_constructs.worker.errors import VotesError
+from bixarena_constructs.worker.ranking import OUTCOMES
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, Error
+
+    from bixarena_constructs.cli.rank.vote_files import VoteFile
+    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+
+__all__ = ["count_file", "judge", "number_names"]
+
+_LINES_SHOWN: Final = 10
+# The ranking inverts a matrix of all models.
+_MOST_MODELS: Final = 20_000
+_GROWTH: Final = 16
+_LONGEST_ROWS: Final = (LONGEST_ROW, LONGEST_ROW * _GROWTH, LONGEST_ROW * _GROWTH**2)
+_TOO_LONG: Final = ("Maximum line size", "maximum_object_size")
+
+
+def count_file(
+    connection: DuckDBPyConnection, number: int, file: VoteFile, *, form: Form, wanted: Wanted
+) -> str:
+    """Add the rows of a file to ``counted``, and the words of its winner to ``words``.
+
+    Returns:
+        The SQL that reads it.
+    """
+    import duckdb  # noqa: PLC0415 - as above
+
+    given = wanted.outcomes
+    words = [
+        [number, value, word, value in given]
+        for value, word in outcome_words(form, wanted).items()
+    ]
+    connection.executemany("INSERT INTO words VALUES (?, ?, ?, ?)", words)
+    for longest_row in _LONGEST_ROWS:
+        source = _source(file.relation(longest_row), form, wanted)
+        try:
+            if wanted.where:
+                connection.execute(f"DESCRIBE {source}")
+        except duckdb.Error as error:
+            raise VotesError(
+                f"--where {wanted.where!r} is no condition on {file.name}: {first_line(error)}; "
+                "names of columns as they are or in double quotes, texts in single quotes"
+            ) from error
+        kept = ", ".join(f"CASE WHEN kept THEN {role} END" for role in VALUES)
+        try:
+            connection.execute(
+                f"INSERT INTO counted SELECT {number}, kept, {kept}, count(*) FROM ({source}) "
+                "GROUP BY ALL"
+            )
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            is_too_long = any(sign in str(error) for sign in _TOO_LONG)
+            if is_too_long and longest_row < _LONGEST_ROWS[-1]:
+                continue
+            raise _unreadable(file, error) from error
+        break
+    return source
+
+
+def _source(relation: str, form: Form, wanted: Wanted) -> str:
+    """Write the SQL that gives the roles' values, as text, and whether a row is to count."""
+
+    def text(column: str | None, absent: str = "NULL") -> str:
+        return f"CAST({identifier(column)} AS VARCHAR)" if column else absent
+
+    once = "'1'"
+    if len(form.winner) > 1:
+        flags = (
+            f"CASE WHEN lower({text(column)}) IN ('1', '1.0', 'true') THEN '1' "
+            f"WHEN lower({text(column)}) IN ('0', '0.0', 'false') THEN '0' "
+            f"ELSE coalesce({text(column)}, '') END"
+            for column in form.winner
+        )
+        won = f"concat_ws('/', {', '.join(flags)})"
+    else:
+        won = text(form.winner[0]) if form.winner else literal(form.model_a)
+    kept = f"(({wanted.where}\n)) IS TRUE" if wanted.where else "true"
+    return (
+        f"SELECT {kept} AS kept, {text(form.model_a)} AS side_a, {text(form.model_b)} AS side_b, "
+        f"coalesce({won}, '') AS won, nullif(trim({text(form.voter)}), '') AS who, "
+        f"coalesce({text(form.category)}, '') AS category, {text(form.count, once)} AS times, "
+        f"{text(form.weight, once)} AS heft FROM {relation}"
+    )
+
+
+def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
+    """Say of each count who won, and what is wrong with it.
+
+    A value that is a word and the name of the other model as well means neither.
+    """
+    named = "CASE WHEN won = side_a THEN 'model_a' WHEN won = side_b THEN 'model_b' END"
+    connection.execute(f"""
+        CREATE VIEW judged AS
+        SELECT *, {named} AS named,
+            CASE WHEN given OR word IS NULL THEN word
+                 WHEN side_a <> side_b AND {named} <> word THEN NULL ELSE word END AS meant,
+            CASE WHEN word IS NULL AND {by_name} THEN {named} ELSE meant END AS outcome,
+            trim(coalesce(side_a, '')) = '' AS no_a,
+            trim(coalesce(side_b, '')) = '' AS no_b,
+            outcome IS NULL AS no_outcome,
+            coalesce(NOT {_is_whole("times")} OR times::DOUBLE < {least}, true) AS no_times,
+            coalesce(NOT {_is_whole("heft")}, true) AS no_heft,
+            no_a::INT + no_b::INT + no_outcome::INT + no_times::INT + no_heft::INT AS faults
+        FROM counted LEFT JOIN words USING (file, won) WHERE kept
+    """)
+
+
+def _is_whole(column: str) -> str:
+    number = f"TRY_CAST({column} AS DOUBLE)"
+    return f"({number} BETWEEN 0 AND 1e15 AND {number} = floor({number}))"
+
+
+def number_names(connection: DuckDBPyConnection) -> tuple[str, ...]:
+    """Write ``votes`` and ``voters``: what counts, with numbers for models and voters.
+
+    Returns:
+        The models in the order of their numbers.
+
+    Raises:
+        VotesError: There are more models than can be ranked.
+    """
+    counts = f"outcome <> '{DROP}'"
+    connection.execute(f"""
+        CREATE TABLE models AS SELECT name, row_number() OVER (ORDER BY name) - 1 AS number
+        FROM (SELECT side_a AS name FROM judged WHERE {counts}
+              UNION SELECT side_b FROM judged WHERE {counts})
+    """)
+    names = connection.execute("SELECT name FROM models ORDER BY number").fetchall()
+    if len(names) > _MOST_MODELS:
+        raise VotesError(
+            f"the votes name {len(names)} models; at most {_MOST_MODELS} can be ranked: "
+            "do --columns and --delimiter say which columns name the models?"
+        )
+    connection.execute(f"""
+        CREATE TABLE voters AS SELECT who, row_number() OVER (ORDER BY who) AS voter
+        FROM (SELECT DISTINCT who FROM judged WHERE {counts} AND who IS NOT NULL)
+    """)
+    connection.execute(f"""
+        CREATE TABLE votes AS
+        SELECT category, who, a.number::INT AS a, b.number::INT AS b,
+            list_position({list(OUTCOMES)}, outcome)::INT - 1 AS outcome,
+            (n * times::DOUBLE)::BIGINT AS reps, heft::DOUBLE::BIGINT AS heft
+        FROM judged JOIN models a ON side_a = a.name JOIN models b ON side_b = b.name
+        WHERE {counts} AND times::DOUBLE * heft::DOUBLE > 0
+    """)
+    return tuple(name for (name,) in names)
+
+
+def _unreadable(file: VoteFile, error: Error) -> UnreadableFileError:
+    """Say what is wrong with the form of a file, by line where its rows differ in length."""
+    uneven: list[str] = []
+    if file.kind == "CSV":
+        width = len(file.columns)
+        try:
+            for line, values in file.records():
+                if len(values) != width:
+                    uneven.append(f"line {line}: {len(values)} values, the first line has {width}")
+        except (csv.Error, UnicodeDecodeError, EOFError) as found:
+            return UnreadableFileError(file.name, f"not a CSV file in UTF-8: {found}")
+    if not uneven:
+        return UnreadableFileError(file.name, f"not readable as {file.kind}: {first_line(error)}")
+    lines = [f"{len(uneven)} rows do not fit the first line", *uneven[:_LINES_SHOWN]]
+    return UnreadableFileError(file.name, "\n  ".join(lines))
