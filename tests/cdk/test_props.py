@@ -185,7 +185,10 @@ CALLS: Final[Mapping[str, tuple[Callable[..., Any], Callable[..., object]]]] = {
     "WorkerSignals": (WorkerSignals.__init__, lambda _, **props: WorkerSignals(**props)),
     "ExitCode": (ExitCode.__init__, lambda _, **props: ExitCode(**{"meaning": "a", **props})),
     "WorkerImage": (WorkerImage.__init__, lambda _, **props: WorkerImage(**props)),
-    "postgres_secrets": (postgres_secrets, lambda _, **props: postgres_secrets(**props)),
+    "postgres_secrets": (
+        postgres_secrets,
+        lambda of, **props: postgres_secrets(**{"secret": of.values["a secret"], **props}),
+    ),
     "schedule_target": (
         SnapshotTask.schedule_target,
         lambda of, **props: of.task.schedule_target(**props),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Token
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ def capacity_shares(strategies: Sequence[ecs.CapacityProviderStrategy]) -> list[
     """
     names = [each.capacity_provider for each in strategies]
     for name in names:
-        if name not in _PROVIDERS and not Token.is_unresolved(name):
+        if name not in _PROVIDERS and not is_token(name):
             raise ValueError(
                 f"capacity_provider_strategies has {name!r}; a Fargate task runs on "
                 f"{' or '.join(_PROVIDERS)} only"
@@ -56,7 +56,7 @@ def _share(strategy: ecs.CapacityProviderStrategy) -> CapacityShare:
     for name, number in (("base", strategy.base), ("weight", strategy.weight)):
         if number is None:
             continue
-        if not Token.is_unresolved(number) and number not in range(_LIMITS[name] + 1):
+        if not is_token(number) and number not in range(_LIMITS[name] + 1):
             raise ValueError(
                 f"capacity_provider_strategies has the {name} {number}; it must be a whole number "
                 f"from 0 to {_LIMITS[name]}"

@@ -14,8 +14,10 @@ from functools import cache, wraps
 from types import NoneType
 from typing import Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
+
+from bixarena_constructs.cdk.tokens import is_token, parts_of
 
 __all__ = ["checked", "described"]
 
@@ -84,7 +86,7 @@ def described(value: object) -> str:
     if isinstance(value, str) and not isinstance(value, Enum):
         shown = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
         return f"the text {shown!r}"
-    if isinstance(value, float) and Token.is_unresolved(value):
+    if isinstance(value, float) and is_token(value):
         return "the token of a number"
     if isinstance(value, Enum | int | float | NoneType):
         return str(value)
@@ -152,9 +154,7 @@ def _check_text(name: str, value: object) -> None:
     if name not in _TEXTS or not isinstance(value, str):
         return
     pattern, allowed = _TEXTS[name]
-    if re.fullmatch(pattern, value) is None and (
-        name == "construct_id" or not Token.is_unresolved(value)
-    ):
+    if re.fullmatch(pattern, value) is None and (name == "construct_id" or not is_token(value)):
         raise ValueError(f"{name} is {value!r}; it must be {allowed}")
 
 
@@ -184,7 +184,7 @@ def _jsii_names(value: object) -> Iterator[list[str]]:
 
     Where the CDK's own class is hidden, Python has an object for each interface that it shows.
     """
-    for part in getattr(value, "_delegates", (value,)):
+    for part in parts_of(value):
         kind = type(part)
         interfaces = getattr(kind, "__jsii_ifaces__", ())
         found = (

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aws_cdk import Fn
+from bixarena_constructs.cdk.tokens import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,11 +60,9 @@ class TaskLaunch:
     @property
     def plain_command(self) -> str:
         """The same without overrides and so without double quotes, fit for a JSON text."""
-        # None while the VPC is still to be looked up, and Fn.join takes no empty list.
-        subnet_ids = Fn.join(",", self.subnet_ids) if self.subnet_ids else ""
-        network = f"subnets=[{subnet_ids}],"
+        network = f"subnets=[{joined(self.subnet_ids)}],"
         if self.security_group_ids:
-            network += f"securityGroups=[{Fn.join(',', self.security_group_ids)}],"
+            network += f"securityGroups=[{joined(self.security_group_ids)}],"
         network += f"assignPublicIp={self._public_ip}"
         return (
             f"aws ecs run-task --region {self.region} --cluster {self.cluster_arn}"

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
-from aws_cdk import Tokenization
+from aws_cdk import Duration, Tokenization
 
-if TYPE_CHECKING:
-    from aws_cdk import Duration
+__all__ = ["duration_of", "require_seconds_within", "seconds_as_text", "seconds_of"]
 
-__all__ = ["require_seconds_within", "seconds_as_text"]
+
+@lru_cache
+def duration_of(seconds: int) -> Duration:
+    """Return a length of time as the CDK takes it, the same object for the same length.
+
+    Args:
+        seconds: The length.
+    """
+    return Duration.seconds(seconds)
+
+
+@lru_cache
+def seconds_of(duration: Duration) -> float | None:
+    """Return a length of time in seconds, or None for a token.
+
+    Args:
+        duration: The length, which does not change; the CDK is asked once.
+    """
+    if duration.is_unresolved():
+        return None
+    return float(duration.to_seconds(integral=False))
 
 
 def require_seconds_within(prop: str, duration: Duration, allowed: range) -> None:
@@ -23,9 +42,9 @@ def require_seconds_within(prop: str, duration: Duration, allowed: range) -> Non
     Raises:
         ValueError: It is not a whole number of seconds within the limits.
     """
-    if duration.is_unresolved():
+    seconds = seconds_of(duration)
+    if seconds is None:
         return
-    seconds = float(duration.to_seconds(integral=False))
     if not seconds.is_integer() or int(seconds) not in allowed:
         raise ValueError(
             f"{prop} is {duration.to_human_string()}; it must be a whole number of seconds from "
@@ -39,6 +58,7 @@ def seconds_as_text(duration: Duration) -> str:
     Args:
         duration: The length; a token gives a text that stands for it.
     """
-    if duration.is_unresolved():
+    seconds = seconds_of(duration)
+    if seconds is None:
         return Tokenization.stringify_number(duration.to_seconds())
-    return str(int(duration.to_seconds()))
+    return str(int(seconds))

@@ -57,6 +57,8 @@ class TaskOutputs(Construct):
         """
         super().__init__(scope, construct_id)
         self._export_prefix = export_prefix
+        self._defined: set[Output] = set()
+        self._of = scope
         self.add(values)
 
     def add(self, values: Mapping[Output, str]) -> None:
@@ -65,6 +67,13 @@ class TaskOutputs(Construct):
         Args:
             values: The value of each output.
         """
+        there = [name for name in values if name in self._defined]
+        if there:
+            raise ValueError(
+                f"{self._of.node.path} has the outputs {', '.join(there)} already; a task has one "
+                "TaskMonitoring, either its own or one next to it"
+            )
+        self._defined.update(values)
         for output_id, value in values.items():
             prefix = self._export_prefix
             CfnOutput(
@@ -88,10 +97,4 @@ def add_outputs(scope: IConstruct, values: Mapping[Output, str]) -> None:
     """
     outputs = scope.node.try_find_child(OUTPUTS_ID)
     if isinstance(outputs, TaskOutputs):
-        there = [name for name in values if outputs.node.try_find_child(name) is not None]
-        if there:
-            raise ValueError(
-                f"{scope.node.path} has the outputs {', '.join(there)} already; a task has one "
-                "TaskMonitoring, either its own or one next to it"
-            )
         outputs.add(values)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aws_cdk import Annotations, Duration, Token
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_events as events
 
 from bixarena_constructs.aws.schedule_expression import parse_expression
+from bixarena_constructs.cdk.durations import seconds_of
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 __all__ = ["RunSchedule", "Schedule"]
+
+# BixArena's own hour.
+_DAILY_AT_TEN: Final = "cron(0 10 * * ? *)"
 
 Schedule: TypeAlias = appscaling.Schedule | events.Schedule
 """Either of the CDK's two schedule classes; ScheduledFargateTask itself takes the first only."""
@@ -44,11 +49,10 @@ class RunSchedule:
             TypeError: It is of another class, which may carry a time zone.
             ValueError: EventBridge would refuse the expression, or it happens only once.
         """
-        if schedule is None:
-            schedule = _daily_at_ten()
-        _require_schedule(schedule)
-        self.expression = schedule.expression_string
-        if Token.is_unresolved(self.expression):
+        if schedule is not None:
+            _require_schedule(schedule)
+        self.expression = _DAILY_AT_TEN if schedule is None else schedule.expression_string
+        if is_token(self.expression):
             self.shortest_gap = self.longest_gap = None
             return
         parsed = parse_expression(self.expression)
@@ -66,9 +70,10 @@ class RunSchedule:
             scope: The construct that the warning is attached to.
             max_runtime: How long a run may take.
         """
-        if self.shortest_gap is None or max_runtime.is_unresolved():
+        longest_run = seconds_of(max_runtime)
+        if self.shortest_gap is None or longest_run is None:
             return
-        if self.shortest_gap.total_seconds() < float(max_runtime.to_seconds()):
+        if self.shortest_gap.total_seconds() < longest_run:
             Annotations.of(scope).add_warning_v2(
                 "bixarena-constructs:overlappingRuns",
                 f"schedule {self.expression} (UTC) starts a run after {self.shortest_gap}, and a "
@@ -98,8 +103,3 @@ def _described(value: object) -> str:
     return f"of class {jsii_name.removeprefix('aws-cdk-lib.')}" + (
         "" if zone is None else f" in the time zone {zone.timezone_name}"
     )
-
-
-def _daily_at_ten() -> appscaling.Schedule:
-    # BixArena's own hour.
-    return appscaling.Schedule.cron(hour="10", minute="0")

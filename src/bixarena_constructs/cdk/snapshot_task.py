@@ -27,7 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     default_event_age,
     define_dead_letter_queue,
 )
-from bixarena_constructs.cdk.durations import require_seconds_within, seconds_as_text
+from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
 from bixarena_constructs.cdk.outputs import TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import (
@@ -51,12 +51,13 @@ from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
+from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
 
 __all__ = ["SnapshotTask"]
 
-_DEFAULT_RUNTIME_MINUTES: Final = 15
+_DEFAULT_RUNTIME_SECONDS: Final = 15 * 60
 # What the worker takes; a task that runs longer than a day meets the next one.
 _RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
 
@@ -488,7 +489,7 @@ class SnapshotTask(Construct):
         propagate_tags = self._propagate_tags
         return TaskLaunch(
             region=self._stack.region,
-            cluster_arn=self._cluster.cluster_arn,
+            cluster_arn=read(self._cluster, "cluster_arn"),
             task_definition_arn=self._task_definition.task_definition_arn,
             container_name=self._container_name,
             subnet_ids=self._network.subnet_ids,
@@ -510,18 +511,21 @@ class SnapshotTask(Construct):
 
     def _define_outputs(self, *, wanted: bool, export_prefix: str | None) -> None:
         if wanted:
+            log_group_name = read(self._log_group, "log_group_name")
             TaskOutputs(
                 self,
                 OUTPUTS_ID,
                 export_prefix=export_prefix,
                 values={
                     Output.CONTRACT_VERSION: str(VERSION),
-                    Output.TASK_DEFINITION_ARN: self._task_definition.task_definition_arn,
+                    Output.TASK_DEFINITION_ARN: self._launch.task_definition_arn,
                     Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
                     Output.CONTAINER_NAME: self._container_name,
-                    Output.CLUSTER_ARN: self._cluster.cluster_arn,
-                    Output.LOG_GROUP_NAME: self._log_group.log_group_name,
-                    Output.LOG_TAIL_COMMAND: self.log_tail_command,
+                    Output.CLUSTER_ARN: self._launch.cluster_arn,
+                    Output.LOG_GROUP_NAME: log_group_name,
+                    Output.LOG_TAIL_COMMAND: log_tail_command(
+                        region=self._launch.region, log_group_name=log_group_name
+                    ),
                     Output.RUN_TASK_COMMAND: self.run_task_command,
                 },
             )
@@ -588,7 +592,7 @@ def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.Contai
 
 
 def _pass_max_runtime(worker: ecs.ContainerDefinition, max_runtime: Duration | None) -> Duration:
-    longest_run = max_runtime or Duration.minutes(_DEFAULT_RUNTIME_MINUTES)
+    longest_run = max_runtime or duration_of(_DEFAULT_RUNTIME_SECONDS)
     require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
     worker.add_environment(Variable.MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
     return longest_run

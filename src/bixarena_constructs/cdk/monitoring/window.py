@@ -6,6 +6,8 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cdk import durations
+
 if TYPE_CHECKING:
     from aws_cdk import Duration
 
@@ -65,9 +67,10 @@ def seconds_of(name: str, duration: Duration) -> float:
     Raises:
         ValueError: It is a token.
     """
-    if duration.is_unresolved():
+    seconds = durations.seconds_of(duration)
+    if seconds is None:
         raise ValueError(f"{name} is a token, monitoring needs its value at synthesis")
-    return float(duration.to_seconds(integral=False))
+    return seconds
 
 
 def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from enum import Enum
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import publication
-from aws_cdk import Arn, ArnComponents, CfnMapping, Stack, Token
+from aws_cdk import Arn, ArnComponents, CfnMapping, Stack
 from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.aws.guardduty_accounts import AGENT_ACCOUNTS, AGENT_REPOSITORY
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["GuardDutyAgentPull", "agent_pull_statements"]
 
 _MAPPING_ID = "BixarenaGuardDutyAgentAccounts"
+# The same for all tasks of a stack, and ten round trips to make.
+_ARNS: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
 
 
 class GuardDutyAgentPull(Enum):
@@ -62,9 +66,15 @@ def agent_pull_statements(
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            resources=["*" if anywhere else _agent_repository_arn(Stack.of(scope))],
+            resources=["*" if anywhere else _agent_repository_arn_in(Stack.of(scope))],
         ),
     )
+
+
+def _agent_repository_arn_in(stack: Stack) -> str:
+    if stack not in _ARNS:
+        _ARNS[stack] = _agent_repository_arn(stack)
+    return _ARNS[stack]
 
 
 def _agent_repository_arn(stack: Stack) -> str:
@@ -81,7 +91,7 @@ def _agent_repository_arn(stack: Stack) -> str:
 
 
 def _agent_account(stack: Stack) -> str:
-    if Token.is_unresolved(stack.region):
+    if is_token(stack.region):
         return _account_mapping(stack).find_in_map(stack.region, "accountId")
     if stack.region in AGENT_ACCOUNTS:
         return AGENT_ACCOUNTS[stack.region]

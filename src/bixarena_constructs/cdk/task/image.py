@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Token
+from aws_cdk import Annotations
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.aws.image_reference import ImageReference
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.cdk.task.worker_image import WorkerImage
+from bixarena_constructs.cdk.tokens import is_token
 from bixarena_constructs.deployment import WORKER_IMAGE
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def check_reference(scope: Construct, image: str, *, has_credentials: bool) -> N
     Raises:
         ValueError: The reference is malformed.
     """
-    if Token.is_unresolved(image):
+    if is_token(image):
         return
     reference = ImageReference.parse(image)
     _warn_of_a_moving_image(scope, reference)
@@ -90,7 +91,7 @@ def is_reference_worker(image: str | ecs.ContainerImage | None) -> bool:
     """
     if image is None or isinstance(image, WorkerImage):
         return True
-    if not isinstance(image, str) or Token.is_unresolved(image):
+    if not isinstance(image, str) or is_token(image):
         return False
     reference = ImageReference.parse(image)
     return reference.name == WORKER_IMAGE and not reference.moves

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Annotations, Token
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
+
+from bixarena_constructs.cdk.tokens import is_token, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,12 +88,13 @@ def vpc_of(cluster: ecs.ICluster) -> ec2.IVpc:
         ValueError: The cluster was imported without it.
     """
     try:
-        return cluster.vpc
+        vpc: ec2.IVpc = read(cluster, "vpc")
     except RuntimeError as error:  # of jsii, whatever the CDK raises
         raise ValueError(
             "cluster was imported without its VPC; import it with Cluster.from_cluster_attributes"
             "(..., cluster_name=..., vpc=...)"
         ) from error
+    return vpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +107,19 @@ class _Chosen:
     is_pending: bool = False
 
     @classmethod
+    def listed(cls, subnets: Sequence[ec2.ISubnet]) -> _Chosen:
+        ids = [read(each, "subnet_id") for each in subnets]
+        return cls(subnets, ids, [_zone(each) for each in subnets])
+
+    @classmethod
     def of(cls, vpc: ec2.IVpc, selection: ec2.SubnetSelection, *, is_default: bool) -> _Chosen:
         if selection.subnets and not (
             selection.availability_zones or selection.one_per_az or selection.subnet_filters
         ):
-            subnets = selection.subnets
-            return cls(
-                subnets, [each.subnet_id for each in subnets], [_zone(each) for each in subnets]
-            )
+            return cls.listed(selection.subnets)
+        if is_default and (private := read(vpc, "private_subnets")):
+            # The same as select_subnets, which takes a round trip for each part of its answer.
+            return cls.listed(private)
         try:
             found = vpc.select_subnets(
                 availability_zones=selection.availability_zones,
@@ -138,9 +146,10 @@ class _Chosen:
 
 def _zone(subnet: ec2.ISubnet) -> str | None:
     try:
-        return subnet.availability_zone
+        zone: str = read(subnet, "availability_zone")
     except RuntimeError:  # imported without it
         return None
+    return zone
 
 
 def _no_private_subnets(vpc: ec2.IVpc) -> str:
@@ -189,7 +198,7 @@ def _among(subnets: Iterable[ec2.ISubnet], chosen: _Chosen) -> str:
 def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str | None]) -> None:
     zones = set(availability_zones)
     zone = zones.pop() if len(zones) == 1 else None
-    if zone is not None and not Token.is_unresolved(zone):
+    if zone is not None and not is_token(zone):
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:singleAvailabilityZone",
             f"All subnets lie in {zone}: the task cannot start while that zone is out; select "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Token
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,25 +44,20 @@ def require_fargate_size(
     Raises:
         ValueError: It does not, which would only show when the stack is deployed.
     """
-    if ephemeral_storage_gib is not None and not _is_token(ephemeral_storage_gib):
+    if ephemeral_storage_gib is not None and not is_token(ephemeral_storage_gib):
         _require_storage(ephemeral_storage_gib)
-    if _is_token(cpu):
+    if is_token(cpu):
         return
     if cpu not in FARGATE_MEMORY_MIB:
         allowed = ", ".join(map(str, FARGATE_MEMORY_MIB))
         raise ValueError(f"cpu is {cpu}; on Fargate it must be one of {allowed}")
-    if _is_token(memory_limit_mib):
+    if is_token(memory_limit_mib):
         return
     memory = FARGATE_MEMORY_MIB[cpu]
     if memory_limit_mib not in memory:
         raise ValueError(
             f"memory_limit_mib is {memory_limit_mib}; with cpu {cpu} it must be {_allowed(memory)}"
         )
-
-
-def _is_token(number: float) -> bool:
-    # A number's token is a float in Python; not asking jsii about an int saves a millisecond.
-    return not isinstance(number, int) and Token.is_unresolved(number)
 
 
 def _allowed(memory: range | tuple[int, ...]) -> str:

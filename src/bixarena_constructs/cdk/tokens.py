@@ -1,0 +1,64 @@
+"""Questions to the CDK that are asked only where Python cannot answer: each costs a round trip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_cdk import Fn, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["is_token", "joined", "parts_of", "read"]
+
+_MARK: Final = "{Token["
+
+
+def is_token(value: str | float) -> bool:
+    """Return whether a value stands for one that is known at deployment.
+
+    Args:
+        value: Text, or a number; a number's token is a float.
+    """
+    may_be = _MARK in value if isinstance(value, str) else not isinstance(value, int)
+    return may_be and Token.is_unresolved(value)
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Return texts with commas between them, as ``Fn.join`` does.
+
+    Args:
+        texts: May hold tokens, or be a list's token.
+    """
+    is_plain = len(texts) == 1 and f"#{_MARK}" not in texts[0]
+    if not is_plain and any(_MARK in text for text in texts):
+        return Fn.join(",", list(texts))
+    return ",".join(texts)
+
+
+def parts_of(value: object) -> Sequence[object]:
+    """Return the objects that stand for an object of the CDK.
+
+    Where the CDK's own class is hidden, Python has one for each interface that it shows.
+
+    Args:
+        value: The object.
+    """
+    parts: Sequence[object] = getattr(value, "_delegates", (value,))
+    return parts
+
+
+# `Any`: whatever the property is.
+def read(value: object, name: str) -> Any:
+    """Return a property of an object of the CDK in one round trip.
+
+    jsii asks for a property of an imported neighbour twice: whether it exists, and for its value.
+
+    Args:
+        value: The object.
+        name: Name of the property.
+    """
+    for part in parts_of(value):
+        if hasattr(type(part), name):
+            return getattr(part, name)
+    return getattr(value, name)
