@@ -19,7 +19,7 @@ from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
     define_dead_letter_queue,
-    pass_scheduled_time,
+    rule_input,
 )
 
 if TYPE_CHECKING:
@@ -211,7 +211,11 @@ def test_lets_tokens_through(stack: Stack) -> None:
 def test_hands_the_scheduled_time_to_the_named_container_alone(
     stack: Stack, rule: events.Rule
 ) -> None:
-    pass_scheduled_time(rule, container_name="worker")
+    EventDelivery(
+        max_event_age=Duration.hours(1),
+        retry_attempts=None,
+        dead_letter_queue=define_dead_letter_queue(stack),
+    ).bind(rule, target=rule_input("worker"), without=["Input"])
     target = target_of(stack)
     assert "Input" not in target
     transformer = target["InputTransformer"]

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import jsii
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import IValidation
 
-from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from constructs import Construct
@@ -26,7 +28,7 @@ __all__ = [
     "OneTargetCheck",
     "default_event_age",
     "define_dead_letter_queue",
-    "pass_scheduled_time",
+    "rule_input",
     "rule_resource",
 ]
 
@@ -39,7 +41,7 @@ _LONGEST_DEFAULT_AGE_SECONDS: Final = 3600
 
 def rule_resource(rule: events.Rule) -> events.CfnRule:
     """Return the CloudFormation resource of a rule that the app defines."""
-    resource = rule.node.default_child
+    resource = resource_of(rule)
     if not isinstance(resource, events.CfnRule):
         raise TypeError(f"{rule.node.path} has no AWS::Events::Rule of its own")
     return resource
@@ -59,7 +61,7 @@ class OneTargetCheck:
 
     def validate(self) -> list[str]:
         """Return one sentence if the rule has another target."""
-        resolved = Stack.of(self._rule).resolve(rule_resource(self._rule).targets)
+        resolved = read(self._rule, "stack").resolve(rule_resource(self._rule).targets)
         if len(resolved) == 1:
             return []
         others = ", ".join(str(target["id"]) for target in resolved[1:])
@@ -78,6 +80,8 @@ class EventDelivery:
         max_event_age: How long it tries.
         retry_attempts: How often it tries again; None for EventBridge's own 185.
         dead_letter_queue: Where events go whose run could not be started.
+        is_own_queue: Whether the queue is that of `define_dead_letter_queue`, which is as it
+            should be.
 
     Raises:
         ValueError: A value lies outside EventBridge's limits.
@@ -86,35 +90,51 @@ class EventDelivery:
     max_event_age: Duration
     retry_attempts: int | None
     dead_letter_queue: sqs.IQueue
+    is_own_queue: bool = False
 
     def __post_init__(self) -> None:
-        _require_queue_for_events(self.dead_letter_queue)
+        if not self.is_own_queue:
+            _require_queue_for_events(self.dead_letter_queue)
         require_seconds_within("max_event_age", self.max_event_age, _EVENT_AGE_SECONDS)
         attempts = self.retry_attempts
-        if attempts is None or Token.is_unresolved(attempts):
+        if attempts is None or is_token(attempts):
             return
         if attempts not in _RETRY_ATTEMPTS:
             raise ValueError(f"retry_attempts is {attempts}; it must be from 0 to 185")
 
-    def bind(self, rule: events.Rule) -> None:
+    def bind(
+        self,
+        rule: events.Rule,
+        *,
+        target: Mapping[str, object] | None = None,
+        without: Sequence[str] = (),
+    ) -> None:
         """Set it on the one target of a rule, and let the rule reach the queue.
 
         Args:
             rule: The rule.
+            target: What else the target is given. Default: - nothing.
+            without: Properties that the target loses. Default: - none.
         """
-        retries: dict[str, object] = {"MaximumEventAgeInSeconds": self.max_event_age.to_seconds()}
+        seconds = seconds_of(self.max_event_age)
+        age = self.max_event_age.to_seconds() if seconds is None else int(seconds)
+        retries: dict[str, object] = {"MaximumEventAgeInSeconds": age}
         if self.retry_attempts is not None:
             retries["MaximumRetryAttempts"] = self.retry_attempts
-        # One override for both: the CDK merges it into the target.
-        rule_resource(rule).add_property_override(
-            _TARGET,
-            {
-                "DeadLetterConfig": {"Arn": self.dead_letter_queue.queue_arn},
-                "RetryPolicy": retries,
-            },
-        )
-        _let_send(rule, self.dead_letter_queue)
-        _let_encrypt(rule, self.dead_letter_queue)
+        queue_arn = self.dead_letter_queue.queue_arn
+        _let_send(rule, self.dead_letter_queue, queue_arn)
+        if not self.is_own_queue:
+            _let_encrypt(rule, self.dead_letter_queue)
+        # One override for all: the CDK merges it into the target.
+        properties = {
+            "DeadLetterConfig": {"Arn": queue_arn},
+            "RetryPolicy": retries,
+            **(target or {}),
+        }
+        resource = rule_resource(rule)
+        resource.add_property_override(_TARGET, properties)
+        for name in without:
+            resource.add_property_deletion_override(f"{_TARGET}.{name}")
 
 
 def default_event_age(shortest_gap: timedelta | None) -> Duration:
@@ -129,7 +149,7 @@ def default_event_age(shortest_gap: timedelta | None) -> Duration:
     seconds = _LONGEST_DEFAULT_AGE_SECONDS
     if shortest_gap is not None:
         seconds = min(seconds, int(shortest_gap.total_seconds()) // 2)
-    return Duration.seconds(max(seconds, _EVENT_AGE_SECONDS.start))
+    return duration_of(max(seconds, _EVENT_AGE_SECONDS.start))
 
 
 def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
@@ -144,20 +164,21 @@ def define_dead_letter_queue(scope: Construct) -> sqs.Queue:
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
         # As long as SQS keeps anything.
-        retention_period=Duration.days(14),
+        retention_period=duration_of(14 * 24 * 3600),
         # A dead letter is of no use without the stack that its run belongs to.
         removal_policy=RemovalPolicy.DESTROY,
     )
 
 
-def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
-    """Pass the event's scheduled time to a container as its variable `SCHEDULED_AT`.
+def rule_input(container_name: str) -> dict[str, object]:
+    """Return what a rule's target is given to pass the scheduled time as `SCHEDULED_AT`.
 
     The time in the event is that of the schedule, the same for a delivery that comes twice or
     late; ``<aws.events.event.ingestion-time>`` is not.
 
+    It takes the place of the target's ``Input``.
+
     Args:
-        rule: The rule whose one target is given the input.
         container_name: The container; sidecars do not get it.
     """
     overrides = {
@@ -168,18 +189,15 @@ def pass_scheduled_time(rule: events.Rule, *, container_name: str) -> None:
             }
         ]
     }
-    resource = rule_resource(rule)
-    resource.add_property_deletion_override(f"{_TARGET}.Input")
-    resource.add_property_override(
-        f"{_TARGET}.InputTransformer",
-        {
+    return {
+        "InputTransformer": {
             "InputPathsMap": {"time": "$.time"},
             # EventBridge puts the quotes round what it fills in.
             "InputTemplate": json.dumps(overrides, separators=(",", ":")).replace(
                 '"<time>"', "<time>"
             ),
         },
-    )
+    }
 
 
 def _require_queue_for_events(queue: sqs.IQueue) -> None:
@@ -195,14 +213,17 @@ def _require_queue_for_events(queue: sqs.IQueue) -> None:
         )
 
 
-def _let_send(rule: events.Rule, queue: sqs.IQueue) -> None:
+def _let_send(rule: events.Rule, queue: sqs.IQueue, queue_arn: str) -> None:
     granted = queue.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid="AllowEventsOfTheSchedule",
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["sqs:SendMessage"],
-            resources=[queue.queue_arn],
-            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+        iam.PolicyStatement.from_json(
+            {
+                "Sid": "AllowEventsOfTheSchedule",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+            }
         )
     )
     if not granted.statement_added:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aws_cdk import Annotations, Duration
@@ -61,7 +62,7 @@ class RunSchedule:
 
     def for_pattern(self) -> appscaling.Schedule:
         """Return the schedule in the one type that ScheduledFargateTask takes."""
-        return appscaling.Schedule.expression(self.expression)
+        return _for_pattern(self.expression)
 
     def warn_of_overlap(self, scope: Construct, *, max_runtime: Duration) -> None:
         """Warn where a run may still be under way when the next one starts.
@@ -80,6 +81,11 @@ class RunSchedule:
                 f"run may take {max_runtime.to_human_string()}: runs would wait for each other; "
                 "choose a longer interval or a shorter max_runtime",
             )
+
+
+@lru_cache
+def _for_pattern(expression: str) -> appscaling.Schedule:
+    return appscaling.Schedule.expression(expression)
 
 
 def _require_schedule(schedule: object) -> None:

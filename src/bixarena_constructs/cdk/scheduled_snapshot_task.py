@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import publication
 from aws_cdk import Duration, RemovalPolicy
@@ -25,14 +24,12 @@ from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     OneTargetCheck,
     default_event_age,
-    pass_scheduled_time,
-    rule_resource,
+    rule_input,
 )
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_letter_metric
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
-from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.permissions import grant_all, rule_statement
 from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
@@ -41,9 +38,6 @@ from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.deployment import Output
 
 __all__ = ["ScheduledSnapshotTask"]
-
-_ECS_PARAMETERS: Final = "Targets.0.EcsParameters"
-_PUBLIC_IP: Final = f"{_ECS_PARAMETERS}.NetworkConfiguration.AwsVpcConfiguration.AssignPublicIp"
 
 
 class ScheduledSnapshotTask(SnapshotTask):
@@ -237,12 +231,11 @@ class ScheduledSnapshotTask(SnapshotTask):
             retry_attempts=retry_attempts,
             dead_letter_queue=dead_letter_queue,
         )
-        pass_scheduled_time(self._event_rule, container_name=self.container_name)
-        self._set_ecs_parameters()
-        self.node.add_validation(OneTargetCheck(self._event_rule))
-        self._add_outputs()
+        self._checks.append(OneTargetCheck(self._event_rule))
+        rule_name = self._event_rule.rule_name
+        self._add_outputs(rule_name)
         self._trigger = RunTrigger.of_own_rule(
-            self._event_rule, schedule=self._schedule, enabled=enabled, delivery=self._delivery
+            rule_name, schedule=self._schedule, enabled=enabled, delivery=self._delivery
         )
         self._monitoring = (
             None
@@ -327,42 +320,37 @@ class ScheduledSnapshotTask(SnapshotTask):
                 )
             ),
             subnet_selection=self._network.selection,
-            security_groups=self.connections.security_groups,
+            security_groups=self._security_groups,
             platform_version=self._platform_version,
             propagate_tags=self._propagate_tags,
             tags=tags,
         )
         return scheduled_task.event_rule
 
-    def _add_outputs(self) -> None:
-        add_outputs(
-            self,
-            {
-                Output.RULE_NAME: self._event_rule.rule_name,
-                Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
-            },
-        )
+    def _add_outputs(self, rule_name: str) -> None:
+        if self._outputs is not None:
+            self._outputs.add(
+                {
+                    Output.RULE_NAME: rule_name,
+                    Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
+                }
+            )
 
-    def _set_ecs_parameters(self) -> None:
+    def _ecs_parameters(self) -> dict[str, object]:
         # What EventBridge takes and the pattern has no prop for.
         launch = self.launch
-        overrides: dict[str, object] = {}
+        parameters: dict[str, object] = {}
         if launch.assign_public_ip:
-            overrides[_PUBLIC_IP] = "ENABLED"
+            parameters["NetworkConfiguration"] = {
+                "AwsVpcConfiguration": {"AssignPublicIp": "ENABLED"}
+            }
         if launch.enable_ecs_managed_tags:
-            overrides[f"{_ECS_PARAMETERS}.EnableECSManagedTags"] = True
+            parameters["EnableECSManagedTags"] = True
         if launch.enable_execute_command:
-            overrides[f"{_ECS_PARAMETERS}.EnableExecuteCommand"] = True
-        rule = rule_resource(self._event_rule)
+            parameters["EnableExecuteCommand"] = True
         if launch.capacity_shares:
-            overrides[f"{_ECS_PARAMETERS}.CapacityProviderStrategy"] = (
-                launch.capacity_provider_strategy()
-            )
-            # Either of the two.
-            rule.add_property_deletion_override(f"{_ECS_PARAMETERS}.LaunchType")
-        if overrides:
-            for path, value in overrides.items():
-                rule.add_property_override(path, value)
+            parameters["CapacityProviderStrategy"] = launch.capacity_provider_strategy()
+        return parameters
 
     def _define_delivery(
         self,
@@ -375,8 +363,17 @@ class ScheduledSnapshotTask(SnapshotTask):
             max_event_age=max_event_age or default_event_age(self._schedule.shortest_gap),
             retry_attempts=retry_attempts,
             dead_letter_queue=dead_letter_queue or self._define_dead_letter_queue(),
+            is_own_queue=dead_letter_queue is None,
         )
-        delivery.bind(self._event_rule)
+        target = rule_input(self.container_name)
+        parameters = self._ecs_parameters()
+        if parameters:
+            target["EcsParameters"] = parameters
+        without = ["Input"]
+        if self.launch.capacity_shares:
+            # Either this or the strategy.
+            without.append("EcsParameters.LaunchType")
+        delivery.bind(self._event_rule, target=target, without=without)
         return delivery
 
 

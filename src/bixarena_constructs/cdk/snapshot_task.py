@@ -21,6 +21,7 @@ from constructs import Construct
 
 from bixarena_constructs.cdk.capacity import CapacityShare, capacity_shares
 from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.cdk.checks import Checks
 from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
@@ -45,7 +46,7 @@ from bixarena_constructs.cdk.schedule_target import (
     selection_with_address,
 )
 from bixarena_constructs.cdk.task.agent_access import AgentAccess
-from bixarena_constructs.cdk.task.container import WorkerContainer
+from bixarena_constructs.cdk.task.container import CONTAINER_NAME, WorkerContainer
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
@@ -247,17 +248,22 @@ class SnapshotTask(Construct):
             log_retention=log_retention,
             log_removal_policy=log_removal_policy,
         )
-        self._log_group, self._task_definition = self._define_worker(
-            container, log, task_definition
-        )
-        worker = _default_container(self._task_definition)
-        self._container_name = worker.container_name
+        self._max_runtime = max_runtime or duration_of(_DEFAULT_RUNTIME_SECONDS)
+        require_seconds_within("max_runtime", self._max_runtime, _RUNTIME_SECONDS)
+        self._own_node = self.node
+        self._own_queue: sqs.Queue | None = None
+        if task_definition is None:
+            self._log_group = log.define(self)
+        else:
+            container.refuse_with_task_definition()
+            self._log_group = log.of_task_definition()
+        self._task_definition = self._define_worker(container, log, task_definition)
+        self._container_name = _name_of_worker(container, task_definition)
         self._grant_to_agent(
             container,
             guardduty_agent_pull,
             is_own_role=execution_role is None and task_definition is None,
         )
-        self._max_runtime = _pass_max_runtime(worker, max_runtime)
         if enable_execute_command:
             self._allow_execute_command(container)
         self._network = TaskNetwork.of(
@@ -266,7 +272,12 @@ class SnapshotTask(Construct):
             subnet_selection=subnet_selection,
             assign_public_ip=assign_public_ip,
         )
-        self._connections = self._define_connections(security_groups)
+        self._security_groups = list(security_groups or ()) or [
+            _define_security_group(self._task_definition, self._vpc)
+            if task_definition is None
+            else _security_group_of(self._task_definition, self._vpc)
+        ]
+        self._connections: ec2.Connections | None = None
         self._launch = self._define_launch(
             tags={**(task_tags or {}), RUN_TAG: run_tag_value(self)},
             capacity_shares=capacity_shares(capacity_provider_strategies or ()),
@@ -274,7 +285,7 @@ class SnapshotTask(Construct):
             enable_execute_command=enable_execute_command,
         )
         self._check_at_synthesis(container, is_own=task_definition is None)
-        self._define_outputs(wanted=outputs, export_prefix=export_prefix)
+        self._outputs = self._define_outputs(export_prefix) if outputs else None
 
     @property
     def cluster(self) -> ecs.ICluster:
@@ -284,6 +295,8 @@ class SnapshotTask(Construct):
     @property
     def connections(self) -> ec2.Connections:
         """The network connections of the task."""
+        if self._connections is None:
+            self._connections = ec2.Connections(security_groups=self._security_groups)
         return self._connections
 
     @property
@@ -310,7 +323,7 @@ class SnapshotTask(Construct):
     def log_tail_command(self) -> str:
         """The command line that follows the worker's log."""
         return log_tail_command(
-            region=self._stack.region, log_group_name=self._log_group.log_group_name
+            region=read(self._stack, "region"), log_group_name=self._log_group.log_group_name
         )
 
     @property
@@ -362,7 +375,7 @@ class SnapshotTask(Construct):
             task_definition=self._task_definition,
             vpc_subnets=selection_with_address(self._vpc, self._network),
             assign_public_ip=self._network.assign_public_ip,
-            security_groups=self._connections.security_groups,
+            security_groups=self._security_groups,
             platform_version=self._platform_version,
             capacity_provider_strategies=self._capacity_provider_strategies,
             tags=[
@@ -426,40 +439,49 @@ class SnapshotTask(Construct):
         container: WorkerContainer,
         log: WorkerLog,
         brought: ecs.FargateTaskDefinition | None,
-    ) -> tuple[logs.ILogGroup, ecs.FargateTaskDefinition]:
-        if brought is not None:
-            container.refuse_with_task_definition()
-            return log.of_task_definition(), brought
-        log_group = log.define(self)
-        return log_group, container.define(self, logging=log.driver(log_group))
+    ) -> ecs.FargateTaskDefinition:
+        longest_run: dict[str, str] = {
+            Variable.MAX_RUNTIME_SECONDS: seconds_as_text(self._max_runtime)
+        }
+        if brought is None:
+            return container.define(
+                self, logging=log.driver(self._log_group), variables=longest_run
+            )
+        worker = _default_container(brought)
+        for name, value in longest_run.items():
+            worker.add_environment(name, value)
+        return brought
 
     def _grant_to_agent(
         self, container: WorkerContainer, agent_pull: GuardDutyAgentPull, *, is_own_role: bool
     ) -> None:
         statements = [
-            *agent_pull_statements(self, agent_pull),
+            *agent_pull_statements(self._stack, agent_pull),
             *container.pull_statements(self),
             *container.decrypt_statements(self),
         ]
-        # Before a target is bound: only a role that exists by then may be passed.
-        role = self._task_definition.obtain_execution_role()
         for statement in statements:
             self._task_definition.add_to_execution_role_policy(statement)
         if not is_own_role:
+            # Before a target is bound: only a role that exists by then may be passed.
+            role = self._task_definition.obtain_execution_role()
             warn_of_an_immutable_role(self, "execution_role", role, statements)
 
     def _check_at_synthesis(self, container: WorkerContainer, *, is_own: bool) -> None:
         # A task definition of the user's, sidecars, and what is added to the containers later.
-        self.node.add_validation(SecretsCheck(self._task_definition))
-        self.node.add_validation(PassRoleCheck(self._task_definition))
-        AgentAccess(
+        access = AgentAccess(
             self,
             self._task_definition,
             worker=self._container_name,
             has_settled_image=is_own and container.has_settled_image,
             granted_secrets=container.granted_secrets,
             granted_keys=container.secret_keys or (),
-        ).bind()
+        )
+        access.bind()
+        self._checks = Checks(
+            SecretsCheck(self._task_definition), PassRoleCheck(self._task_definition), access
+        )
+        self._own_node.add_validation(self._checks)
 
     def _allow_execute_command(self, container: WorkerContainer) -> None:
         if container.has_readonly_root:
@@ -472,12 +494,6 @@ class SnapshotTask(Construct):
         role = self._task_definition.task_role
         warn_of_an_immutable_role(self, "task_role", role, [statement])
 
-    def _define_connections(
-        self, security_groups: Sequence[ec2.ISecurityGroup] | None
-    ) -> ec2.Connections:
-        groups = security_groups or [_security_group_of(self._task_definition, self._vpc)]
-        return ec2.Connections(security_groups=list(groups))
-
     def _define_launch(
         self,
         *,
@@ -488,13 +504,13 @@ class SnapshotTask(Construct):
     ) -> TaskLaunch:
         propagate_tags = self._propagate_tags
         return TaskLaunch(
-            region=self._stack.region,
+            region=read(self._stack, "region"),
             cluster_arn=read(self._cluster, "cluster_arn"),
             task_definition_arn=self._task_definition.task_definition_arn,
             container_name=self._container_name,
             subnet_ids=self._network.subnet_ids,
             security_group_ids=[
-                group.security_group_id for group in self._connections.security_groups
+                read(group, "security_group_id") for group in self._security_groups
             ],
             assign_public_ip=self._network.assign_public_ip,
             platform_version=_PLATFORM_VERSIONS[self._platform_version],
@@ -506,29 +522,29 @@ class SnapshotTask(Construct):
         )
 
     def _define_dead_letter_queue(self) -> sqs.IQueue:
-        found = self.node.try_find_child("DeadLetterQueue")
-        return found if isinstance(found, sqs.Queue) else define_dead_letter_queue(self)
+        if self._own_queue is None:
+            self._own_queue = define_dead_letter_queue(self)
+        return self._own_queue
 
-    def _define_outputs(self, *, wanted: bool, export_prefix: str | None) -> None:
-        if wanted:
-            log_group_name = read(self._log_group, "log_group_name")
-            TaskOutputs(
-                self,
-                OUTPUTS_ID,
-                export_prefix=export_prefix,
-                values={
-                    Output.CONTRACT_VERSION: str(VERSION),
-                    Output.TASK_DEFINITION_ARN: self._launch.task_definition_arn,
-                    Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
-                    Output.CONTAINER_NAME: self._container_name,
-                    Output.CLUSTER_ARN: self._launch.cluster_arn,
-                    Output.LOG_GROUP_NAME: log_group_name,
-                    Output.LOG_TAIL_COMMAND: log_tail_command(
-                        region=self._launch.region, log_group_name=log_group_name
-                    ),
-                    Output.RUN_TASK_COMMAND: self.run_task_command,
-                },
-            )
+    def _define_outputs(self, export_prefix: str | None) -> TaskOutputs:
+        log_group_name = read(self._log_group, "log_group_name")
+        return TaskOutputs(
+            self,
+            OUTPUTS_ID,
+            export_prefix=export_prefix,
+            values={
+                Output.CONTRACT_VERSION: str(VERSION),
+                Output.TASK_DEFINITION_ARN: self._launch.task_definition_arn,
+                Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
+                Output.CONTAINER_NAME: self._container_name,
+                Output.CLUSTER_ARN: self._launch.cluster_arn,
+                Output.LOG_GROUP_NAME: log_group_name,
+                Output.LOG_TAIL_COMMAND: log_tail_command(
+                    region=self._launch.region, log_group_name=log_group_name
+                ),
+                Output.RUN_TASK_COMMAND: self.run_task_command,
+            },
+        )
 
 
 def _stack_of(task: Construct) -> Stack:
@@ -591,11 +607,10 @@ def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.Contai
     return container
 
 
-def _pass_max_runtime(worker: ecs.ContainerDefinition, max_runtime: Duration | None) -> Duration:
-    longest_run = max_runtime or duration_of(_DEFAULT_RUNTIME_SECONDS)
-    require_seconds_within("max_runtime", longest_run, _RUNTIME_SECONDS)
-    worker.add_environment(Variable.MAX_RUNTIME_SECONDS, seconds_as_text(longest_run))
-    return longest_run
+def _name_of_worker(container: WorkerContainer, brought: ecs.FargateTaskDefinition | None) -> str:
+    if brought is None:
+        return container.container_name or CONTAINER_NAME
+    return _default_container(brought).container_name
 
 
 def _security_group_of(
@@ -605,6 +620,12 @@ def _security_group_of(
     found = task_definition.node.try_find_child("SecurityGroup")
     if isinstance(found, ec2.SecurityGroup):
         return found
+    return _define_security_group(task_definition, vpc)
+
+
+def _define_security_group(
+    task_definition: ecs.FargateTaskDefinition, vpc: ec2.IVpc
+) -> ec2.SecurityGroup:
     return ec2.SecurityGroup(task_definition, "SecurityGroup", vpc=vpc)
 
 

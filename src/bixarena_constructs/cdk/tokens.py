@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Fn, Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["is_token", "joined", "parts_of", "read"]
+    from constructs import IConstruct
+
+__all__ = ["is_token", "joined", "parts_of", "read", "resource_of"]
 
 _MARK: Final = "{Token["
+_KNOWN: WeakKeyDictionary[object, dict[str, Any]] = WeakKeyDictionary()
 
 
 def is_token(value: str | float) -> bool:
@@ -50,15 +54,26 @@ def parts_of(value: object) -> Sequence[object]:
 
 # `Any`: whatever the property is.
 def read(value: object, name: str) -> Any:
-    """Return a property of an object of the CDK in one round trip.
+    """Return a property of a neighbour, which does not change, in one round trip for all tasks.
 
     jsii asks for a property of an imported neighbour twice: whether it exists, and for its value.
 
     Args:
-        value: The object.
+        value: The neighbour.
         name: Name of the property.
     """
-    for part in parts_of(value):
-        if hasattr(type(part), name):
-            return getattr(part, name)
-    return getattr(value, name)
+    known = _KNOWN.setdefault(value, {})
+    if name not in known:
+        part = next((part for part in parts_of(value) if hasattr(type(part), name)), value)
+        known[name] = getattr(part, name)
+    return known[name]
+
+
+def resource_of(construct: IConstruct) -> IConstruct | None:
+    """Return the resource that a construct of the CDK stands for.
+
+    Args:
+        construct: The construct; its resource stays the same.
+    """
+    resource: IConstruct | None = read(read(construct, "node"), "default_child")
+    return resource

@@ -61,7 +61,7 @@ class RunTrigger:
     @classmethod
     def of_own_rule(
         cls,
-        rule: events.Rule,
+        rule_name: str,
         *,
         schedule: RunSchedule,
         enabled: bool,
@@ -74,7 +74,7 @@ class RunTrigger:
             enabled=enabled,
             max_delay=delivery.max_event_age,
             started_by=STARTED_BY_RULE,
-            metrics=DeliveryMetrics.of_rule(rule.rule_name),
+            metrics=DeliveryMetrics.of_rule(rule_name),
             dead_letter_queue=delivery.dead_letter_queue,
         )
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import jsii
 from aws_cdk import Aspects, IAspect, Resource, Stack
 from aws_cdk import aws_ecs as ecs
-from constructs import IValidation
 
 from bixarena_constructs.cdk.permissions import warn_of_an_immutable_role
 from bixarena_constructs.cdk.resolved_text import as_text
@@ -15,6 +14,7 @@ from bixarena_constructs.cdk.task.encryption import decrypt_statements
 from bixarena_constructs.cdk.task.image import check_reference
 from bixarena_constructs.cdk.task.image_pull import pull_statements
 from bixarena_constructs.cdk.task.secret_arns import secret_arns
+from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["AgentAccess"]
 
 
-@jsii.implements(IAspect, IValidation)
+@jsii.implements(IAspect)
 class AgentAccess:
     """Grants the execution role what no prop showed.
 
@@ -66,11 +66,10 @@ class AgentAccess:
 
     def bind(self) -> None:
         """Have it done before the template is written."""
-        resource = self._task_definition.node.default_child
+        resource = resource_of(self._task_definition)
         if resource is not None:
             # Of the resource alone: an aspect calls back for every construct below its scope.
             Aspects.of(resource).add(self)
-            self._task_definition.node.add_validation(self)
 
     def visit(self, node: IConstruct) -> None:
         """Grant what is missing.
@@ -80,7 +79,8 @@ class AgentAccess:
         """
         if not isinstance(node, ecs.CfnTaskDefinition):
             return
-        containers = Stack.of(node).resolve(node.container_definitions)
+        stack = read(self._task_definition, "stack")
+        containers = stack.resolve(node.container_definitions)
         for container in containers:
             self._grant_pull(container)
         arns = [

@@ -87,13 +87,16 @@ class WorkerContainer:
             return self.readonly_root_filesystem
         return is_reference_worker(self.image)
 
-    def define(self, scope: Construct, *, logging: ecs.LogDriver) -> ecs.FargateTaskDefinition:
+    def define(
+        self, scope: Construct, *, logging: ecs.LogDriver, variables: Mapping[str, str]
+    ) -> ecs.FargateTaskDefinition:
         """Define the task definition with its container and all that its roles need for it.
 
         Args:
             scope: The construct that it is defined in, under the id that a bare
                 ScheduledFargateTask gives it.
             logging: Where the container's output goes.
+            variables: Plain variables besides those of the user.
 
         Raises:
             ValueError: A prop has a value that would fail when deployed.
@@ -109,7 +112,7 @@ class WorkerContainer:
             container_name=self.container_name,
             entry_point=list(self.entry_point) if self.entry_point else None,
             command=list(self.command) if self.command else None,
-            environment=dict(self.environment or {}),
+            environment={**(self.environment or {}), **variables},
             secrets=container_secrets(
                 scope, self.secrets or {}, environment=self.environment or {}
             ),

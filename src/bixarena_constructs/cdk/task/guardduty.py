@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["GuardDutyAgentPull", "agent_pull_statements"]
 
 _MAPPING_ID = "BixarenaGuardDutyAgentAccounts"
-# The same for all tasks of a stack, and ten round trips to make.
-_ARNS: WeakKeyDictionary[Stack, str] = WeakKeyDictionary()
 
 
 class GuardDutyAgentPull(Enum):
@@ -39,6 +37,11 @@ class GuardDutyAgentPull(Enum):
 
     NONE = "none"
     """Nothing: GuardDuty Runtime Monitoring is off, or another policy grants the pull."""
+
+
+# The same for all tasks of a stack, and ten round trips to make.
+_Statements = dict[GuardDutyAgentPull, tuple[iam.PolicyStatement, ...]]
+_STATEMENTS: WeakKeyDictionary[Stack, _Statements] = WeakKeyDictionary()
 
 
 def agent_pull_statements(
@@ -56,6 +59,14 @@ def agent_pull_statements(
     """
     if pull is GuardDutyAgentPull.NONE:
         return ()
+    stack = scope if isinstance(scope, Stack) else Stack.of(scope)
+    known = _STATEMENTS.setdefault(stack, {})
+    if pull not in known:
+        known[pull] = _statements(stack, pull)
+    return known[pull]
+
+
+def _statements(stack: Stack, pull: GuardDutyAgentPull) -> tuple[iam.PolicyStatement, ...]:
     anywhere = pull is GuardDutyAgentPull.ANY_REPOSITORY
     return (
         # The one ECR action that takes no resource: IAM allows it on "*" only.
@@ -66,15 +77,9 @@ def agent_pull_statements(
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            resources=["*" if anywhere else _agent_repository_arn_in(Stack.of(scope))],
+            resources=["*" if anywhere else _agent_repository_arn(stack)],
         ),
     )
-
-
-def _agent_repository_arn_in(stack: Stack) -> str:
-    if stack not in _ARNS:
-        _ARNS[stack] = _agent_repository_arn(stack)
-    return _ARNS[stack]
 
 
 def _agent_repository_arn(stack: Stack) -> str:

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from bixarena_constructs.aws.ecr_image import EcrRepository, may_be_in_ecr
 from bixarena_constructs.cdk.permissions import policies_of
 from bixarena_constructs.cdk.resolved_text import as_text, readable_text
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -39,6 +40,8 @@ def pull_statements(
     Raises:
         ValueError: The reference is a token that does not show its registry.
     """
+    if not is_token(image) and not may_be_in_ecr(image) and EcrRepository.find(image) is None:
+        return ()
     stack = Stack.of(scope)
     text = _readable(stack, image)
     repository = EcrRepository.find(text)

@@ -10,6 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import IValidation
 
 from bixarena_constructs.aws.secret_arn import SecretArn
+from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,10 +95,11 @@ class SecretsCheck:
 
     def validate(self) -> list[str]:
         """Return one sentence for each fault."""
-        resource = self._task_definition.node.default_child
+        resource = resource_of(self._task_definition)
         if not isinstance(resource, ecs.CfnTaskDefinition):
             raise TypeError(f"{self._task_definition.node.path} has no AWS::ECS::TaskDefinition")
-        containers = Stack.of(resource).resolve(resource.container_definitions)
+        stack = read(self._task_definition, "stack")
+        containers = stack.resolve(resource.container_definitions)
         return [fault for container in containers for fault in _faults_of(container)]
 
 
