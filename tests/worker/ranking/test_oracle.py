@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bixarena_constructs.worker.ranking.covariance import sandwich_covariance
 from bixarena_constructs.worker.ranking.fit import estimate, fit_near, newton
 from bixarena_constructs.worker.ranking.likelihood import Likelihood, Pairs
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
+from bixarena_constructs.worker.ranking.truncated_newton import truncated_newton
 
 Cell = tuple[str, str, str, int]
 
@@ -128,6 +130,13 @@ class Stiff(Likelihood):
         return 1000 * super().curvature(theta)
 
 
+class Overflown(Likelihood):
+    """Has lost its numbers."""
+
+    def gradient(self, theta: np.ndarray) -> np.ndarray:
+        return np.full_like(theta, np.nan)
+
+
 def test_a_fit_that_is_not_at_its_maximum_is_an_error_that_names_the_models() -> None:
     one = np.ones((1, 1))
     pairs = Pairs.of(VoteCounts.from_cells([("a", "b", "model_a", 30), ("a", "b", "tie", 2)]))
@@ -136,8 +145,21 @@ def test_a_fit_that_is_not_at_its_maximum_is_an_error_that_names_the_models() ->
         estimate(stiff)
     assert set(caught.value.models) == {"a", "b"}
     assert caught.value.gradient > 1
+    overflown = Overflown(pairs=pairs, battles=32 * one, points=stiff.points, prior=one)
     with pytest.raises(NotConvergedError):
-        fit_near(stiff, 0 * stiff.points, 1000 * np.eye(2))
+        fit_near(overflown, 0 * stiff.points, 1000 * np.eye(2))
+
+
+@pytest.mark.parametrize("prior", [0.5, 1e-4])
+@pytest.mark.parametrize(("models", "votes"), [(3, 4), (40, 160), (150, 600)])
+def test_truncated_newton_finds_what_factorised_matrices_find(
+    models: int, votes: int, prior: float
+) -> None:
+    likelihood, theta = drawn_likelihood(random_board(models, votes, seed=models), 130)
+    likelihood = replace(likelihood, prior=np.full((len(theta), 1), prior))
+    found = truncated_newton(likelihood, 0 * theta)
+    # 2e-8 Elo; a weak prior leaves a model's ability open by as much more.
+    assert found == pytest.approx(newton(likelihood, 0 * theta), abs=1e-10 / prior)
 
 
 def test_the_curvature_is_the_slope_of_the_gradient() -> None:

@@ -238,7 +238,8 @@ def test_the_first_rounds_of_many_are_the_rounds_of_few() -> None:
         replicate_abilities(board, resampler, options=RankingOptions(num_bootstrap=rounds))
         for rounds in (7, 501)
     )
-    assert (few == many[:, :7]).all()
+    # Fitted with other neighbours, a round ends within what is allowed of its maximum.
+    assert few == pytest.approx(many[:, :7], abs=2e-9)
 
 
 def test_tells_its_progress_block_by_block() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from bixarena_constructs.worker.ranking.errors import NotConvergedError
+from bixarena_constructs.worker.ranking.truncated_newton import truncated_newton
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray, Likelihood
@@ -23,6 +24,8 @@ _CHORD_STEPS: Final = 12
 # A chord step that shrinks less than this is slower than Newton's, or leads astray.
 _CHORD_RATE: Final = 0.3
 _FIRST_CHORD_STEP: Final = 2.0
+# With so many, a matrix costs more to factorise than the estimate takes without one.
+_MANY_MODELS: Final = 100
 # Replicates solved at once: so many matrix entries are 16 MB.
 _NEWTON_ENTRIES: Final = 2**21
 
@@ -36,7 +39,10 @@ def estimate(likelihood: Likelihood) -> FloatArray:
     Raises:
         NotConvergedError: When a gradient is left.
     """
-    theta = newton(likelihood, np.zeros_like(likelihood.points))
+    start = np.zeros_like(likelihood.points)
+    if likelihood.pairs.models >= _MANY_MODELS:
+        start = truncated_newton(likelihood, start)
+    theta = newton(likelihood, start)
     _prove(likelihood, theta)
     return theta
 
@@ -72,7 +78,8 @@ def fit_near(likelihood: Likelihood, start: FloatArray, inverse: FloatArray) -> 
     """Maximise for replicates that lie near an estimate.
 
     Chord steps (Newton's with the curvature of the estimate throughout) cost one gradient and a
-    matrix product shared by all replicates; where they converge too slowly Newton takes over.
+    matrix product shared by all replicates; where they converge too slowly truncated Newton takes
+    over.
 
     Args:
         likelihood: Of the replicates.
@@ -97,12 +104,16 @@ def fit_near(likelihood: Likelihood, start: FloatArray, inverse: FloatArray) -> 
         if not shrinking.all():
             break
     slow = np.flatnonzero(~(size <= _STEP_TOLERANCE))
+    some = likelihood.take(slow)
+    near = truncated_newton(some, theta[:, slow])
+    # Where a weak prior lets abilities run far apart, single precision can be too little.
+    left = np.flatnonzero(~(np.abs(some.gradient(near)).max(axis=0) <= _allowed(some)))
     batch = max(1, _NEWTON_ENTRIES // len(start) ** 2)
-    for begin in range(0, len(slow), batch):
-        part = slow[begin : begin + batch]
-        some = likelihood.take(part)
-        theta[:, part] = newton(some, theta[:, part])
-        _prove(some, theta[:, part])
+    for begin in range(0, len(left), batch):
+        part = left[begin : begin + batch]
+        near[:, part] = newton(some.take(part), near[:, part])
+    _prove(some, near)
+    theta[:, slow] = near
     return theta
 
 
@@ -113,9 +124,7 @@ def _prove(likelihood: Likelihood, theta: FloatArray) -> None:
         NotConvergedError: When one is.
     """
     gradient = np.abs(likelihood.gradient(theta)).max(axis=1)
-    # Sums of n terms of order one round by about n * epsilon.
-    rounding = 64 * np.finfo(np.float64).eps * float(likelihood.battles.sum(axis=0).max())
-    allowed = _GRADIENT_TOLERANCE + rounding
+    allowed = _allowed(likelihood)
     # Asked this way round, a gradient that is no number is left as well.
     left = np.flatnonzero(~(gradient <= allowed))
     if len(left):
@@ -125,3 +134,9 @@ def _prove(likelihood: Likelihood, theta: FloatArray) -> None:
             gradient=float(gradient[worst[0]]),
             allowed=allowed,
         )
+
+
+def _allowed(likelihood: Likelihood) -> float:
+    """Compute the gradient that rounding may leave in sums of n terms, n * epsilon."""
+    rounding = 64 * np.finfo(np.float64).eps * float(likelihood.battles.sum(axis=0).max())
+    return _GRADIENT_TOLERANCE + rounding

@@ -58,7 +58,14 @@ def _groups(together: BoolArray) -> list[list[int]]:
 
 def compared_groups(table: BoolArray) -> list[list[int]]:
     """Split models into groups between which no battle was fought."""
-    return _groups(reachable(table | table.T))
+    linked = table | table.T
+    leaders = np.full(len(table), -1)
+    for model in range(len(table)):
+        reached = np.array([model]) if leaders[model] < 0 else np.array([], dtype=np.intp)
+        while len(reached):
+            leaders[reached] = model
+            reached = np.flatnonzero(linked[reached].any(axis=0) & (leaders < 0))
+    return [np.flatnonzero(leaders == leader).tolist() for leader in np.unique(leaders)]
 
 
 def mutual_groups(table: BoolArray) -> list[list[int]]:

@@ -66,8 +66,8 @@ def replicate_abilities(
         stop = min(start + size, rounds)
         rng = np.random.Generator(np.random.SFC64(seed))
         # Always a whole block, so that the first rounds of many are the rounds of few.
-        fitted = _fit(board, resampler.draw(rng, size), has_prior=options.prior_battles > 0)
-        abilities[:, start:stop] = fitted[:, : stop - start]
+        counts = resampler.draw(rng, size)[:, : stop - start]
+        abilities[:, start:stop] = _fit(board, counts, has_prior=options.prior_battles > 0)
         return stop - start
 
     pool = ThreadPoolExecutor(options.thread_count)

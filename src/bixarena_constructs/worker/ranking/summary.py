@@ -7,7 +7,7 @@ in a comparison.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 IntArray: TypeAlias = NDArray[np.int64]
+
+# As many models as the levels of a short number tell apart.
+_SHORT: Final = 2**15
 
 
 def percentile_bounds(scores: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
@@ -101,8 +104,28 @@ def probability_above(scores: FloatArray) -> FloatArray:
         How often the row's model is above the column's, an equal or unknown comparison counting
         half; shape ``(models, models)``.
     """
-    above = np.array([(row > scores).mean(axis=1) for row in scores])
-    paired: FloatArray = (1 + above - above.T) / 2
+    # Small whole numbers in the order of each round's scores compare many times faster.
+    order = np.argsort(scores, axis=0)
+    ordered = np.take_along_axis(scores, order, axis=0)
+    level = np.zeros(scores.shape, dtype=np.int16 if len(scores) < _SHORT else np.int64)
+    np.cumsum(ordered[1:] != ordered[:-1], axis=0, dtype=level.dtype, out=level[1:])
+    levels = np.empty_like(level)
+    np.put_along_axis(levels, order, level, axis=0)
+    rounds = scores.shape[1]
+    balance = np.zeros((len(scores), len(scores)))
+    unknown = np.isnan(scores)
+    some_unknown = bool(unknown.any())
+    for model, row in enumerate(levels):
+        others = levels[model + 1 :]
+        wins, losses = row > others, row < others
+        if some_unknown:
+            known = ~(unknown[model] | unknown[model + 1 :])
+            wins &= known
+            losses &= known
+        balance[model, model + 1 :] = np.count_nonzero(wins, axis=1) - np.count_nonzero(
+            losses, axis=1
+        )
+    paired: FloatArray = (1 + (balance - balance.T) / rounds) / 2
     return paired
 
 
