@@ -21,13 +21,13 @@ from bixarena_constructs.worker.ranking.fit import fit_near
 from bixarena_constructs.worker.ranking.likelihood import FloatArray, Likelihood, laplacian
 from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
-from bixarena_constructs.worker.ranking.scale import ELO_PER_NATURAL_UNIT, centred_scores
+from bixarena_constructs.worker.ranking.summary import ELO_PER_NATURAL_UNIT, centred_scores
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import VoteCounts
     from bixarena_constructs.worker.ranking.board import Board
+    from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.options import IntervalMethod
-    from bixarena_constructs.worker.ranking.votes import IntArray
 
 __all__ = ["METHODS", "known"]
 

@@ -68,6 +68,18 @@ def test_ranks_without_a_database_driver_or_a_log_library() -> None:
     assert _python(code).stdout == "[]\n"
 
 
+def test_the_ranking_loads_numpy_when_it_is_first_used() -> None:
+    done = _python(
+        "import sys\n"
+        "from bixarena_constructs.worker.ranking import RankingOptions\n"
+        "RankingOptions()\n"
+        "assert 'numpy' not in sys.modules\n"
+        "from bixarena_constructs.worker.ranking import rank\n"
+        "assert 'numpy' in sys.modules\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_listens_to_signals_before_it_imports_what_takes_a_while() -> None:
     code = (
         "import sys, bixarena_constructs.worker.__main__\n"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from bixarena_constructs.worker.errors import VotesError
-from bixarena_constructs.worker.ranking import VoteCounts
-from bixarena_constructs.worker.ranking.votes import OUTCOMES
+from bixarena_constructs.worker.ranking import OUTCOMES, VoteCounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -11,9 +11,12 @@ from benchmarks.coverage import Cell
 
 from bixarena_constructs.worker.ranking import RankedModel, RankingOptions, VoteCounts, rank
 from bixarena_constructs.worker.ranking.board import fit_board
-from bixarena_constructs.worker.ranking.covariance import model_covariance
-from bixarena_constructs.worker.ranking.evidence import normal_evidence
-from bixarena_constructs.worker.ranking.normal import normal_draws, normal_probabilities
+from bixarena_constructs.worker.ranking.covariance import (
+    model_covariance,
+    normal_draws,
+    normal_probabilities,
+)
+from bixarena_constructs.worker.ranking.evidence import bootstrap_evidence, normal_evidence
 
 ELO = 400 / math.log(10)
 ALL = RankingOptions(min_evals=0)
@@ -215,3 +218,17 @@ def test_intervals_and_places_hold_the_truth_of_simulated_boards(cell: Cell) -> 
         assert tally.narrowest > 20
         if len(tally.one_sided) > 50:
             assert np.mean(tally.one_sided) > 0.95
+
+
+@pytest.mark.parametrize(("confidence", "places"), [(0.95, (1, 2)), (0.9, (1, 1))])
+def test_resampled_places_have_the_confidence_of_the_scores(
+    confidence: float, places: tuple[int, int]
+) -> None:
+    # The first is second in 4 of 100 rounds, which 95 % hold and 90 % do not.
+    replicates = np.ones((2, 100))
+    replicates[0, 4:] = 2
+    replicates[1, :4] = 2
+    found = bootstrap_evidence(np.array([2.0, 1.0]), replicates, confidence)
+    assert found.rank_lower is not None
+    assert found.rank_upper is not None
+    assert (found.rank_lower[0], found.rank_upper[0]) == places

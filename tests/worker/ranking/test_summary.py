@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bixarena_constructs.worker.ranking.scale import centred_scores
 from bixarena_constructs.worker.ranking.summary import (
+    centred_scores,
     percentile_bounds,
     probability_above,
     probability_best,

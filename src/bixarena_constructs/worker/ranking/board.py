@@ -89,7 +89,7 @@ def _check_finite(votes: VoteCounts) -> None:
     names = np.array(votes.models, dtype=object)
     raise NoFiniteEstimateError(
         groups=[tuple(names[group]) for group in groups],
-        # Whoever has a chain of wins to them is in their own group, and the other way round.
+        # Models that a chain of wins leads to from an unbeaten model are in its own group.
         unbeaten=list(names[(closure <= closure.T).all(axis=0)]),
         winless=list(names[(closure <= closure.T).all(axis=1)]),
     )

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
 
-__all__ = ["CondensedTables"]
+__all__ = ["CondensedTables", "Number"]
 
 # Numbers looked up at a time: their indices, eight bytes each, stay in the second-level cache.
 _STRIP: Final = 2**15
 
 Number = TypeVar("Number", bound=np.unsignedinteger)
+"""What is drawn: whole numbers of a size that holds them."""
 
 
 class CondensedTables(Generic[Number]):

@@ -1,4 +1,4 @@
-"""Covariances of the abilities, in closed form."""
+"""Covariances of the abilities in closed form, and the normal distribution with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.votes import VoteCounts
 
-__all__ = ["expected_points", "model_covariance", "sandwich_covariance"]
+__all__ = [
+    "expected_points",
+    "model_covariance",
+    "normal_draws",
+    "normal_probabilities",
+    "sandwich_covariance",
+]
 
 # Even battles with the board's share of ties that are added to each model's own.
 _TIE_BATTLES: Final = 10.0
@@ -81,6 +87,47 @@ def sandwich_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     return removed
 
 
+def normal_draws(
+    scores: FloatArray, covariance: FloatArray, *, rounds: int, seed: int
+) -> FloatArray:
+    """Draw scores from the normal distribution around them.
+
+    Args:
+        scores: Shape ``(models,)``.
+        covariance: Of the scores; shape ``(models, models)``.
+        rounds: How many draws.
+        seed: Of the draws.
+
+    Returns:
+        Shape ``(models, rounds)``.
+    """
+    rng = np.random.default_rng(seed)
+    # Centred scores have a singular covariance, which Cholesky's factorisation would refuse. The
+    # symmetric root is unique, so nothing hangs on the signs of the eigenvectors.
+    values, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    noise: FloatArray = root @ rng.standard_normal((len(scores), rounds))
+    return scores[:, np.newaxis] + noise
+
+
+def normal_probabilities(gap: FloatArray, error: FloatArray) -> FloatArray:
+    """Compute the probability that a difference is positive.
+
+    Args:
+        gap: Estimated differences.
+        error: Their standard errors; 0 leaves no doubt but where the difference is 0 as well.
+
+    Returns:
+        Of the same shape.
+    """
+    certain = np.where(gap == 0, 0.0, np.copysign(np.inf, gap))
+    standardised = np.divide(gap, error, out=certain, where=error > 0)
+    # numpy has no distribution function of its own.
+    tail = np.vectorize(math.erfc, otypes=[np.float64])
+    probability: FloatArray = tail(-standardised / math.sqrt(2)) / 2
+    return probability
+
+
 def expected_points(board: Board) -> FloatArray:
     """Expect the points of each pair's first model in one battle; shape ``(pairs,)``."""
     theta = board.theta[:, 0]
@@ -97,7 +144,7 @@ def _between_curvatures(board: Board, variance: FloatArray) -> FloatArray:
 
 
 def _one_sided(board: Board, votes: VoteCounts) -> BoolArray:
-    """Tell which models took all of their points or none; shape ``(models,)``."""
+    """Find which models took all of their points or none; shape ``(models,)``."""
     points = board.pairs.collect(
         (votes.wins_first + votes.ties / 2)[:, np.newaxis],
         (votes.wins_second + votes.ties / 2)[:, np.newaxis],
@@ -118,7 +165,7 @@ def _tie_shares(board: Board, votes: VoteCounts, even: FloatArray) -> FloatArray
         even: Battles of each pair, an even one counting 1; shape ``(pairs,)``.
 
     Returns:
-        Below 1, as far as so many ties can tell (the rule of succession); shape ``(pairs,)``.
+        Below 1, as far as so many ties can show (the rule of succession); shape ``(pairs,)``.
     """
     ties = int(votes.ties.sum())
     if ties == 0:

@@ -20,7 +20,7 @@ _NAMES_SHOWN = 10
 
 
 def _listing(names: Sequence[str]) -> str:
-    """Join up to ten names, and tell how many more there are."""
+    """Join up to ten names, and say how many more there are."""
     shown = ", ".join(repr(name) for name in names[:_NAMES_SHOWN])
     more = len(names) - _NAMES_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
@@ -68,7 +68,7 @@ class NoFiniteEstimateError(RankingError):
 
     Attributes:
         groups: Groups of models all of whom beat each other, directly or by a chain of wins. No
-            finite number tells how far one group is from another.
+            finite number says how far one group is from another.
         unbeaten: Models of the groups that lost no point to another group.
         winless: Models of the groups that took no point from another group. A group that met no
             other one is among both.

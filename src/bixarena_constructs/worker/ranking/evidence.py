@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bixarena_constructs.worker.ranking.covariance import model_covariance, sandwich_covariance
+from bixarena_constructs.worker.ranking.covariance import (
+    model_covariance,
+    normal_draws,
+    normal_probabilities,
+    sandwich_covariance,
+)
 from bixarena_constructs.worker.ranking.jackknife import (
     FEWEST_VOTERS,
     student_quantile,
     voter_variance,
 )
-from bixarena_constructs.worker.ranking.normal import normal_draws, normal_probabilities
 from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
-from bixarena_constructs.worker.ranking.scale import ELO_PER_NATURAL_UNIT, centred_scores
 from bixarena_constructs.worker.ranking.summary import (
+    ELO_PER_NATURAL_UNIT,
+    centred_scores,
     percentile_bounds,
     probability_above,
     probability_best,
@@ -27,10 +32,11 @@ from bixarena_constructs.worker.ranking.summary import (
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.board import Board
+    from bixarena_constructs.worker.ranking.folding import IntArray, VoterCounts
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.options import RankingOptions
     from bixarena_constructs.worker.ranking.replicates import Progress
-    from bixarena_constructs.worker.ranking.votes import IntArray, VoteCounts, VoterCounts
+    from bixarena_constructs.worker.ranking.votes import VoteCounts
 
 __all__ = ["Evidence", "bootstrap_evidence", "evidence_of", "normal_evidence", "of_scores"]
 
@@ -76,7 +82,7 @@ def evidence_of(
         votes: What it was fitted to.
         listed: Positions of the listed models.
         options: Rounds, method (not ``auto``), seed and confidence.
-        progress: Told after each block of rounds.
+        progress: Called after each block of rounds.
     """
     scores = centred_scores(board.theta[listed])[:, 0]
     if options.interval_method == "percentile":

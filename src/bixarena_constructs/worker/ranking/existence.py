@@ -27,7 +27,7 @@ _TABLE_ENTRIES: Final = 2**21
 
 
 def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatArray:
-    """Tell where the abilities of some replicates go when the prior goes to 0.
+    """Find where the abilities of some replicates go when the prior goes to 0.
 
     Args:
         pairs: Which models met.
@@ -50,7 +50,7 @@ def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatAr
 
 
 def _points_tables(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> BoolArray:
-    """Tell who took a point from whom; shape ``(replicates, models, models)``."""
+    """Find who took a point from whom; shape ``(replicates, models, models)``."""
     table = np.zeros((by_first.shape[1], pairs.models, pairs.models), dtype=np.bool_)
     table[:, pairs.first, pairs.second] = (by_first > 0).T
     table[:, pairs.second, pairs.first] = (by_second > 0).T

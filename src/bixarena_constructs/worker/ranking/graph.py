@@ -23,7 +23,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def points_table(votes: VoteCounts) -> BoolArray:
-    """Tell who took a point from whom; shape ``(models, models)``, winner first.
+    """Find who took a point from whom; shape ``(models, models)``, winner first.
 
     A tie is half a point for each side.
     """
@@ -69,7 +69,7 @@ def compared_groups(table: BoolArray) -> list[list[int]]:
 
 
 def mutual_groups(table: BoolArray) -> list[list[int]]:
-    """Split models into groups in which everybody beats everybody, directly or by a chain.
+    """Split models into groups in which every model beats every other one, directly or by a chain.
 
     The maximum-likelihood estimate is finite if and only if there is one such group: Ford (1957),
     doi:10.1080/00029890.1957.11989117.
@@ -79,7 +79,7 @@ def mutual_groups(table: BoolArray) -> list[list[int]]:
 
 
 def reaches_all(table: BoolArray) -> BoolArray:
-    """Tell whether chains lead from the first model to every other one.
+    """Find whether chains lead from the first model to every other one.
 
     Args:
         table: Shape ``(replicates, models, models)``.

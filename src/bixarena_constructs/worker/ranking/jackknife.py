@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bixarena_constructs.worker.ranking.board import Board
+    from bixarena_constructs.worker.ranking.folding import IntArray, VoterCounts
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
-    from bixarena_constructs.worker.ranking.votes import IntArray, VoterCounts
 
 __all__ = ["FEWEST_VOTERS", "effective_number", "student_quantile", "voter_variance"]
 
@@ -28,7 +28,7 @@ FEWEST_VOTERS: Final = 3.0
 
 # Matrix entries worked on at a time: 8 MB.
 _ENTRIES: Final = 2**20
-# A voter without whom some model has no finite score has leverage 1, and residuals of 0.
+# A voter has leverage 1, and residuals of 0, if some model has no finite score without them.
 _LEVERAGE_MARGIN: Final = 1e-6
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.votes import VoteCounts
 
-__all__ = ["FloatArray", "Likelihood", "Pairs"]
+__all__ = ["FloatArray", "Likelihood", "Pairs", "laplacian"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 _Rows: TypeAlias = slice | NDArray[np.int64]

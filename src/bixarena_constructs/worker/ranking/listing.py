@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bixarena_constructs.worker.ranking.evidence import Evidence
+    from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.options import RankingOptions
-    from bixarena_constructs.worker.ranking.votes import IntArray
 
 __all__ = ["list_models"]
 

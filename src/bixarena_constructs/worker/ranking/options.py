@@ -28,7 +28,7 @@ def usable_cpus() -> int:
     """Count the processors this process may run on."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux tells
+    except AttributeError:  # only Linux knows
         return os.cpu_count() or 1
 
 

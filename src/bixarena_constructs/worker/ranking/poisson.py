@@ -17,8 +17,8 @@ from bixarena_constructs.worker.ranking.condensed import CondensedTables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
-    from bixarena_constructs.worker.ranking.votes import IntArray
 
 __all__ = ["PoissonSampler"]
 
@@ -64,7 +64,7 @@ class PoissonSampler:
 
 
 def _ascending(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Sort the values other than 0, and tell where they were."""
+    """Sort the values other than 0, and say where they were."""
     order = np.argsort(values, kind="stable")
     order = order[values[order] > 0]
     return order, values[order]

@@ -17,9 +17,10 @@ from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS
 from bixarena_constructs.worker.ranking.result import Ranking, UnlistedModel
 
 if TYPE_CHECKING:
+    from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.options import IntervalMethod, RankingOptions
     from bixarena_constructs.worker.ranking.replicates import Progress
-    from bixarena_constructs.worker.ranking.votes import IntArray, VoteCounts
+    from bixarena_constructs.worker.ranking.votes import VoteCounts
 
 __all__ = ["rank"]
 

@@ -51,7 +51,7 @@ def replicate_abilities(
         board: The fitted board.
         resampler: Where replicates come from.
         options: Rounds, seed, threads and whether there is a prior.
-        progress: Told after each block; what it raises ends the work.
+        progress: Called after each block; what it raises ends the work.
 
     Returns:
         Natural-log abilities; shape ``(models, rounds)``. Without a prior some can be infinite or
@@ -78,7 +78,7 @@ def replicate_abilities(
             if progress:
                 progress(done, rounds)
     finally:
-        # Whoever interrupts, or raises from `progress`, waits for the blocks under way only.
+        # An interrupt, or an error from `progress`, waits for the blocks under way only.
         pool.shutdown(cancel_futures=True)
     return abilities
 

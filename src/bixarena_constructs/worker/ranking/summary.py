@@ -1,4 +1,4 @@
-"""What replicates of scores say: intervals, rank intervals and probabilities.
+"""Scores, and what replicates of them say: intervals, rank intervals and probabilities.
 
 Replicates can hold plus and minus infinity, and NaN for unknown (see `existence`): an unknown
 score counts at the low end of lower bounds and at the high end of upper ones, and as half a chance
@@ -7,6 +7,7 @@ in a comparison.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
 
 __all__ = [
+    "ELO_PER_NATURAL_UNIT",
+    "centred_scores",
     "percentile_bounds",
     "probability_above",
     "probability_best",
@@ -24,8 +27,31 @@ __all__ = [
 
 IntArray: TypeAlias = NDArray[np.int64]
 
+ELO_PER_NATURAL_UNIT: Final = 400 / math.log(10)
+"""Elo (1978): 400 points are odds of 10 to 1."""
+_MEAN_SCORE: Final = 1000
 # As many models as the levels of a short number tell apart.
 _SHORT: Final = 2**15
+
+
+def centred_scores(abilities: FloatArray) -> FloatArray:
+    """Turn abilities of the listed models into scores with mean 1000.
+
+    Unlisted models are left out of the mean: a newcomer that lost its only vote would otherwise
+    lift all the others.
+
+    Args:
+        abilities: In natural-log units; shape ``(models, replicates)``. Infinite and NaN ones
+            stay and are left out of the mean.
+
+    Returns:
+        Shape ``(models, replicates)``.
+    """
+    finite = np.isfinite(abilities)
+    number = np.maximum(finite.sum(axis=0), 1)
+    mean = abilities.sum(axis=0, where=finite) / number
+    scores: FloatArray = _MEAN_SCORE + ELO_PER_NATURAL_UNIT * (abilities - mean)
+    return scores
 
 
 def percentile_bounds(scores: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:
@@ -45,7 +71,7 @@ def percentile_bounds(scores: FloatArray, confidence: float) -> tuple[FloatArray
 
 
 def _quantile(ascending: FloatArray, share: float) -> FloatArray:
-    """Interpolate between order statistics; beside an infinite one, take the smaller."""
+    """Interpolate between order statistics. Next to an infinite one, take the smaller."""
     position = share * (ascending.shape[1] - 1)
     before = int(position)
     below, above = ascending[:, before], ascending[:, min(before + 1, ascending.shape[1] - 1)]

@@ -141,7 +141,7 @@ def _solve(
     ends: _Ends,
     precision: FloatArray,
 ) -> FloatArray:
-    """Solve for a step by conjugate gradients, each replicate as exactly as it is asked for.
+    """Solve for a step by conjugate gradients, each replicate as exactly as asked for.
 
     Single precision suffices: what a step lacks, the next one's exact gradient shows.
 

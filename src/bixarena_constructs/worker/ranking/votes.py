@@ -7,48 +7,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bixarena_constructs.worker.ranking.errors import BadCellsError
+from bixarena_constructs.worker.ranking.folding import (
+    OUTCOMES,
+    IntArray,
+    VoterCounts,
+    fold,
+    fold_voters,
+    pair_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["OUTCOMES", "Cell", "IntArray", "VoteCounts", "VoterCell", "VoterCounts"]
+    from numpy.typing import NDArray
 
-IntArray: TypeAlias = NDArray[np.int64]
+__all__ = ["Cell", "VoteCounts", "VoterCell"]
+
 Cell: TypeAlias = tuple[str, str, str, int]
 """``(model_a, model_b, outcome, votes)``."""
 VoterCell: TypeAlias = tuple[str | None, str, str, str, int]
 """``(voter, model_a, model_b, outcome, votes)``; None for an unknown voter."""
 
-OUTCOMES: Final = ("model_a", "model_b", "tie")
-_TIE: Final = OUTCOMES.index("tie")
 # By whether the pair is reversed, and the outcome.
 _HALF_POINTS: Final = np.array([[2, 0, 1], [0, 2, 1]], dtype=np.int32)
 _FAULTS_SHOWN: Final = 10
-# Folding makes a handful of temporaries as long as a slice: 2^18 votes keep them at 2 MB each.
-_FOLD_SLICE: Final = 2**18
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class VoterCounts:
-    """The same votes, counted by voter and pair.
-
-    Attributes:
-        num_voters: How many voters there are.
-        voter: Ascending numbers from 0; shape ``(rows,)``.
-        pair: Position among the pairs of the `VoteCounts`; shape ``(rows,)``.
-        votes: Votes of this voter on this pair; shape ``(rows,)``.
-        half_points: Twice the points they gave to the pair's first model, 1 for a tie; shape
-            ``(rows,)``.
-    """
-
-    num_voters: int
-    voter: NDArray[np.int32]
-    pair: NDArray[np.int32]
-    votes: NDArray[np.int32]
-    half_points: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -122,7 +106,7 @@ class VoteCounts:
 
         Raises:
             BadCellsError: When a model is not named, an outcome is unknown or a number of votes
-                is negative; it tells the first ten, numbered from 1.
+                is negative; it lists the first ten, numbered from 1.
         """
         counted = list(cells)
         _check(counted)
@@ -166,13 +150,18 @@ class VoteCounts:
         order = sorted(range(len(models)), key=models.__getitem__)
         place = np.empty(len(models), dtype=np.int64)
         place[order] = np.arange(len(models))
-        table = _fold(place, model_a=model_a, model_b=model_b, outcome=outcome, votes=votes)
+        table = fold(place, model_a=model_a, model_b=model_b, outcome=outcome, votes=votes)
         counts = cls._from_table([models[position] for position in order], table)
         if voter is None:
             return counts
-        pair_of = _pair_table(counts, np.sort(np.array(models, dtype=object)))
+        pair_of = pair_table(
+            np.sort(np.array(models, dtype=object)),
+            met=counts.models,
+            first=counts.first,
+            second=counts.second,
+        )
         here, there = place[model_a], place[model_b]
-        by_voter = _fold_voters(
+        by_voter = fold_voters(
             pair_of[np.minimum(here, there), np.maximum(here, there)],
             half_points=_HALF_POINTS[(here > there).astype(np.int64), outcome],
             votes=np.ones(len(voter), np.int64) if votes is None else votes,
@@ -275,31 +264,6 @@ def _check_arrays(
             )
 
 
-def _fold(
-    place: IntArray,
-    *,
-    model_a: NDArray[np.integer],
-    model_b: NDArray[np.integer],
-    outcome: NDArray[np.integer],
-    votes: NDArray[np.integer] | None,
-) -> IntArray:
-    """Add up votes in a table of shape ``(outcomes, models, models)`` above its diagonal."""
-    models = len(place)
-    table = np.zeros(len(OUTCOMES) * models**2, dtype=np.int64)
-    for start in range(0, len(model_a), _FOLD_SLICE):
-        part = slice(start, start + _FOLD_SLICE)
-        here, there = place[model_a[part]], place[model_b[part]]
-        won = outcome[part].astype(np.int64)
-        # Seen from the other side, a win of one is a win of the other; a tie stays a tie.
-        won ^= (here > there) & (won != _TIE)
-        cell = (won * models + np.minimum(here, there)) * models + np.maximum(here, there)
-        if votes is None:
-            table += np.bincount(cell, minlength=table.size)
-        else:
-            np.add.at(table, cell, votes[part])
-    return table.reshape(len(OUTCOMES), models, models)
-
-
 def _with_own_voters(
     cells: Iterable[VoterCell],
 ) -> Iterator[tuple[tuple[str, int], VoterCell]]:
@@ -313,47 +277,3 @@ def _with_own_voters(
     each = (cell for cell in sorted(unknown) for _ in range(unknown[cell]))
     for number, cell in enumerate(each, start=1):
         yield ("", number), (None, *cell)
-
-
-def _pair_table(counts: VoteCounts, models: NDArray[np.object_]) -> NDArray[np.int32]:
-    """Number the pairs by the positions of both models; -1 for a pair that did not meet.
-
-    Args:
-        counts: The pairs.
-        models: All models that positions refer to, ascending.
-    """
-    known = np.searchsorted(models, np.array(counts.models, dtype=object))
-    table = np.full((len(models), len(models)), -1, dtype=np.int32)
-    table[known[counts.first], known[counts.second]] = np.arange(len(counts.first))
-    return table
-
-
-def _fold_voters(
-    pair: NDArray[np.int32],
-    *,
-    half_points: NDArray[np.int32],
-    votes: NDArray[np.integer],
-    voter: NDArray[np.integer],
-) -> VoterCounts:
-    """Add up votes of one voter on one pair; a pair of -1 is left out."""
-    met = (pair >= 0) & (votes > 0)
-    pair, votes, voter = pair[met], votes[met], voter[met]
-    won = half_points[met] * votes
-    order = np.lexsort([pair, voter])
-    pair, voter = pair[order], voter[order]
-    is_new_voter = np.diff(voter, prepend=voter[:1] - 1) != 0
-    starts = np.flatnonzero(is_new_voter | (np.diff(pair, prepend=-1) != 0))
-    number = np.cumsum(is_new_voter, dtype=np.int32) - 1
-    return VoterCounts(
-        num_voters=int(is_new_voter.sum()),
-        voter=number[starts],
-        pair=pair[starts],
-        votes=_sums(votes[order], starts),
-        half_points=_sums(won[order], starts),
-    )
-
-
-def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.int32]:
-    if not len(starts):
-        return np.zeros(0, dtype=np.int32)
-    return np.add.reduceat(values, starts, dtype=np.int64).astype(np.int32)

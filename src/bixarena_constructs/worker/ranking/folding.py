@@ -1,0 +1,114 @@
+"""Adds up votes given as arrays, by pair of models and by voter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["OUTCOMES", "IntArray", "VoterCounts", "fold", "fold_voters", "pair_table"]
+
+IntArray: TypeAlias = NDArray[np.int64]
+
+OUTCOMES: Final = ("model_a", "model_b", "tie")
+_TIE: Final = OUTCOMES.index("tie")
+# Folding makes a handful of temporaries as long as a slice: 2^18 votes keep them at 2 MB each.
+_FOLD_SLICE: Final = 2**18
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class VoterCounts:
+    """The same votes, counted by voter and pair.
+
+    Attributes:
+        num_voters: How many voters there are.
+        voter: Ascending numbers from 0; shape ``(rows,)``.
+        pair: Position among the pairs of the `VoteCounts`; shape ``(rows,)``.
+        votes: Votes of this voter on this pair; shape ``(rows,)``.
+        half_points: Twice the points they gave to the pair's first model, 1 for a tie; shape
+            ``(rows,)``.
+    """
+
+    num_voters: int
+    voter: NDArray[np.int32]
+    pair: NDArray[np.int32]
+    votes: NDArray[np.int32]
+    half_points: NDArray[np.int32]
+
+
+def fold(
+    place: IntArray,
+    *,
+    model_a: NDArray[np.integer],
+    model_b: NDArray[np.integer],
+    outcome: NDArray[np.integer],
+    votes: NDArray[np.integer] | None,
+) -> IntArray:
+    """Add up votes in a table of shape ``(outcomes, models, models)`` above its diagonal."""
+    models = len(place)
+    table = np.zeros(len(OUTCOMES) * models**2, dtype=np.int64)
+    for start in range(0, len(model_a), _FOLD_SLICE):
+        part = slice(start, start + _FOLD_SLICE)
+        here, there = place[model_a[part]], place[model_b[part]]
+        won = outcome[part].astype(np.int64)
+        # Seen from the other side, a win of one is a win of the other; a tie stays a tie.
+        won ^= (here > there) & (won != _TIE)
+        cell = (won * models + np.minimum(here, there)) * models + np.maximum(here, there)
+        if votes is None:
+            table += np.bincount(cell, minlength=table.size)
+        else:
+            np.add.at(table, cell, votes[part])
+    return table.reshape(len(OUTCOMES), models, models)
+
+
+def pair_table(
+    models: NDArray[np.object_], *, met: Sequence[str], first: IntArray, second: IntArray
+) -> NDArray[np.int32]:
+    """Number the pairs by the positions of both models; -1 for a pair that did not meet.
+
+    Args:
+        models: All models that positions refer to, ascending.
+        met: Those that met another one, ascending.
+        first: Position of each pair's first model among these; shape ``(pairs,)``.
+        second: Position of its second model; shape ``(pairs,)``.
+    """
+    known = np.searchsorted(models, np.array(met, dtype=object))
+    table = np.full((len(models), len(models)), -1, dtype=np.int32)
+    table[known[first], known[second]] = np.arange(len(first))
+    return table
+
+
+def fold_voters(
+    pair: NDArray[np.int32],
+    *,
+    half_points: NDArray[np.int32],
+    votes: NDArray[np.integer],
+    voter: NDArray[np.integer],
+) -> VoterCounts:
+    """Add up votes of one voter on one pair; a pair of -1 is left out."""
+    met = (pair >= 0) & (votes > 0)
+    pair, votes, voter = pair[met], votes[met], voter[met]
+    won = half_points[met] * votes
+    order = np.lexsort([pair, voter])
+    pair, voter = pair[order], voter[order]
+    is_new_voter = np.diff(voter, prepend=voter[:1] - 1) != 0
+    starts = np.flatnonzero(is_new_voter | (np.diff(pair, prepend=-1) != 0))
+    number = np.cumsum(is_new_voter, dtype=np.int32) - 1
+    return VoterCounts(
+        num_voters=int(is_new_voter.sum()),
+        voter=number[starts],
+        pair=pair[starts],
+        votes=_sums(votes[order], starts),
+        half_points=_sums(won[order], starts),
+    )
+
+
+def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.int32]:
+    if not len(starts):
+        return np.zeros(0, dtype=np.int32)
+    return np.add.reduceat(values, starts, dtype=np.int64).astype(np.int32)
