@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from aws_cdk import Duration
     from aws_cdk import aws_sqs as sqs
 
-__all__ = ["DeliveryMetrics", "dead_letter_metric"]
+__all__ = ["MAXIMUM", "MINIMUM", "SUM", "DeliveryMetrics", "dead_letter_metric"]
+
+# Of aws_cloudwatch.Stats, which asks Node.js for each.
+MAXIMUM: Final = "Maximum"
+MINIMUM: Final = "Minimum"
+SUM: Final = "Sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +82,7 @@ class DeliveryMetrics:
             namespace=self.namespace,
             metric_name=name,
             dimensions_map=dict(self.dimensions),
-            statistic=cloudwatch.Stats.SUM,
+            statistic=SUM,
             period=period,
             label=label,
         )
@@ -90,6 +95,4 @@ def dead_letter_metric(queue: sqs.IQueue, *, period: Duration | None) -> cloudwa
         queue: The queue.
         period: Length of a data point; None for the CDK's own 5 minutes.
     """
-    return queue.metric_approximate_number_of_messages_visible(
-        period=period, statistic=cloudwatch.Stats.MAXIMUM
-    )
+    return queue.metric_approximate_number_of_messages_visible(period=period, statistic=MAXIMUM)

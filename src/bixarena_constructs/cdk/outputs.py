@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnOutput
 from constructs import Construct
 
+from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 
 if TYPE_CHECKING:
@@ -95,6 +96,6 @@ def add_outputs(scope: IConstruct, values: Mapping[Output, str]) -> None:
     Raises:
         ValueError: The task has one of them already.
     """
-    outputs = scope.node.try_find_child(OUTPUTS_ID)
+    outputs = read(scope, "node").try_find_child(OUTPUTS_ID)
     if isinstance(outputs, TaskOutputs):
         outputs.add(values)

@@ -250,7 +250,7 @@ class SnapshotTask(Construct):
         )
         self._max_runtime = max_runtime or duration_of(_DEFAULT_RUNTIME_SECONDS)
         require_seconds_within("max_runtime", self._max_runtime, _RUNTIME_SECONDS)
-        self._own_node = self.node
+        self._own_node = read(self, "node")
         self._own_queue: sqs.Queue | None = None
         if task_definition is None:
             self._log_group = log.define(self)
@@ -535,7 +535,7 @@ class SnapshotTask(Construct):
             values={
                 Output.CONTRACT_VERSION: str(VERSION),
                 Output.TASK_DEFINITION_ARN: self._launch.task_definition_arn,
-                Output.TASK_DEFINITION_FAMILY: self._task_definition.family,
+                Output.TASK_DEFINITION_FAMILY: read(self._task_definition, "family"),
                 Output.CONTAINER_NAME: self._container_name,
                 Output.CLUSTER_ARN: self._launch.cluster_arn,
                 Output.LOG_GROUP_NAME: log_group_name,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_sns as sns
 
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_sns as sns
     from constructs import Construct
 
 __all__ = ["AlarmTrait", "define_alarm"]
+
+# One action for all alarms of a topic.
+_ACTIONS: WeakKeyDictionary[sns.ITopic, cloudwatch_actions.SnsAction] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,5 +65,7 @@ def define_alarm(
         alarm_description=f"{trait.description} See {TROUBLESHOOTING}",
         actions_enabled=trait.is_active,
     )
-    alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
+    if topic not in _ACTIONS:
+        _ACTIONS[topic] = cloudwatch_actions.SnsAction(topic)
+    alarm.add_alarm_action(_ACTIONS[topic])
     return alarm

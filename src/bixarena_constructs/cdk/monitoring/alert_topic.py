@@ -9,18 +9,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
+from bixarena_constructs.cdk.tokens import read
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_events as events
     from constructs import Construct
 
 __all__ = ["define_alert_topic", "let_publish"]
 
 _EVENTS: Final = "events.amazonaws.com"
 _ALARMS: Final = "cloudwatch.amazonaws.com"
-_USE_OF_KEY: Final = ("kms:Decrypt", "kms:GenerateDataKey*")
 
 
 def define_alert_topic(scope: Construct) -> sns.Topic:
@@ -38,37 +38,39 @@ def define_alert_topic(scope: Construct) -> sns.Topic:
         enable_key_rotation=True,
         # Nothing is stored under it: SNS keeps no message.
         removal_policy=RemovalPolicy.DESTROY,
+        policy=_key_policy(Stack.of(scope)),
     )
-    for statement in _key_statements(scope):
-        key.add_to_resource_policy(statement)
     return sns.Topic(scope, "Alerts", master_key=key, enforce_ssl=True)
 
 
 def let_publish(
     topic: sns.ITopic,
     *,
-    rules: Iterable[events.Rule],
+    rule_arns: Sequence[str],
     alarms: Iterable[cloudwatch.Alarm],
 ) -> None:
     """Let these rules and alarms, and no others of their services, publish to a topic.
 
     Args:
         topic: The topic; a warning says so where its policy cannot be changed.
-        rules: Rules with the topic as a target.
+        rule_arns: Rules with the topic as a target.
         alarms: Alarms with the topic as an action.
     """
     # A topic with a policy has lost the one that AWS gives by default, which lets alarms in.
     sources = {
-        _EVENTS: [rule.rule_arn for rule in rules],
+        _EVENTS: list(rule_arns),
         _ALARMS: [alarm.alarm_arn for alarm in alarms],
     }
     added = [
         topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(service)],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": arns}},
+            iam.PolicyStatement.from_json(
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": service},
+                    "Action": "sns:Publish",
+                    "Resource": read(topic, "topic_arn"),
+                    "Condition": {"ArnEquals": {"aws:SourceArn": arns}},
+                }
             )
         ).statement_added
         for service, arns in sources.items()
@@ -81,21 +83,34 @@ def let_publish(
         )
 
 
-def _key_statements(scope: Construct) -> tuple[iam.PolicyStatement, ...]:
-    account = Stack.of(scope).account
-    return (
-        iam.PolicyStatement(
-            # No condition on the source: AWS documents that the key of a topic must not have
-            # one for EventBridge. Who may publish is up to the topic's own policy.
-            principals=[iam.ServicePrincipal(_EVENTS)],
-            actions=list(_USE_OF_KEY),
-            # In a key's policy, the key.
-            resources=["*"],
-        ),
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(_ALARMS)],
-            actions=list(_USE_OF_KEY),
-            resources=["*"],
-            conditions={"StringEquals": {"aws:SourceAccount": account}},
-        ),
+def _key_policy(stack: Stack) -> iam.PolicyDocument:
+    account = read(stack, "account")
+    use_of_key = {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        # In a key's policy, the key.
+        "Resource": "*",
+    }
+    root = f"arn:{read(stack, 'partition')}:iam::{account}:root"
+    return iam.PolicyDocument.from_json(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                # What the CDK gives to every key: the account decides by IAM.
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": root},
+                    "Action": "kms:*",
+                    "Resource": "*",
+                },
+                # No condition on the source: AWS documents that the key of a topic must not have
+                # one for EventBridge. Who may publish is up to the topic's own policy.
+                {**use_of_key, "Principal": {"Service": _EVENTS}},
+                {
+                    **use_of_key,
+                    "Principal": {"Service": _ALARMS},
+                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                },
+            ],
+        }
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from bixarena_constructs.cdk.delivery_metrics import SUM
+from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.deployment import Metric
 from bixarena_constructs.worker.contract import Event, Field
 
@@ -94,7 +95,7 @@ class TaskDashboard(Construct):
         """
         super().__init__(scope, construct_id)
         self.dashboard = cloudwatch.Dashboard(
-            self, "Dashboard", default_interval=Duration.days(14)
+            self, "Dashboard", default_interval=duration_of(14 * 24 * 3600)
         )
         log, ends = log_group, history
         self.dashboard.add_widgets(
@@ -113,8 +114,8 @@ class TaskDashboard(Construct):
 
 
 def _runs(trigger: RunTrigger, metrics: RunMetrics) -> cloudwatch.GraphWidget:
-    day = Duration.days(1)
-    outcomes = metrics.metric(Metric.OUTCOMES, statistic=cloudwatch.Stats.SUM, period=day)
+    day = duration_of(24 * 3600)
+    outcomes = metrics.metric(Metric.OUTCOMES, statistic=SUM, period=day)
     shown = [outcomes.with_(label="good ends")]
     if trigger.metrics is not None:
         shown = [

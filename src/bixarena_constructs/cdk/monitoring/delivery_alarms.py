@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from bixarena_constructs.cdk.delivery_metrics import dead_letter_metric
+from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DeliveryAlarms(Construct):
 
 
 def _metrics_of(trigger: RunTrigger) -> dict[str, cloudwatch.Metric]:
-    period, metrics = Duration.minutes(5), trigger.metrics
+    period, metrics = duration_of(300), trigger.metrics
     found = {}
     if metrics is not None:
         found["FailedInvocations"] = metrics.failed_starts(period=period)

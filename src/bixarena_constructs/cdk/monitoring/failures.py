@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import aws_events as events
 from constructs import Construct
 
-from bixarena_constructs.cdk.monitoring.message import failure_message
-from bixarena_constructs.cdk.monitoring.rule_targets import TopicTarget
+from bixarena_constructs.cdk.monitoring.event_rule import define_event_rule
+from bixarena_constructs.cdk.monitoring.message import failure_lines, run_lines
+from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +26,10 @@ class FailureRules(Construct):
     """Reports each failed run to a topic, once.
 
     Attributes:
-        rules: One for each cause.
+        rule_arns: ARNs of the rules, one for each cause.
     """
 
-    rules: tuple[events.Rule, ...]
+    rule_arns: list[str]
 
     def __init__(
         self,
@@ -52,18 +52,19 @@ class FailureRules(Construct):
             topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
-        self.rules = tuple(
-            events.Rule(
+        of_each_run = run_lines(task)
+        retried_in = None if retry_after is None else retry_after.to_human_string()
+        self.rule_arns = [
+            define_event_rule(
                 self,
                 cause.id,
                 description=f"A run of {task.name} failed: {cause.meaning}",
-                event_pattern=task.runs.ends(cause.detail),
-                targets=[
-                    TopicTarget(
-                        topic,
-                        message=failure_message(cause, task=task, retry_after=retry_after),
-                    )
+                pattern=task.runs.ends(cause.detail),
+                target_arn=read(topic, "topic_arn"),
+                lines=[
+                    *failure_lines(cause, name=task.name, retried_in=retried_in),
+                    *of_each_run,
                 ],
             )
             for cause in causes
-        )
+        ]

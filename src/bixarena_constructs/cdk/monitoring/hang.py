@@ -10,6 +10,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from bixarena_constructs.cdk.delivery_metrics import MINIMUM
+from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
 from bixarena_constructs.cdk.monitoring.signals import reference_end, reference_start
 from bixarena_constructs.cdk.monitoring.window import seconds_of
@@ -119,11 +121,9 @@ class HangAlarm(Construct):
 
 
 def _last_signal(metrics: RunMetrics) -> cloudwatch.MathExpression:
-    period = Duration.seconds(_PERIOD_SECONDS)
+    period = duration_of(_PERIOD_SECONDS)
     # A start and an end in one period are a run that ended: the minimum.
-    last_signal = metrics.metric(
-        Metric.UNDER_WAY, statistic=cloudwatch.Stats.MINIMUM, period=period
-    )
+    last_signal = metrics.metric(Metric.UNDER_WAY, statistic=MINIMUM, period=period)
     return cloudwatch.MathExpression(
         expression="FILL(heard, REPEAT)",
         using_metrics={"heard": last_signal},

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import RemovalPolicy, Stack
-from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from bixarena_constructs.cdk.monitoring.rule_targets import LogGroupTarget
+from bixarena_constructs.cdk.monitoring.event_rule import define_event_rule
+from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
     from bixarena_constructs.cdk.run_events import RunEvents
@@ -55,37 +55,45 @@ class RunHistory(Construct):
             # Task ARNs and reasons of a stack that is gone; the worker's own log stays.
             removal_policy=RemovalPolicy.DESTROY,
         )
-        rule = events.Rule(
+        stack = Stack.of(self)
+        rule_arn = define_event_rule(
             self,
             "Rule",
             description=f"Keeps the state changes of the runs of {name}",
-            event_pattern=runs.state_changes(),
-            targets=[LogGroupTarget(self.log_group)],
+            pattern=runs.state_changes(),
+            target_arn=_target_arn(stack, read(self.log_group, "log_group_name")),
         )
-        _let_write(rule, self.log_group)
+        _let_write(stack, rule_arn, self.log_group.log_group_arn)
 
 
-def _let_write(rule: events.Rule, log_group: logs.LogGroup) -> None:
+def _target_arn(stack: Stack, log_group_name: str) -> str:
+    # The group's own ARN ends in ":*", which EventBridge refuses.
+    partition, region, account = (read(stack, of) for of in ("partition", "region", "account"))
+    return f"arn:{partition}:logs:{region}:{account}:log-group:{log_group_name}"
+
+
+def _let_write(stack: Stack, rule_arn: str, log_group_arn: str) -> None:
     # As EventBridge's guide has them: the first action takes no condition on the source.
-    writer = iam.ServicePrincipal("events.amazonaws.com")
-    _policy_of(Stack.of(rule)).document.add_statements(
-        iam.PolicyStatement(
-            principals=[writer],
-            actions=["logs:CreateLogStream"],
-            resources=[log_group.log_group_arn],
-        ),
-        iam.PolicyStatement(
-            principals=[writer],
-            actions=["logs:PutLogEvents"],
-            resources=[log_group.log_group_arn],
-            conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+    common = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Resource": log_group_arn,
+    }
+    _policy_of(stack).document.add_statements(
+        iam.PolicyStatement.from_json({**common, "Action": "logs:CreateLogStream"}),
+        iam.PolicyStatement.from_json(
+            {
+                **common,
+                "Action": "logs:PutLogEvents",
+                "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+            }
         ),
     )
 
 
 def _policy_of(stack: Stack) -> logs.ResourcePolicy:
     """Return the stack's policy for all its histories: an account has ten policies a region."""
-    found = stack.node.try_find_child(_POLICY_ID)
+    found = read(stack, "node").try_find_child(_POLICY_ID)
     return (
         found if isinstance(found, logs.ResourcePolicy) else logs.ResourcePolicy(stack, _POLICY_ID)
     )

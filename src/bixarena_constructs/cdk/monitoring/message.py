@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack
-from aws_cdk import aws_events as events
-
 from bixarena_constructs.cdk.commands import log_tail_command
+from bixarena_constructs.cdk.monitoring.event_rule import event_field
+from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
-    from aws_cdk import Duration
-
     from bixarena_constructs.cdk.monitoring.causes import FailureCause
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 
-__all__ = ["TROUBLESHOOTING", "failure_message"]
+__all__ = ["TROUBLESHOOTING", "failure_lines", "run_lines"]
 
 TROUBLESHOOTING: Final = (
     "https://github.com/Sage-Bionetworks/bixarena-constructs/blob/main/docs/troubleshooting.md"
@@ -23,32 +20,39 @@ TROUBLESHOOTING: Final = (
 """The page that explains what an alert names."""
 
 
-def failure_message(
-    cause: FailureCause, *, task: WatchedTask, retry_after: Duration | None
-) -> events.RuleTargetInput:
-    """Return the alert of a run that failed, line by line.
+def run_lines(task: WatchedTask) -> list[str]:
+    """Return what every alert of a run that failed says after its cause, line by line.
+
+    Args:
+        task: The task.
+    """
+    stack = read(task.task_definition, "stack")
+    log = log_tail_command(
+        region=task.launch.region, log_group_name=read(task.log_group, "log_group_name")
+    )
+    stopped_at = event_field("detail.stoppedAt")
+    return [
+        f"Stopped reason: {event_field('detail.stoppedReason')}",
+        f"Task: {event_field('detail.taskArn')}, stopped at {stopped_at}",
+        f"Its log: {log}",
+        f"Run it now: {task.launch.plain_command}",
+        *([f"Or: bixarena run {read(stack, 'stack_name')}"] if task.has_outputs else ()),
+        f"Causes and what to do: {TROUBLESHOOTING}",
+    ]
+
+
+def failure_lines(cause: FailureCause, *, name: str, retried_in: str | None) -> list[str]:
+    """Return what the alert of a run that failed says of its cause, line by line.
 
     Args:
         cause: Why it failed.
-        task: The task.
-        retry_after: After what time such a run is started again; None for never.
+        name: Name of the task.
+        retried_in: After what time such a run is started again; None for never.
     """
-    field = events.EventField.from_path
-    stack = Stack.of(task.task_definition)
-    log = log_tail_command(region=stack.region, log_group_name=task.log_group.log_group_name)
-    lines = [
-        f"{task.name}: a run failed: {cause.meaning}.",
-        f"Stopped reason: {field('$.detail.stoppedReason')}",
-        f"Task: {field('$.detail.taskArn')}, stopped at {field('$.detail.stoppedAt')}",
-        f"Its log: {log}",
-        f"Run it now: {task.launch.plain_command}",
-        *([f"Or: bixarena run {stack.stack_name}"] if task.has_outputs else ()),
-        f"Causes and what to do: {TROUBLESHOOTING}",
-    ]
-    if cause.is_transient and retry_after is not None:
-        lines.insert(
-            1,
-            f"If the schedule started it, it is started again in {retry_after.to_human_string()}; "
-            "another alert follows if that run fails too.",
+    lines = [f"{name}: a run failed: {cause.meaning}."]
+    if cause.is_transient and retried_in is not None:
+        lines.append(
+            f"If the schedule started it, it is started again in {retried_in}; "
+            "another alert follows if that run fails too."
         )
-    return events.RuleTargetInput.from_multiline_text("\n".join(lines))
+    return lines

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
+from bixarena_constructs.cdk.delivery_metrics import MAXIMUM
+from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
 from bixarena_constructs.cdk.permissions import scheduler_principal
 from bixarena_constructs.deployment import Metric
@@ -71,7 +72,7 @@ class MissedRunAlarm(Construct):
             "Alarm",
             trait=AlarmTrait(
                 metric=metrics.metric(
-                    Metric.OUTCOMES, statistic=cloudwatch.Stats.MAXIMUM, period=Duration.hours(1)
+                    Metric.OUTCOMES, statistic=MAXIMUM, period=duration_of(3600)
                 ),
                 comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
                 evaluation_periods=hours,
@@ -104,7 +105,7 @@ class MissedRunAlarm(Construct):
                     }
                 ),
                 # Late is useless: the next one is due by then.
-                max_event_age=Duration.minutes(15),
+                max_event_age=duration_of(15 * 60),
                 policy_statements=[
                     iam.PolicyStatement(
                         actions=["cloudwatch:PutMetricData"],

@@ -8,6 +8,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
+from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import metric_namespace
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ class RunMetrics:
             scope: A construct that no other task shares.
         """
         stack = Stack.of(scope)
-        inside = scope.node.path.removeprefix(stack.node.path).strip("/")
-        self.namespace = metric_namespace(stack.stack_name, inside)
+        path, of_stack = (read(read(each, "node"), "path") for each in (scope, stack))
+        inside = path.removeprefix(of_stack).strip("/")
+        self.namespace = metric_namespace(read(stack, "stack_name"), inside)
 
     def metric(self, name: Metric, *, statistic: str, period: Duration) -> cloudwatch.Metric:
         """Return a metric.

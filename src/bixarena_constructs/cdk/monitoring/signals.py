@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import publication
@@ -71,16 +72,19 @@ def _any_of(field: Field, *values: str) -> logs.JsonPattern:
     return matches[0] if len(matches) == 1 else logs.FilterPattern.any(*matches)
 
 
+@cache
 def reference_start() -> logs.JsonPattern:
     """Return the pattern of the reference worker's first line."""
     return _any_of(Field.EVENT, Event.RUN_STARTED)
 
 
+@cache
 def reference_end() -> logs.JsonPattern:
     """Return the pattern of the reference worker's last line."""
     return _any_of(Field.EVENT, *LAST_EVENTS)
 
 
+@lru_cache
 def reference_outcome(leaderboard_slug: str | None) -> logs.JsonPattern:
     """Return the pattern of the reference worker's last line after a snapshot in time.
 

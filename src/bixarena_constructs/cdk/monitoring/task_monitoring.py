@@ -29,6 +29,7 @@ from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
 from bixarena_constructs.cdk.outputs import add_outputs
+from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class TaskMonitoring(Construct):
             topic=self.topic,
         )
         self.alarms = self._define_alarms(watched, starts, settings, metrics)
-        let_publish(self.topic, rules=failures.rules, alarms=self.alarms)
+        let_publish(self.topic, rule_arns=failures.rule_arns, alarms=self.alarms)
         if settings.retry_after is not None:
             RunRetry(
                 self,
@@ -143,9 +144,9 @@ class TaskMonitoring(Construct):
         add_outputs(
             task,
             {
-                Output.ALERT_TOPIC_ARN: self.topic.topic_arn,
-                Output.ALARM_NAMES: ",".join(alarm.alarm_name for alarm in self.alarms),
-                Output.HISTORY_LOG_GROUP_NAME: self.history.log_group_name,
+                Output.ALERT_TOPIC_ARN: read(self.topic, "topic_arn"),
+                Output.ALARM_NAMES: ",".join(read(alarm, "alarm_name") for alarm in self.alarms),
+                Output.HISTORY_LOG_GROUP_NAME: read(self.history, "log_group_name"),
             },
         )
 

@@ -13,6 +13,7 @@ from constructs import IConstruct
 
 from bixarena_constructs.cdk.commands import TaskLaunch
 from bixarena_constructs.cdk.run_events import RunEvents
+from bixarena_constructs.cdk.tokens import read, resource_of
 from bixarena_constructs.deployment import OUTPUTS_ID
 from bixarena_constructs.worker.contract import Variable
 
@@ -88,8 +89,8 @@ class WatchedTask:
 
         Where a secret sets it, its value is not known: ``*``, which a log filter takes for any.
         """
-        resource = self.task_definition.node.default_child
-        containers = Stack.of(self.task_definition).resolve(
+        resource = resource_of(self.task_definition)
+        containers = read(self.task_definition, "stack").resolve(
             getattr(resource, "container_definitions", ())
         )
         (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
@@ -110,17 +111,17 @@ class WatchedTask:
         if max_runtime is not None:
             raise ValueError("max_runtime is a prop of the task; set it there")
         return cls(
-            name=task.node.path,
+            name=read(read(task, "node"), "path"),
             task_definition=task.task_definition,
             runs=RunEvents(
                 cluster_arn=task.launch.cluster_arn,
-                family=task.task_definition.family,
+                family=read(task.task_definition, "family"),
                 container_name=task.container_name,
             ),
             log_group=task.log_group,
             max_runtime=task.max_runtime,
             launch=task.launch,
-            has_outputs=task.node.try_find_child(OUTPUTS_ID) is not None,
+            has_outputs=read(task, "node").try_find_child(OUTPUTS_ID) is not None,
         )
 
     @classmethod
