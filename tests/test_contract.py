@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,3 +159,8 @@ def test_gives_each_failure_a_code_and_words_of_its_own() -> None:
     assert [contract.failure_of(each.exit_code) for each in failures] == list(failures)
     assert contract.failure_of(0) is None
     assert contract.failure_of(42) is None
+
+
+def test_the_worker_knows_the_version_of_the_package() -> None:
+    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["project"]
+    assert project["version"] == contract.RELEASE

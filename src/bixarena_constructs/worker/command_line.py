@@ -44,7 +44,10 @@ def main(
         interrupts: What ends the run from outside.
         open_store: Makes another store from the settings. Default: - BixArena's tables.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command and (options.dry_run or options.check):
+        parser.error(f"--dry-run and --check are for a run, not for {options.command}")
     if options.dry_run:
         environment = {**environment, Variable.DRY_RUN: "true"}
     try:
@@ -85,13 +88,13 @@ def _prepared(
 ) -> tuple[Settings, Callable[..., object]]:
     """Read the settings and import the command, which takes seconds on a slow processor."""
     # PLC0415: at the top of the module, the imports would delay the answer to a signal.
-    from bixarena_constructs.worker import job, visibility  # noqa: PLC0415
+    from bixarena_constructs.worker import check, job, visibility  # noqa: PLC0415
     from bixarena_constructs.worker.settings import Settings  # noqa: PLC0415
 
     settings = Settings.from_environment(environment, needs_database=open_store is None)
     store = open_store and open_store(settings)
     if options.command is None:
-        return settings, partial(job.run, store=store)
+        return settings, partial(check.check if options.check else job.run, store=store)
     commands = {"publish": visibility.publish, "unpublish": visibility.unpublish}
     command = commands[options.command]
     return settings, partial(command, identifier=options.snapshot, store=store)
@@ -103,7 +106,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Turn BixArena's votes into public leaderboard snapshots.",
         epilog="Everything else is set by environment variables; see docs/worker.md.",
     )
-    parser.add_argument("--dry-run", action="store_true", help="compute and log, write nothing")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="compute and log, write nothing")
+    how.add_argument(
+        "--check",
+        action="store_true",
+        help="try login, grants and thresholds; rank nothing, write nothing",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, visibility in (("publish", "public"), ("unpublish", "private")):
         command = commands.add_parser(name, help=f"make the snapshots of one time {visibility}")

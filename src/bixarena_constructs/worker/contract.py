@@ -23,6 +23,7 @@ __all__ = [
     "INTERRUPTED",
     "KILLED",
     "LAST_EVENTS",
+    "RELEASE",
     "SETTINGS",
     "VERSION",
     "Event",
@@ -33,6 +34,8 @@ __all__ = [
     "failure_of",
 ]
 
+RELEASE: Final = "0.1.0"
+"""Version of this library; in the image, nothing else of the package knows it."""
 VERSION: Final = 1
 """Number of this contract, which goes up when a name or a meaning below changes."""
 
@@ -89,8 +92,11 @@ class Event(StrEnum):
     BOARD_SKIPPED = "board_skipped"
     BOARD_REGRESSED = "board_regressed"
     BOARD_FAILED = "board_failed"
+    BOARD_READY = "board_ready"
     RUN_FINISHED = "run_finished"
     RUN_FAILED = "run_failed"
+    CHECK_FINISHED = "check_finished"
+    CHECK_FAILED = "check_failed"
     PUBLISHED = "published"
     PUBLISH_FAILED = "publish_failed"
     UNPUBLISHED = "unpublished"

@@ -5,36 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
-from uuid import uuid4
 
-from bixarena_constructs.worker.contract import VERSION, Event, Variable
+from bixarena_constructs.worker.board_run import MOST_COUNTS, BoardRun, since
+from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import (
-    BoardsFailedError,
-    BoardsRegressedError,
-    DatabaseRefusedError,
-    LoginRefusedError,
     NoLeaderboardError,
-    RowGoneError,
-    VotesError,
     WorkerError,
 )
-from bixarena_constructs.worker.logs import parts_of
-from bixarena_constructs.worker.ranking import (
-    RankingError,
-    RankingOptions,
-    TooFewModelsError,
-    rank,
-)
-from bixarena_constructs.worker.records import Snapshot, Status, entries_of
 from bixarena_constructs.worker.report import (
     RunReport,
-    board_fields,
-    change_fields,
-    ranking_fields,
 )
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.stores import retention_of, store_for_run
+from bixarena_constructs.worker.stores import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,22 +25,13 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from bixarena_constructs.worker.interrupts import Interrupts
-    from bixarena_constructs.worker.ranking import VoteCounts
-    from bixarena_constructs.worker.records import Board, Entry, Votes
+    from bixarena_constructs.worker.records import Board, Votes
     from bixarena_constructs.worker.settings import Settings
     from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
 __all__ = ["run"]
 
 _T = TypeVar("_T")
-# A model that is deleted while boards are ranked takes its votes with it.
-_MOST_COUNTS = 3
-_EVENT_OF = {
-    Status.PUBLISHED: Event.BOARD_PUBLISHED,
-    Status.STORED_PRIVATE: Event.BOARD_STORED_PRIVATE,
-    Status.ALREADY_PUBLISHED: Event.BOARD_ALREADY_PUBLISHED,
-    Status.ALREADY_PRIVATE: Event.BOARD_ALREADY_PRIVATE,
-}
 
 
 def _utc_now() -> datetime:
@@ -101,7 +75,11 @@ def run(
         dry_run=settings.dry_run,
     )
     log.info(
-        Event.RUN_STARTED, snapshot=report.identifier, dry_run=settings.dry_run, contract=VERSION
+        Event.RUN_STARTED,
+        snapshot=report.identifier,
+        dry_run=settings.dry_run,
+        contract=VERSION,
+        release=RELEASE,
     )
     deadline = deadline or Deadline(settings.max_runtime_seconds)
     try:
@@ -119,13 +97,13 @@ def run(
             interrupts.carry_out(work, log=log, deadline=deadline, cancel=where.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.RUN_FAILED, seconds=_since(started), **report.fields(), **known.fields())
+        log.error(Event.RUN_FAILED, seconds=since(started), **report.fields(), **known.fields())
         raise
     log.info(
         Event.RUN_FINISHED,
         outcome=report.outcome,
         exit_code=0,
-        seconds=_since(started),
+        seconds=since(started),
         **report.fields(),
     )
     return report
@@ -154,22 +132,26 @@ class _Run:
     def do(self) -> None:
         self._retried("check_grants", lambda: self._store.check(self._moment))
         boards = self._boards()
-        for recounts_left in reversed(range(_MOST_COUNTS)):
+        each = BoardRun(
+            self._settings,
+            store=self._store,
+            report=self._report,
+            deadline=self._deadline,
+            log=self._log,
+        )
+        for recounts_left in reversed(range(MOST_COUNTS)):
             if not boards:
                 break
             votes = self._votes(boards)
             outdated = {
                 board.slug
                 for board in boards
-                if not self._do_board(board, votes, recounts_left=recounts_left)
+                if not each.do(board, votes, recounts_left=recounts_left)
             }
             boards = self._still_there(outdated) if outdated else ()
             for slug in votes.unknown.keys() - self._report.failed.keys():
-                self._fail(slug, votes.unknown[slug], votes, self._log.bind(leaderboard=slug))
-        if self._report.failed:
-            raise BoardsFailedError(self._report.failed)
-        if self._report.regressed:
-            raise BoardsRegressedError(self._report.regressed)
+                each.fail(slug, votes.unknown[slug], votes)
+        self._report.raise_faults()
 
     def _boards(self) -> tuple[Board, ...]:
         """List the leaderboards that this run has yet to do."""
@@ -201,132 +183,16 @@ class _Run:
         slugs = [board.slug for board in boards]
         by_voter = self._settings.intervals in ("voter", "auto")
         votes = self._retried("count_votes", lambda: self._store.votes(slugs, by_voter=by_voter))
+        self._report.total_votes = max(votes.totals.values(), default=0)
+        self._report.newest_vote = votes.newest
         self._log.info(
             Event.VOTES_COUNTED,
             models=len(votes.slug_by_model),
             votes={slug: votes.totals[slug] for slug in slugs if slug in votes.totals},
             by_voter=votes.by_voter,
-            seconds=_since(started),
+            seconds=since(started),
         )
         return votes
 
-    def _do_board(self, board: Board, votes: Votes, *, recounts_left: int) -> bool:
-        """Rank and publish a leaderboard; its faults do not affect the next one.
-
-        Returns:
-            Whether it is done; if not, its votes have to be counted again.
-
-        Raises:
-            LoginRefusedError: The next ones would be ranked for nothing.
-        """
-        log = self._log.bind(leaderboard=board.slug)
-        try:
-            reason = self._too_small(votes.of(board))
-            if reason is None:
-                entries = self._rank(votes.of(board), votes, log)
-                snapshot = Snapshot(
-                    id=uuid4(),
-                    board=board,
-                    identifier=self._report.identifier,
-                    evaluations=votes.of(board).cast,
-                    entries=entries,
-                )
-                self._publish(snapshot, votes, log)
-        except TooFewModelsError as error:
-            reason = votes.in_slugs(str(error))
-        except LoginRefusedError:
-            raise
-        except (VotesError, DatabaseRefusedError) as error:
-            text = votes.in_slugs(str(error))
-            if isinstance(error, RowGoneError) and recounts_left:
-                attempt = _MOST_COUNTS - recounts_left
-                log.warning(
-                    Event.RETRYING, step="publish", attempt=attempt, error=text, wait_seconds=0
-                )
-                return False
-            self._fail(board.slug, error, votes, log)
-            return True
-        if reason is not None:
-            self._leave_out(board, reason, votes=votes.of(board).total, log=log)
-        return True
-
-    def _fail(
-        self, slug: str, error: WorkerError, votes: Votes, log: FilteringBoundLogger
-    ) -> None:
-        self._report.failed[slug] = error
-        log.error(Event.BOARD_FAILED, cause=error.cause, error=votes.in_slugs(str(error)))
-
-    def _leave_out(
-        self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger
-    ) -> None:
-        if board.shown is None:
-            self._report.skipped.append(board.slug)
-            log.info(Event.BOARD_SKIPPED, reason=reason, votes=votes)
-        else:
-            # People go on seeing it, and nothing else would report that it is old.
-            self._report.regressed[board.slug] = reason
-            log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
-
-    def _too_small(self, counts: VoteCounts) -> str | None:
-        settings = self._settings
-        battles, models = settings.min_total_battles, settings.min_total_models
-        # As in BixArena: one leaderboard that is asked for may have as few votes as it has.
-        if settings.leaderboard_slug is None and counts.cast < battles:
-            return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
-        if counts.num_listed(settings.min_evals) < models:
-            return f"fewer listed models than {Variable.MIN_TOTAL_MODELS}={models}"
-        return None
-
-    def _rank(
-        self, counts: VoteCounts, votes: Votes, log: FilteringBoundLogger
-    ) -> tuple[Entry, ...]:
-        started = perf_counter()
-        settings = self._settings
-        options = RankingOptions(
-            prior_battles=settings.prior_battles,
-            interval_method=settings.intervals,
-            num_bootstrap=settings.num_bootstrap,
-            min_evals=settings.min_evals,
-            significant=settings.significant,
-            seed=settings.seed,
-            # The task has one vCPU, and its host's processors in sight: more threads would cost
-            # memory and bring nothing.
-            threads=1,
-        )
-        try:
-            ranking = rank(counts, options)
-        except TooFewModelsError:
-            raise
-        except RankingError as error:
-            raise VotesError(str(error)) from error
-        log.info(Event.BOARD_RANKED, seconds=_since(started), **ranking_fields(ranking, votes))
-        return entries_of(ranking)
-
-    def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
-        if self._settings.dry_run:
-            self._report.computed.append(snapshot.board.slug)
-            parts = list(parts_of(board_fields(snapshot.entries, votes)))
-            for part, entries in enumerate(parts, 1):
-                log.info(Event.BOARD_COMPUTED, part=part, parts=len(parts), entries=entries)
-            return
-        started = perf_counter()
-        done = self._retried(
-            "publish", lambda: self._store.publish(snapshot, retention_of(self._settings))
-        )
-        self._report.boards(done.status).append(snapshot.board.slug)
-        log.info(
-            _EVENT_OF[done.status],
-            newest_before=done.newest_public,
-            snapshots_retired=done.retired,
-            seconds=_since(started),
-            **change_fields(done, snapshot, votes),
-        )
-        if done.status is Status.PUBLISHED and done.shown_instead is not None:
-            log.warning(Event.BOARD_NOT_SHOWN, shown_instead=done.shown_instead)
-
     def _retried(self, what: str, step: Callable[[], _T]) -> _T:
         return retried(step, deadline=self._deadline, log=self._log, what=what)
-
-
-def _since(started: float) -> float:
-    return round(perf_counter() - started, 3)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BATTLES",
     "BOARDS",
+    "DATES",
     "DELETING",
     "HIDING",
     "PUBLISHING",
@@ -60,6 +61,7 @@ BOARDS: tuple[Need, ...] = (
     ),
     ("leaderboard_entry", "SELECT", ("model_id", "snapshot_id", "rank")),
 )
+DATES: tuple[Need, ...] = (("battle_evaluation", "SELECT", ("created_at",)),)
 VOTERS: tuple[Need, ...] = (("battle", "SELECT", ("user_id",)),)
 PUBLISHING: tuple[Need, ...] = (
     (

@@ -15,6 +15,7 @@ from bixarena_constructs.worker.ranking import VoteCounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from bixarena_constructs.worker.cells import CountedCell
@@ -68,11 +69,13 @@ class Votes:
         by_leaderboard: Leaderboard slug to its votes, or to why they cannot be counted; one
             without votes is absent.
         unknown: The same of leaderboards that have votes and do not exist.
+        newest: When the newest vote was cast, where the store knows.
     """
 
     slug_by_model: Mapping[str, str]
     by_leaderboard: Mapping[str, VoteCounts | VotesError]
     unknown: Mapping[str, VotesError] = field(default_factory=dict)
+    newest: datetime | None = None
 
     @classmethod
     def from_cells(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bixarena_constructs.worker.contract import Outcome
+from bixarena_constructs.worker.errors import BoardsFailedError, BoardsRegressedError
 from bixarena_constructs.worker.records import Status
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class RunReport:
         skipped: Below a threshold, and not public.
         regressed: Below a threshold, but public; with the reason.
         failed: What went wrong.
+        total_votes: Of the leaderboard that has most; None if none were counted.
+        newest_vote: When the newest vote was cast, where known.
     """
 
     identifier: str
@@ -46,6 +50,8 @@ class RunReport:
     skipped: list[str] = field(default_factory=list)
     regressed: dict[str, str] = field(default_factory=dict)
     failed: dict[str, WorkerError] = field(default_factory=dict)
+    total_votes: int | None = None
+    newest_vote: datetime | None = None
 
     def boards(self, status: Status) -> list[str]:
         """Return the list of leaderboards whose snapshot has a status."""
@@ -70,6 +76,18 @@ class RunReport:
         happened = (outcome for outcome, is_so in cases if is_so)
         return next(happened, Outcome.BELOW_THRESHOLDS)
 
+    def raise_faults(self) -> None:
+        """Raise what keeps the run from being a success.
+
+        Raises:
+            BoardsFailedError: Some leaderboards failed, the others are done.
+            BoardsRegressedError: Some are public and have too few votes now.
+        """
+        if self.failed:
+            raise BoardsFailedError(self.failed)
+        if self.regressed:
+            raise BoardsRegressedError(self.regressed)
+
     def fields(self) -> dict[str, object]:
         """Return the report as fields of a log line."""
         return {
@@ -78,10 +96,17 @@ class RunReport:
             "snapshots_published": len(self.published),
             "snapshots_stored_private": len(self.stored_private),
             "boards_already_published": len(self.already_published),
-            "boards_skipped": len(self.skipped),
+            "boards_skipped": list(self.skipped),
             "boards_regressed": list(self.regressed),
             "boards_failed": list(self.failed),
+            "total_votes": self.total_votes,
+            "newest_vote": self.newest_vote and self.newest_vote.isoformat(),
+            "newest_vote_age_seconds": self.newest_vote and _age_seconds(self.newest_vote),
         }
+
+
+def _age_seconds(moment: datetime) -> int:
+    return int((datetime.now(UTC) - moment).total_seconds())
 
 
 def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:

@@ -8,25 +8,22 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psycopg.rows import class_row, kwargs_row
 
 from bixarena_constructs.worker.environment import MOST_AHEAD
-from bixarena_constructs.worker.preflight import VOTERS, check, check_time, missing
+from bixarena_constructs.worker.preflight import DATES, VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
-from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes
-from bixarena_constructs.worker.voter_rows import counts_by_voter, unknown_outcomes
+from bixarena_constructs.worker.voter_rows import counted_pairs, counts_by_voter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
     import psycopg
 
     from bixarena_constructs.worker.database import Database
-    from bixarena_constructs.worker.errors import VotesError
     from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Retention, Snapshot, Visibility
     from bixarena_constructs.worker.votes_relation import VotesRelation
@@ -117,7 +114,11 @@ class Store:
             keys = tuple(models)
             if by_voter and not missing(connection, VOTERS):
                 by_board = counts_by_voter(connection, list(slugs), keys)
-                return Votes(slug_by_model=models, by_leaderboard=by_board)
+                return Votes(
+                    slug_by_model=models,
+                    by_leaderboard=by_board,
+                    newest=_newest_vote(connection),
+                )
             # Streamed, so that no more than one leaderboard's rows are held at a time; a cursor in
             # the database would do that too, but rules out parallel plans. A stream that is left
             # open keeps the connection's lock: the transaction could not even be rolled back.
@@ -126,9 +127,11 @@ class Store:
             )
             with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
                 counts = {
-                    slug: _counted(keys, group) for slug, group in groupby(rows, itemgetter(0))
+                    slug: counted_pairs(keys, group)
+                    for slug, group in groupby(rows, itemgetter(0))
                 }
-        return Votes(slug_by_model=models, by_leaderboard=counts)
+            newest = _newest_vote(connection)
+        return Votes(slug_by_model=models, by_leaderboard=counts, newest=newest)
 
     def publish(self, snapshot: Snapshot, retention: Retention | None = None) -> Publication:
         """Write a snapshot and make it public, all in one transaction or nothing.
@@ -221,28 +224,11 @@ class _SnapshotsSoFar:
         )
 
 
-def _counted(
-    models: Sequence[str], rows: Iterable[tuple[int | str, ...]]
-) -> VoteCounts | VotesError:
-    """Fold the rows of one leaderboard, or return why they cannot be counted.
-
-    Args:
-        models: Their keys, in the order in which the rows number them.
-        rows: Leaderboard slug, first and second model of a pair, wins of either, ties, votes.
-    """
-    table = np.array([row[1:] for row in rows], dtype=np.int64)
-    verdicts, votes = table[:, 2:5], table[:, 5]
-    strange = votes - verdicts.sum(axis=1)
-    if strange.any():
-        return unknown_outcomes(int(strange.sum()))
-    pairs, outcomes = verdicts.shape
-    return VoteCounts.from_arrays(
-        models,
-        model_a=table[:, 0].repeat(outcomes),
-        model_b=table[:, 1].repeat(outcomes),
-        outcome=np.tile(np.arange(outcomes), pairs),
-        votes=verdicts.ravel(),
-    )
+def _newest_vote(connection: psycopg.Connection) -> datetime | None:
+    if missing(connection, DATES):
+        return None
+    ((newest,),) = connection.execute(query("newest_vote")).fetchall()
+    return newest  # type: ignore[no-any-return]  # a timestamptz
 
 
 def _public_ranks(connection: psycopg.Connection, board: Board) -> dict[str, int]:

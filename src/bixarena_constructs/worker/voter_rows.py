@@ -1,4 +1,4 @@
-"""Votes by voter, as the database sends them: millions of rows, none of them a Python object."""
+"""Counted votes as the database sends them: by voter, millions of rows, none a Python object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import psycopg
     from numpy.typing import NDArray
 
-__all__ = ["counts_by_voter", "tables", "unknown_outcomes"]
+__all__ = ["counted_pairs", "counts_by_voter", "tables"]
 
 _FIELDS: Final = ("board", "voter", "model_a", "model_b", "outcome", "votes")
 # PostgreSQL's documentation of COPY, "Binary Format": a header, then for each row how many fields
@@ -65,7 +65,31 @@ def counts_by_voter(
     return counts
 
 
-def unknown_outcomes(number: int) -> VotesError:
+def counted_pairs(
+    models: Sequence[str], rows: Iterable[tuple[int | str, ...]]
+) -> VoteCounts | VotesError:
+    """Fold the rows of one leaderboard, or return why they cannot be counted.
+
+    Args:
+        models: Their keys, in the order in which the rows number them.
+        rows: Leaderboard slug, first and second model of a pair, wins of either, ties, votes.
+    """
+    table = np.array([row[1:] for row in rows], dtype=np.int64)
+    verdicts, votes = table[:, 2:5], table[:, 5]
+    strange = votes - verdicts.sum(axis=1)
+    if strange.any():
+        return _unknown_outcomes(int(strange.sum()))
+    pairs, outcomes = verdicts.shape
+    return VoteCounts.from_arrays(
+        models,
+        model_a=table[:, 0].repeat(outcomes),
+        model_b=table[:, 1].repeat(outcomes),
+        outcome=np.tile(np.arange(outcomes), pairs),
+        votes=verdicts.ravel(),
+    )
+
+
+def _unknown_outcomes(number: int) -> VotesError:
     """Say that some votes have no outcome that is known."""
     return VotesError(
         f"{number} battles of this leaderboard have an outcome in"
@@ -102,7 +126,7 @@ def _counted(models: Sequence[str], parts: Sequence[NDArray[np.int32]]) -> VoteC
     voter, model_a, model_b, outcome, votes = np.concatenate(parts, axis=1)
     strange = votes[outcome < 0].sum()
     if strange:
-        return unknown_outcomes(int(strange))
+        return _unknown_outcomes(int(strange))
     return VoteCounts.from_arrays(
         models, model_a=model_a, model_b=model_b, outcome=outcome, votes=votes, voter=voter
     )

@@ -21,6 +21,9 @@ GRANT SELECT (model_id, snapshot_id, rank) ON api.leaderboard_entry TO bixarena_
 -- votes count as independent.
 GRANT SELECT (user_id) ON api.battle TO bixarena_worker;
 
+-- For the age of the newest vote in the log, and its alarm. Without this grant the log has none.
+GRANT SELECT (created_at) ON api.battle_evaluation TO bixarena_worker;
+
 -- To publish; a dry run does without.
 GRANT INSERT (id, leaderboard_id, snapshot_identifier, description, visibility, created_at,
               updated_at)

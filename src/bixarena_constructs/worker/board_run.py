@@ -1,0 +1,195 @@
+"""One leaderboard of a run: ranked, and published or left out."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from bixarena_constructs.worker.contract import Event, Variable
+from bixarena_constructs.worker.errors import (
+    DatabaseRefusedError,
+    LoginRefusedError,
+    RowGoneError,
+    VotesError,
+)
+from bixarena_constructs.worker.logs import parts_of
+from bixarena_constructs.worker.ranking import (
+    RankingError,
+    RankingOptions,
+    TooFewModelsError,
+    rank,
+)
+from bixarena_constructs.worker.records import Snapshot, Status, entries_of
+from bixarena_constructs.worker.report import board_fields, change_fields, ranking_fields
+from bixarena_constructs.worker.retries import retried
+from bixarena_constructs.worker.stores import retention_of
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from bixarena_constructs.worker.deadline import Deadline
+    from bixarena_constructs.worker.errors import WorkerError
+    from bixarena_constructs.worker.ranking import VoteCounts
+    from bixarena_constructs.worker.records import Board, Entry, Votes
+    from bixarena_constructs.worker.report import RunReport
+    from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
+
+__all__ = ["MOST_COUNTS", "BoardRun", "since", "too_small"]
+
+MOST_COUNTS = 3
+"""How often a run counts: a model deleted while boards are ranked takes its votes with it."""
+_EVENT_OF = {
+    Status.PUBLISHED: Event.BOARD_PUBLISHED,
+    Status.STORED_PRIVATE: Event.BOARD_STORED_PRIVATE,
+    Status.ALREADY_PUBLISHED: Event.BOARD_ALREADY_PUBLISHED,
+    Status.ALREADY_PRIVATE: Event.BOARD_ALREADY_PRIVATE,
+}
+
+
+def too_small(counts: VoteCounts, settings: Settings) -> str | None:
+    """Return the threshold that a leaderboard is below; None if it has enough votes."""
+    battles, models = settings.min_total_battles, settings.min_total_models
+    # As in BixArena: one leaderboard that is asked for may have as few votes as it has.
+    if settings.leaderboard_slug is None and counts.cast < battles:
+        return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
+    if counts.num_listed(settings.min_evals) < models:
+        return f"fewer listed models than {Variable.MIN_TOTAL_MODELS}={models}"
+    return None
+
+
+def since(started: float) -> float:
+    """Return the seconds since a reading of ``perf_counter``."""
+    return round(perf_counter() - started, 3)
+
+
+class BoardRun:
+    """What is done with each leaderboard of a run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: SnapshotStore,
+        report: RunReport,
+        deadline: Deadline,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._report = report
+        self._deadline = deadline
+        self._log = log
+
+    def do(self, board: Board, votes: Votes, *, recounts_left: int) -> bool:
+        """Rank and publish a leaderboard; its faults do not affect the next one.
+
+        Returns:
+            Whether it is done; if not, its votes have to be counted again.
+
+        Raises:
+            LoginRefusedError: The next ones would be ranked for nothing.
+        """
+        log = self._log.bind(leaderboard=board.slug)
+        try:
+            reason = too_small(votes.of(board), self._settings)
+            if reason is None:
+                entries = self._rank(votes.of(board), votes, log)
+                snapshot = Snapshot(
+                    id=uuid4(),
+                    board=board,
+                    identifier=self._report.identifier,
+                    evaluations=votes.of(board).cast,
+                    entries=entries,
+                )
+                self._publish(snapshot, votes, log)
+        except TooFewModelsError as error:
+            reason = votes.in_slugs(str(error))
+        except LoginRefusedError:
+            raise
+        except (VotesError, DatabaseRefusedError) as error:
+            text = votes.in_slugs(str(error))
+            if isinstance(error, RowGoneError) and recounts_left:
+                attempt = MOST_COUNTS - recounts_left
+                log.warning(
+                    Event.RETRYING, step="publish", attempt=attempt, error=text, wait_seconds=0
+                )
+                return False
+            self.fail(board.slug, error, votes)
+            return True
+        if reason is not None:
+            self._leave_out(board, reason, votes=votes.of(board).total, log=log)
+        return True
+
+    def fail(self, slug: str, error: WorkerError, votes: Votes) -> None:
+        """Note that a leaderboard cannot be done."""
+        self._report.failed[slug] = error
+        self._log.error(
+            Event.BOARD_FAILED,
+            leaderboard=slug,
+            cause=error.cause,
+            error=votes.in_slugs(str(error)),
+        )
+
+    def _leave_out(
+        self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger
+    ) -> None:
+        if board.shown is None:
+            self._report.skipped.append(board.slug)
+            log.info(Event.BOARD_SKIPPED, reason=reason, votes=votes)
+        else:
+            # People go on seeing it, and nothing else would report that it is old.
+            self._report.regressed[board.slug] = reason
+            log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
+
+    def _rank(
+        self, counts: VoteCounts, votes: Votes, log: FilteringBoundLogger
+    ) -> tuple[Entry, ...]:
+        started = perf_counter()
+        settings = self._settings
+        options = RankingOptions(
+            prior_battles=settings.prior_battles,
+            interval_method=settings.intervals,
+            num_bootstrap=settings.num_bootstrap,
+            min_evals=settings.min_evals,
+            significant=settings.significant,
+            seed=settings.seed,
+            # The task has one vCPU, and its host's processors in sight: more threads would cost
+            # memory and bring nothing.
+            threads=1,
+        )
+        try:
+            ranking = rank(counts, options)
+        except TooFewModelsError:
+            raise
+        except RankingError as error:
+            raise VotesError(str(error)) from error
+        log.info(Event.BOARD_RANKED, seconds=since(started), **ranking_fields(ranking, votes))
+        return entries_of(ranking)
+
+    def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
+        if self._settings.dry_run:
+            self._report.computed.append(snapshot.board.slug)
+            parts = list(parts_of(board_fields(snapshot.entries, votes)))
+            for part, entries in enumerate(parts, 1):
+                log.info(Event.BOARD_COMPUTED, part=part, parts=len(parts), entries=entries)
+            return
+        started = perf_counter()
+        retention = retention_of(self._settings)
+        done = retried(
+            lambda: self._store.publish(snapshot, retention),
+            deadline=self._deadline,
+            log=self._log,
+            what="publish",
+        )
+        self._report.boards(done.status).append(snapshot.board.slug)
+        log.info(
+            _EVENT_OF[done.status],
+            newest_before=done.newest_public,
+            snapshots_retired=done.retired,
+            seconds=since(started),
+            **change_fields(done, snapshot, votes),
+        )
+        if done.status is Status.PUBLISHED and done.shown_instead is not None:
+            log.warning(Event.BOARD_NOT_SHOWN, shown_instead=done.shown_instead)

@@ -1,0 +1,131 @@
+"""A run that ends before it ranks: login, grants, settings and thresholds, and nothing written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bixarena_constructs.worker.board_run import too_small
+from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
+from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import (
+    NoLeaderboardError,
+    VotesError,
+    WorkerError,
+)
+from bixarena_constructs.worker.report import RunReport
+from bixarena_constructs.worker.retries import retried
+from bixarena_constructs.worker.stores import store_for_run
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from bixarena_constructs.worker.interrupts import Interrupts
+    from bixarena_constructs.worker.settings import Settings
+    from bixarena_constructs.worker.snapshot_store import SnapshotStore
+
+__all__ = ["check"]
+
+
+def check(
+    settings: Settings,
+    *,
+    log: FilteringBoundLogger,
+    store: SnapshotStore | None = None,
+    interrupts: Interrupts | None = None,
+) -> None:
+    """Do all that a run does up to the ranking, and log which leaderboards it would publish.
+
+    The last event is ``check_finished`` or ``check_failed``: no watcher takes it for a run's.
+
+    Args:
+        settings: As for a run.
+        log: Where the result is logged.
+        store: As for a run. Default: - BixArena's tables in the settings' database.
+        interrupts: As for a run. Default: - none.
+
+    Raises:
+        BoardsRegressedError: Some leaderboards are public and have too few votes now.
+        WorkerError: A run would fail in the same way.
+    """
+    deadline = Deadline(settings.max_runtime_seconds)
+    moment = settings.scheduled_at or datetime.now(UTC)
+    report = RunReport(identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"))
+    place = store or store_for_run(settings, deadline)
+
+    def work(log: FilteringBoundLogger) -> None:
+        with place.session():
+            _look(settings, place, report, moment=moment, deadline=deadline, log=log)
+
+    try:
+        if interrupts is None:
+            work(log)
+        else:
+            interrupts.carry_out(work, log=log, deadline=deadline, cancel=place.cancel)
+    except Exception as error:
+        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
+        log.error(Event.CHECK_FAILED, **known.fields())
+        raise
+    log.info(
+        Event.CHECK_FINISHED,
+        exit_code=0,
+        contract=VERSION,
+        release=RELEASE,
+        boards_ready=report.computed,
+        boards_skipped=report.skipped,
+        total_votes=report.total_votes,
+        newest_vote=report.newest_vote and report.newest_vote.isoformat(),
+    )
+
+
+def _look(
+    settings: Settings,
+    store: SnapshotStore,
+    report: RunReport,
+    *,
+    moment: datetime,
+    deadline: Deadline,
+    log: FilteringBoundLogger,
+) -> None:
+    """Fill the report with what a run would do."""
+    retried(lambda: store.check(moment), deadline=deadline, log=log, what="check_grants")
+    found = retried(
+        lambda: store.boards(report.identifier), deadline=deadline, log=log, what="list_boards"
+    )
+    boards = [board for board in found if settings.leaderboard_slug in (None, board.slug)]
+    if not boards:
+        raise NoLeaderboardError(settings.leaderboard_slug, [board.slug for board in found])
+    slugs = [board.slug for board in boards]
+    by_voter = settings.intervals in ("voter", "auto")
+    votes = retried(
+        lambda: store.votes(slugs, by_voter=by_voter),
+        deadline=deadline,
+        log=log,
+        what="count_votes",
+    )
+    report.total_votes = max(votes.totals.values(), default=0)
+    report.newest_vote = votes.newest
+    report.failed.update(votes.unknown)
+    for board in boards:
+        try:
+            counts = votes.of(board)
+        except VotesError as error:
+            report.failed[board.slug] = error
+            continue
+        reason = too_small(counts, settings)
+        fields = {
+            "leaderboard": board.slug,
+            "votes": counts.total,
+            "models": counts.num_listed(settings.min_evals),
+            "shown": board.shown,
+        }
+        if reason is None:
+            report.computed.append(board.slug)
+            log.info(Event.BOARD_READY, **fields)
+        elif board.shown is None:
+            report.skipped.append(board.slug)
+            log.info(Event.BOARD_SKIPPED, reason=reason, **fields)
+        else:
+            report.regressed[board.slug] = reason
+            log.error(Event.BOARD_REGRESSED, reason=reason, **fields)
+    report.raise_faults()
