@@ -104,14 +104,23 @@ def test_csv_is_read_back_as_written(bixarena: Bixarena, votes_csv: Path) -> Non
 
 def test_markdown_keeps_names_from_breaking_the_table(bixarena: Bixarena, votes_csv: Path) -> None:
     lines = bixarena("rank", votes_csv, "--format", "markdown").stdout.splitlines()
-    assert lines[0] == "| Rank | Model | Score | 95% interval | Places | First | Votes |"
+    assert lines[0] == "| Rank | Model | Score | 95% interval | Tier | Places | First | Votes |"
     assert lines[3].startswith(r"| 2 | \<b\>\|\[red\] |")
 
 
 def test_table_shows_names_as_they_are_and_the_notes(bixarena: Bixarena, votes_csv: Path) -> None:
     table = bixarena("rank", votes_csv).stdout
     assert "<b>|[red]" in table
-    assert "●" in table
+    assert table.split()[:8] == [
+        "Rank",
+        "Model",
+        "Score",
+        "95%",
+        "interval",
+        "Tier",
+        "Places",
+        "First",
+    ]
     assert "left out: 1 battles of a model with itself" in table
 
 
@@ -274,6 +283,79 @@ def test_says_which_file_cannot_be_written(
     result = bixarena("rank", votes_csv, "--plot", path)
     assert result.exit_code == 73
     assert f"cannot write {path}" in result.stderr
+
+
+def test_draws_bars_where_there_is_room(
+    bixarena: Bixarena, votes_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    assert "●" in bixarena("rank", votes_csv).stdout
+
+
+def test_a_tier_holds_those_who_cannot_be_told_apart_from_its_first(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    path = tmp_path / "votes.csv"
+    rows = "a,b,model_a\na,b,model_b\n" * 50 + "a,c,model_a\nb,c,model_a\n" * 50
+    path.write_text(f"model_a,model_b,winner\n{rows}", encoding="utf-8")
+    lines = bixarena("rank", path, "--format", "markdown").stdout.splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    assert [(row[2], row[5], row[6]) for row in cells] == [
+        ("a", "1", "1 to 2"),
+        ("b", "1", "1 to 2"),
+        ("c", "2", "3 to 3"),
+    ]
+
+
+def test_an_anchor_moves_all_scores_alike(bixarena: Bixarena, votes_csv: Path) -> None:
+    plain = parsed(bixarena("rank", votes_csv, "--format", "json"))["entries"]
+    options = ("--anchor", "gamma=1100", "--format", "json")
+    found = parsed(bixarena("rank", votes_csv, *options))
+    shift = 1100 - next(entry["score"] for entry in plain if entry["model"] == "gamma")
+    for before, after in zip(plain, found["entries"], strict=True):
+        for bound in ("lower", "score", "upper"):
+            # Rounding of one addition.
+            assert after[bound] == pytest.approx(before[bound] + shift, rel=1e-12)
+    assert found["input"]["notes"] == ["scores are moved so that gamma has 1100"]
+    missing = bixarena("rank", votes_csv, "--anchor", "newcomer=1100")
+    assert missing.exit_code == 65
+    assert "--anchor names 'newcomer', which is not among the listed models" in missing.stderr
+    assert bixarena("rank", votes_csv, "--anchor", "gamma").exit_code == 64
+
+
+def test_writes_over_no_input_and_no_other_output(
+    bixarena: Bixarena, votes_csv: Path, tmp_path: Path
+) -> None:
+    before = votes_csv.read_text(encoding="utf-8")
+    link = tmp_path / "link.html"
+    link.symlink_to(votes_csv)
+    page = tmp_path / "page"
+    for options in (("--report", link), ("--plot", votes_csv), ("--plot", page, "--report", page)):
+        result = bixarena("rank", votes_csv, *options)
+        assert result.exit_code == 64
+        assert "would overwrite" in " ".join(result.stderr.replace("│", " ").split())
+    assert votes_csv.read_text(encoding="utf-8") == before
+    assert not page.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("output_format", ["table", "json"])
+def test_says_that_standard_output_is_full(votes_csv: Path, output_format: str) -> None:
+    code = "from bixarena_constructs.cli import main; main()"
+    command = [sys.executable, "-c", code, "rank", str(votes_csv), "--format", output_format]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert done.returncode == 73
+    assert "error: cannot write standard output: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_says_that_the_disk_is_full(bixarena: Bixarena, votes_csv: Path) -> None:
+    result = bixarena("rank", votes_csv, "--plot", "/dev/full")
+    assert result.exit_code == 73
+    assert "cannot write /dev/full: No space left on device" in result.stderr
 
 
 def test_every_option_is_documented() -> None:

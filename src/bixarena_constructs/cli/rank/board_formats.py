@@ -31,7 +31,7 @@ __all__ = [
 
 Format: TypeAlias = Literal["table", "json", "csv", "markdown"]
 
-PLACES: Final = ("Places", "First")
+PLACES: Final = ("Tier", "Places", "First")
 """Headings of what `places` writes."""
 
 _NAMES_SHOWN: Final = 10
@@ -139,24 +139,37 @@ def _markdown_table(board: Board) -> str:
             _escaped(entry.model),
             f"{entry.score:.1f}",
             interval_text(entry),
-            *places(entry),
+            *place,
             f"{entry.votes}",
         )
-        for entry in ranking.entries
+        for entry, place in zip(ranking.entries, places(ranking), strict=True)
     ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    lines.insert(1, "|---:|:---|---:|:---:|:---:|---:|---:|")
+    lines.insert(1, "|---:|:---|---:|:---:|---:|:---:|---:|---:|")
     return heading + "\n".join(lines) + "\n"
 
 
-def places(entry: RankedModel) -> tuple[str, str]:
-    """Write the interval of places and the probability of being best; empty without."""
-    between, best = "", ""
-    if entry.rank_lower is not None:
-        between = f"{entry.rank_lower} to {entry.rank_upper}"
-    if entry.probability_best is not None:
-        best = f"{100 * entry.probability_best:.1f}%"
-    return between, best
+def places(ranking: Ranking) -> list[tuple[str, str, str]]:
+    """Write each entry's tier, interval of places and probability of being best.
+
+    A tier begins with a model that is below the first of the tier before it, with the confidence
+    of the places; those who follow cannot be told apart from it.
+    """
+    rows = []
+    tier, first = 1, 0
+    for number, entry in enumerate(ranking.entries):
+        if ranking.above is not None and ranking.above[first, number] > ranking.options.confidence:
+            tier, first = tier + 1, number
+        has_places = entry.rank_lower is not None
+        best = entry.probability_best
+        rows.append(
+            (
+                f"{tier}" if has_places else "",
+                f"{entry.rank_lower} to {entry.rank_upper}" if has_places else "",
+                "" if best is None else f"{100 * best:.1f}%",
+            )
+        )
+    return rows
 
 
 def finite_range(ranking: Ranking) -> tuple[float, float]:

@@ -11,10 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from bixarena_constructs.cli.rank.board_formats import (
+    PLACES,
     finite_range,
     interval_text,
     interval_title,
     notes_on,
+    places,
 )
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["print_table"]
 
-# Everything but names and bars: four columns of numbers and the gaps between six columns.
-_NUMBERS_WIDTH: Final = 4 + 7 + 18 + 8 + 5 * 2
+# Everything but names and bars: seven columns of numbers and the gaps between nine columns.
+_NUMBERS_WIDTH: Final = 4 + 7 + 18 + 4 + 8 + 6 + 8 + 8 * 2
 _LONGEST_BAR: Final = 40
 _SHORTEST_BAR: Final = 12
 
@@ -56,14 +58,16 @@ def _print_entries(ranking: Ranking, console: Console) -> None:
     table.add_column("Score", justify="right")
     if ranking.options.has_intervals:
         table.add_column(interval_title(ranking), justify="center", no_wrap=True)
+        for heading in PLACES:
+            table.add_column(heading, justify="right", no_wrap=True)
     if bars:
         table.add_column(Text(bars.head()), no_wrap=True)
     table.add_column("Votes", justify="right")
-    for entry in ranking.entries:
+    for entry, place in zip(ranking.entries, places(ranking), strict=True):
         # Text, not str: a model's name is not markup.
         row = [Text(str(entry.rank)), Text(entry.model), Text(f"{entry.score:.1f}")]
         if ranking.options.has_intervals:
-            row.append(Text(interval_text(entry)))
+            row += map(Text, (interval_text(entry), *place))
         if bars:
             row.append(Text(bars.draw(entry)))
         table.add_row(*row, Text(str(entry.votes)))

@@ -171,6 +171,15 @@ _VoterColumn: TypeAlias = Annotated[
         rich_help_panel=_VOTES,
     ),
 ]
+_Anchor: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL=SCORE",
+        help="Move all scores so that this model has this score.",
+        show_default="the listed models have a mean of 1000",
+        rich_help_panel=_RANKING,
+    ),
+]
 _Threads: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -213,6 +222,7 @@ def rank(
     seed: _Seed = 0,
     significant: _Significant = False,
     intervals: _Intervals = "auto",
+    anchor: _Anchor = None,
     threads: _Threads = None,
     output_format: _Format = "table",
     plot: _Plot = None,
@@ -229,6 +239,7 @@ def rank(
     from bixarena_constructs.cli.rank.execute import rank_files  # noqa: PLC0415 - loads numpy
     from bixarena_constructs.cli.rank.vote_forms import (  # noqa: PLC0415 - likewise
         Wanted,
+        parse_anchor,
         parse_columns,
         parse_outcomes,
     )
@@ -258,6 +269,7 @@ def rank(
             intervals=intervals,
             delimiter=delimiter,
         )
+        anchored = parse_anchor(anchor)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     rank_files(
@@ -268,4 +280,5 @@ def rank(
         output_format=output_format,
         plot=plot,
         report=report,
+        anchor=anchored,
     )

@@ -77,10 +77,11 @@ class Votes:
         if self.by_voter:
             # A vote without a voter is one of a voter of its own.
             statement = f"""
-                SELECT a, b, outcome, voter, sum(reps * heft)::BIGINT AS votes
+                SELECT a, b, outcome, voter::INT AS voter, sum(reps * heft)::INT AS votes
                 FROM votes JOIN voters USING (who) WHERE {which} GROUP BY ALL
                 UNION ALL
-                SELECT a, b, outcome, -row_number() OVER (ORDER BY a, b, outcome, heft), heft
+                SELECT a, b, outcome,
+                    (-row_number() OVER (ORDER BY a, b, outcome, heft))::INT, heft::INT
                 FROM votes, generate_series(1, reps) WHERE who IS NULL AND {which}
             """
         arrays = self.connection.execute(statement).fetchnumpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.rank.board_formats import Format
     from bixarena_constructs.cli.rank.counting import Votes
     from bixarena_constructs.cli.rank.vote_forms import Wanted
-    from bixarena_constructs.worker.ranking import RankingOptions
+    from bixarena_constructs.worker.ranking import Ranking, RankingOptions
 
 __all__ = ["rank_files"]
 
@@ -48,6 +49,7 @@ def rank_files(
     output_format: Format,
     plot: Path | None,
     report: Path | None,
+    anchor: tuple[str, float] | None = None,
 ) -> None:
     """Rank the votes of some files, print the leaderboard, and write what else was asked for.
 
@@ -59,6 +61,8 @@ def rank_files(
         output_format: What to print on standard output.
         plot: Where to write an SVG picture.
         report: Where to write an HTML page.
+        anchor: A model, and the score that it is to have. Default: - the listed models have a
+            mean of 1000.
 
     Raises:
         typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
@@ -66,18 +70,19 @@ def rank_files(
     _check_outputs(files, wanted, {"--plot": plot, "--report": report})
     try:
         with counting(files, wanted, memory_limit=memory_limit) as votes:
-            boards, unranked = _ranked(votes, options)
+            boards, unranked = _ranked(votes, options, anchor)
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     except OSError as error:
         _fail(f"cannot read {error.filename}: {error.strerror}", DATA_ERROR)
     except (RankingError, VotesError) as error:
         _fail(str(error), DATA_ERROR)
+    anchored = [f"scores are moved so that {anchor[0]} has {anchor[1]:g}"] if anchor else []
     reading = Reading(
         rows=votes.rows,
         dropped=votes.dropped,
         columns=votes.columns,
-        notes=votes.notes,
+        notes=(*votes.notes, *anchored),
         unranked=unranked,
     )
     if len(votes.categories) > 1 and (plot or report):
@@ -85,13 +90,13 @@ def rank_files(
             f"the files hold {len(votes.categories)} boards, and --plot and --report show one; "
             "choose it with --where"
         )
-    try:
-        if plot:
-            plot.write_text(to_svg(boards[0], reading), encoding="utf-8")
-        if report:
-            report.write_text(to_html(boards[0], reading), encoding="utf-8")
-    except OSError as error:
-        _fail(f"cannot write {error.filename}: {error.strerror}", CANNOT_WRITE)
+    pages = [(plot, to_svg(boards[0], reading))] if plot else []
+    pages += [(report, to_html(boards[0], reading))] if report else []
+    for path, text in pages:
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            _fail(f"cannot write {path}: {error.strerror}", CANNOT_WRITE)
     try:
         _print(boards, reading, output_format)
         sys.stdout.flush()
@@ -117,7 +122,9 @@ def _check_outputs(files: Sequence[str], wanted: Wanted, outputs: dict[str, Path
         taken[where] = f"what {option} writes"
 
 
-def _ranked(votes: Votes, options: RankingOptions) -> tuple[list[Board], dict[str, str]]:
+def _ranked(
+    votes: Votes, options: RankingOptions, anchor: tuple[str, float] | None
+) -> tuple[list[Board], dict[str, str]]:
     """Rank each category, and say which cannot be.
 
     Raises:
@@ -129,7 +136,7 @@ def _ranked(votes: Votes, options: RankingOptions) -> tuple[list[Board], dict[st
         counts = votes.of(category)
         try:
             with _progress_bar() as progress:
-                ranking = rank(counts, options, progress=progress)
+                ranking = _anchored(rank(counts, options, progress=progress), anchor)
         except RankingError as error:
             if category is None:
                 raise
@@ -140,6 +147,31 @@ def _ranked(votes: Votes, options: RankingOptions) -> tuple[list[Board], dict[st
         reasons = "\n  ".join(f"{category!r}: {reason}" for category, reason in unranked.items())
         raise RankingError(f"no board can be ranked\n  {reasons}")
     return boards, unranked
+
+
+def _anchored(ranking: Ranking, anchor: tuple[str, float] | None) -> Ranking:
+    """Move all scores and bounds by as much as gives a model its score.
+
+    Raises:
+        RankingError: The model is not listed.
+    """
+    if anchor is None:
+        return ranking
+    model, score = anchor
+    scores = {entry.model: entry.score for entry in ranking.entries}
+    if model not in scores:
+        raise RankingError(f"--anchor names {model!r}, which is not among the listed models")
+    shift = score - scores[model]
+    entries = tuple(
+        replace(
+            entry,
+            score=entry.score + shift,
+            lower=None if entry.lower is None else entry.lower + shift,
+            upper=None if entry.upper is None else entry.upper + shift,
+        )
+        for entry in ranking.entries
+    )
+    return replace(ranking, entries=entries)
 
 
 @contextmanager

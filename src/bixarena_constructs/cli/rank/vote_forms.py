@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -23,6 +24,7 @@ __all__ = [
     "find_form",
     "missing_columns",
     "outcome_words",
+    "parse_anchor",
     "parse_columns",
     "parse_outcomes",
 ]
@@ -283,3 +285,21 @@ def parse_outcomes(text: str | None) -> dict[str, str]:
             )
         outcomes[value] = outcome
     return outcomes
+
+
+def parse_anchor(text: str | None) -> tuple[str, float] | None:
+    """Read ``MODEL=SCORE``.
+
+    Raises:
+        ValueError: It is not of this form.
+    """
+    if text is None:
+        return None
+    model, _, score = text.rpartition("=")
+    try:
+        value = float(score)
+    except ValueError:
+        value = math.nan
+    if not model or not math.isfinite(value):
+        raise ValueError(f"--anchor: {text!r} is not MODEL=SCORE, as in gpt-4=1200")
+    return model, value
