@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,19 @@ def test_bounds_its_transactions_by_the_time_that_is_left(bixarena: BixArenaData
             " current_setting('idle_in_transaction_session_timeout'),"
             " current_setting('transaction_isolation'), current_setting('application_name')"
         ).fetchone()
-    assert bounds == ("30s", "30s", "30s", "read committed", "bixarena-worker")
+    assert bounds == ("30200ms", "30200ms", "1min", "read committed", "bixarena-worker")
     assert settings.database is not None
     with Database(settings.database, Deadline(900)).writing() as connection:
         row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
     assert row == ("1min",), "a frozen worker must not hold its locks for as long as it may run"
+
+
+def test_lets_no_limit_of_the_server_come_before_the_deadline(bixarena: BixArenaDatabase) -> None:
+    settings = Settings.from_environment(bixarena.worker.environment)
+    assert settings.database is not None
+    now = [0.0]
+    deadline = Deadline(10, clock=lambda: now[0])
+    now[0] = 9.999
+    with Database(settings.database, deadline).writing() as connection:
+        time.sleep(0.1)  # far more than is left, while the server waits for the next statement
+        connection.execute("SELECT pg_sleep(0.05)")

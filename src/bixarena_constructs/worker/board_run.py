@@ -155,8 +155,7 @@ class BoardRun:
             min_evals=settings.min_evals,
             significant=settings.significant,
             seed=settings.seed,
-            # The task has one vCPU, and its host's processors in sight: more threads would cost
-            # memory and bring nothing.
+            # Only rounds of resampling run in threads, and each thread costs memory.
             threads=1,
         )
         try:

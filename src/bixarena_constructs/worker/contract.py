@@ -198,7 +198,7 @@ DEADLINE: Final = Failure(
     exit_code=5,
     cause="deadline",
     meaning="the worker took longer than max_runtime allows",
-    remedy="see in the log which step took long; raise max_runtime or cpu",
+    remedy="see in the log which step took long; raise max_runtime, or cpu if it is below 1024",
 )
 # What a shell adds to the number of the signal that ended a process.
 _BY_SIGNAL: Final = 128

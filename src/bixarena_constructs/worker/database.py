@@ -32,7 +32,9 @@ __all__ = ["Database", "passes_by_itself"]
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 1
 # A worker that froze or lost its network must not hold its locks until the next morning.
-_IDLE_SECONDS = 60
+_IDLE_MS = 60_000
+# The server's limits come after the run's own, so that it is the deadline that ends a run.
+_GRACE_MS = 200
 _TCP_USER_TIMEOUT_MS = 30_000
 
 # The server's own limits on how long a statement, a lock or an idle transaction may take.
@@ -140,7 +142,7 @@ class Database:
 
     @property
     def _milliseconds_left(self) -> int:
-        return max(1, int(self._deadline.seconds_left * 1000))
+        return int(self._deadline.seconds_left * 1000) + _GRACE_MS
 
     def cancel(self) -> None:
         """Cancel the statement that another thread waits for, if any.
@@ -164,8 +166,9 @@ class Database:
             try:
                 with connection.transaction():
                     left = self._milliseconds_left
-                    idle = min(left, _IDLE_SECONDS * 1000)
-                    connection.execute(query("timeouts"), {"left": str(left), "idle": str(idle)})
+                    connection.execute(
+                        query("timeouts"), {"left": str(left), "idle": str(_IDLE_MS)}
+                    )
                     yield connection
                 is_done = True
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -35,6 +36,8 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
     interrupts.hear()
     from bixarena_constructs.worker import command_line  # noqa: PLC0415 - see above
 
+    # Without a handler, what it says of an abandoned transaction would go to standard error.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     exit_code = command_line.main(sys.argv[1:], os.environ, interrupts, open_store=open_store)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
