@@ -1,7 +1,6 @@
 """Public reports on the pattern and its neighbours, tried here; the numbers are aws/aws-cdk's.
 
-Two are not closed: 12080, in docs/monitoring.md, and containers-roadmap 1566, in
-docs/troubleshooting.md.
+One is not closed: 12080, a retry across a deployment, in docs/monitoring.md.
 """
 
 from __future__ import annotations
@@ -119,6 +118,24 @@ def test_24142_takes_a_secret_and_its_key_from_another_stacks_exports(
     (definition,) = of_kind(stack, "AWS::ECS::TaskDefinition")
     (used,) = definition["ContainerDefinitions"][0]["Secrets"]
     assert used["ValueFrom"] == {"Fn::Join": ["", [{"Fn::ImportValue": "SecretArn"}, ":token::"]]}
+
+
+@pytest.mark.parametrize(("account", "is_refused"), [("111122223333", False), ("9" * 12, True)])
+def test_1566_of_the_containers_roadmap_refuses_credentials_of_another_account(
+    account: str, *, is_refused: bool
+) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account=account, region="us-east-1"))
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+    )
+    secret = secretsmanager.Secret.from_secret_complete_arn(
+        stack, "Secret", "arn:aws:secretsmanager:us-east-1:111122223333:secret:ghcr-AbCdEf"
+    )
+    if is_refused:
+        with pytest.raises(ValueError, match="registry_credentials are of account 111122223333"):
+            define(stack, vpc, registry_credentials=secret)
+    else:
+        define(stack, vpc, registry_credentials=secret)
 
 
 def test_4907_tags_every_rule(stack: Stack, vpc: ec2.IVpc) -> None:

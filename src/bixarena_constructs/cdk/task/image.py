@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.aws.image_reference import ImageReference
@@ -55,6 +55,7 @@ def container_image(
         return image
     if credentials is not None:
         require_complete_arn(scope, "registry_credentials", credentials)
+        _require_own_account(Stack.of(scope).account, credentials)
     if image is None:
         return ecs.ContainerImage.from_registry(released_image(), credentials=credentials)
     check_reference(scope, image, has_credentials=credentials is not None)
@@ -95,6 +96,15 @@ def is_reference_worker(image: str | ecs.ContainerImage | None) -> bool:
         return False
     reference = ImageReference.parse(image)
     return reference.name == WORKER_IMAGE and not reference.moves
+
+
+def _require_own_account(account: str, credentials: secretsmanager.ISecret) -> None:
+    owner = credentials.env.account
+    if owner != account and not is_token(owner) and not is_token(account):
+        raise ValueError(
+            f"registry_credentials are of account {owner}, and the task is of {account}; ECS "
+            "takes them from the task's own account only, so copy the secret there"
+        )
 
 
 def _warn_of_a_moving_image(scope: Construct, reference: ImageReference) -> None:
