@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Duration, Tokenization
 
 __all__ = ["duration_of", "require_seconds_within", "seconds_as_text", "seconds_of"]
+
+
+_SECONDS: WeakKeyDictionary[Duration, float | None] = WeakKeyDictionary()
 
 
 @lru_cache
@@ -16,19 +20,21 @@ def duration_of(seconds: int) -> Duration:
     Args:
         seconds: The length.
     """
-    return Duration.seconds(seconds)
+    duration = Duration.seconds(seconds)
+    _SECONDS[duration] = float(seconds)
+    return duration
 
 
-@lru_cache
 def seconds_of(duration: Duration) -> float | None:
     """Return a length of time in seconds, or None for a token.
 
     Args:
         duration: The length, which does not change; the CDK is asked once.
     """
-    if duration.is_unresolved():
-        return None
-    return float(duration.to_seconds(integral=False))
+    if duration not in _SECONDS:
+        is_token = duration.is_unresolved()
+        _SECONDS[duration] = None if is_token else float(duration.to_seconds(integral=False))
+    return _SECONDS[duration]
 
 
 def require_seconds_within(prop: str, duration: Duration, allowed: range) -> None:

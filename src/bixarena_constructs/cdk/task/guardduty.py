@@ -16,7 +16,7 @@ from aws_cdk import Arn, ArnComponents, CfnMapping, Stack
 from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.aws.guardduty_accounts import AGENT_ACCOUNTS, AGENT_REPOSITORY
-from bixarena_constructs.cdk.tokens import is_token
+from bixarena_constructs.cdk.tokens import is_token, read
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -86,7 +86,7 @@ def _agent_repository_arn(stack: Stack) -> str:
     return Arn.format(
         ArnComponents(
             service="ecr",
-            region=stack.region,
+            region=read(stack, "region"),
             account=_agent_account(stack),
             resource="repository",
             resource_name=AGENT_REPOSITORY,
@@ -96,17 +96,18 @@ def _agent_repository_arn(stack: Stack) -> str:
 
 
 def _agent_account(stack: Stack) -> str:
-    if is_token(stack.region):
-        return _account_mapping(stack).find_in_map(stack.region, "accountId")
-    if stack.region in AGENT_ACCOUNTS:
-        return AGENT_ACCOUNTS[stack.region]
+    region = read(stack, "region")
+    if is_token(region):
+        return _account_mapping(stack).find_in_map(region, "accountId")
+    if region in AGENT_ACCOUNTS:
+        return AGENT_ACCOUNTS[region]
     reason = (
         "GuardDuty Runtime Monitoring does not support Fargate in China"
-        if stack.region.startswith("cn-")
+        if region.startswith("cn-")
         else "the account of GuardDuty's agent is not known there"
     )
     raise ValueError(
-        f"guardduty_agent_pull cannot be limited to the agent's repository in {stack.region}: "
+        f"guardduty_agent_pull cannot be limited to the agent's repository in {region}: "
         f"{reason}; choose GuardDutyAgentPull.NONE, or ANY_REPOSITORY if GuardDuty has since "
         "come to the region"
     )
@@ -114,7 +115,7 @@ def _agent_account(stack: Stack) -> str:
 
 def _account_mapping(stack: Stack) -> CfnMapping:
     # One for the stack, not one for each task: the table is the same and templates have a limit.
-    existing = stack.node.try_find_child(_MAPPING_ID)
+    existing = read(stack, "node").try_find_child(_MAPPING_ID)
     if isinstance(existing, CfnMapping):
         return existing
     table = {region: {"accountId": account} for region, account in AGENT_ACCOUNTS.items()}
