@@ -204,7 +204,25 @@ def test_a_plot_is_an_svg_picture_with_a_text_alternative(
     assert root.findtext(f"{svg}title") == "Scores by model, with 95% intervals"
     assert "First is alpha" in root.findtext(f"{svg}desc", "")
     assert len(root.findall(f".//{svg}circle")) == 3
-    assert "<b>|[red]" in [text.text for text in root.iter(f"{svg}text")]
+    texts = [text.text or "" for text in root.iter(f"{svg}text")]
+    assert {"<b>|[red]", "Scores by model, with 95% intervals"} <= set(texts)
+    assert any(text.startswith("Score: 400 more") for text in texts)
+    assert sum(" to " in text and "(" in text for text in texts) == 3
+    # A page around it may be dark.
+    background = root.find(f"{svg}rect")
+    assert background is not None
+    assert (background.get("width"), background.get("height")) == (
+        root.get("width"),
+        root.get("height"),
+    )
+
+
+def test_a_plot_cuts_no_name_that_models_have(bixarena: Bixarena, tmp_path: Path) -> None:
+    votes, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
+    names = ["mixture-of-agents-with-a-long-description-20260101-preview", "b"]
+    votes.write_text(f"model_a,model_b,winner\n{names[0]},{names[1]},tie\n", encoding="utf-8")
+    assert bixarena("rank", votes, "--min-evals", "0", "--plot", plot).exit_code == 0
+    assert f">{names[0]}</text>" in plot.read_text(encoding="utf-8")
 
 
 def test_a_plot_ends_an_infinite_interval_in_an_arrow(bixarena: Bixarena, tmp_path: Path) -> None:
@@ -225,7 +243,7 @@ def test_a_plot_ends_an_infinite_interval_in_an_arrow(bixarena: Bixarena, tmp_pa
     svg = "{http://www.w3.org/2000/svg}"
     arrows = [path.get("d", "") for path in root.iter(f"{svg}path")]
     # Both models have both; each points away from the interval, whose ends are the scale's.
-    assert [arrow.split()[0] for arrow in arrows] == ["M212.0", "M708.0"] * 2
+    assert [arrow.split()[0] for arrow in arrows] == ["M112.0", "M608.0"] * 2
 
 
 def test_tells_bad_values_and_writes_nothing(bixarena: Bixarena, tmp_path: Path) -> None:

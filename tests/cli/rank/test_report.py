@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -136,14 +137,61 @@ def test_tells_what_was_left_out_and_why(page: Page) -> None:
 
 def test_win_rates_and_battles_are_those_of_the_votes(page: Page) -> None:
     cells = [text for tag, text in page.texts if tag == "td"]
-    # Three matrices of three models, without their diagonals.
-    assert sum("style" in attributes for attributes in page.all("td")) == 3 * 6
+    # Three matrices of three models, without their diagonals: all are coloured but even pairs.
+    classes = [attributes["class"] for attributes in page.all("td") if "class" in attributes]
+    assert {name[0] for name in classes if name} == {"f", "a"}
+    assert len(classes) == 3 * 6 - cells.count("50%")
     # alpha beat <b>|[red] 12 times, tied 8 and lost 4: 16 of 24 points.
     assert cells.count("67%") == 1
     assert cells.count("33%") == 1
     # alpha and <b>|[red] met 24 times, the other pairs 12 times; each number stands twice.
     assert cells.count("24") == 2 + 1  # and gamma's votes
     assert cells.count("12") == 4
+
+
+def test_names_its_day_its_input_and_its_method(
+    bixarena: Bixarena, votes_csv: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    options = ("--report", path, "--title", "Tools <2026>", "--anchor", "alpha=1200")
+    assert bixarena("rank", votes_csv, *options).exit_code == 0
+    page = Page(path.read_text(encoding="utf-8"))
+    assert {("title", "Tools <2026>"), ("h1", "Tools <2026>")} <= set(page.texts)
+    said = " ".join(text for tag, text in page.texts if tag in ("p", "dd"))
+    assert f"{datetime.now(UTC):%B %Y}, from {votes_csv}" in said
+    assert "50 rows; model_a from model_a" in said
+    assert "The mean of the listed models is 1000" not in said
+
+
+def test_pairs_that_never_met_are_blank(bixarena: Bixarena, tmp_path: Path) -> None:
+    votes, path = tmp_path / "votes.csv", tmp_path / "page.html"
+    votes.write_text("model_a,model_b,winner\na,b,tie\nb,c,tie\n", encoding="utf-8")
+    assert bixarena("rank", votes, "--min-evals", "0", "--report", path).exit_code == 0
+    text = path.read_text(encoding="utf-8")
+    matrices = text.split('<table class="matrix">')
+    assert ">0<" not in matrices[2]
+    assert ">0%<" not in matrices[1]
+    assert matrices[1].count("<td></td>") == 3 + 2
+
+
+def test_matrices_of_many_models_show_the_first_hundred(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    votes, path = tmp_path / "votes.csv", tmp_path / "page.html"
+    rows = "".join(f"m{number},m{(number + 1) % 120},tie\n" for number in range(120))
+    votes.write_text(f"model_a,model_b,winner\n{rows}", encoding="utf-8")
+    assert bixarena("rank", votes, "--min-evals", "0", "--report", path).exit_code == 0
+    page = Page(path.read_text(encoding="utf-8"))
+    # The board has all of them, three matrices a hundred each.
+    assert sum(header["scope"] == "row" for header in page.all("th")) == 120 + 3 * 100
+    assert any("Of the first 100 of 120 models." in text for _, text in page.texts)
+    assert path.stat().st_size < 2**20
+
+
+def test_paper_and_screens_hide_no_row(report: Path) -> None:
+    style = report.read_text(encoding="utf-8").partition("<style>")[2].partition("</style>")[0]
+    assert "max-height" not in style.partition(".matrix thead")[0]
+    assert ".scroll { overflow: visible; }" in style.partition("@media print")[2]
 
 
 def browse(page: Path, folder: Path) -> list[str]:

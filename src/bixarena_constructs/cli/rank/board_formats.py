@@ -69,6 +69,7 @@ class Reading:
     """How the votes were read.
 
     Attributes:
+        files: What they were read from, as messages name it.
         rows: How many rows there were.
         dropped: How many of them count nowhere, by the reason.
         columns: Column of each role.
@@ -76,6 +77,7 @@ class Reading:
         unranked: Categories that could not be ranked, and why.
     """
 
+    files: tuple[str, ...]
     rows: int
     dropped: dict[str, int]
     columns: dict[str, str]
@@ -94,6 +96,7 @@ class Reading:
 def to_json(boards: Sequence[Board], reading: Reading) -> str:
     """Write the whole ranking as JSON; an infinite bound is null."""
     how = {
+        "files": reading.files,
         "rows": reading.rows,
         "dropped": reading.dropped,
         "columns": reading.columns,

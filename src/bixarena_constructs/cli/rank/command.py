@@ -200,6 +200,15 @@ _Report: TypeAlias = Annotated[
     typer.Option(help="Write a self-contained HTML page.", rich_help_panel=_OUTPUT),
 ]
 
+_Title: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Heading of the page.",
+        show_default="how many models there are",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
 
 def rank(
     files: _Files,
@@ -227,6 +236,7 @@ def rank(
     output_format: _Format = "table",
     plot: _Plot = None,
     report: _Report = None,
+    title: _Title = None,
 ) -> None:
     """Rank models by files of votes, exactly as the worker does.
 
@@ -280,5 +290,6 @@ def rank(
         output_format=output_format,
         plot=plot,
         report=report,
+        title=title,
         anchor=anchored,
     )

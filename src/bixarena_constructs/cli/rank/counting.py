@@ -49,6 +49,7 @@ class Votes:
 
     Attributes:
         connection: Holds the counts.
+        files: The files that were read.
         rows: How many rows there were.
         dropped: How many of them count nowhere, by the reason.
         notes: What a reader should know about how the rows were read.
@@ -59,6 +60,7 @@ class Votes:
     """
 
     connection: DuckDBPyConnection
+    files: tuple[str, ...]
     rows: int
     dropped: dict[str, int]
     notes: tuple[str, ...]
@@ -160,6 +162,7 @@ def _counted(
     by_voter = any(form.voter or form.weight for form in forms)
     return Votes(
         connection=connection,
+        files=tuple(file.name for file in files),
         rows=_number_of(connection, "SELECT sum(n) FROM counted"),
         dropped=dropped_rows(connection, wanted),
         notes=tuple(dict.fromkeys(reading_notes(connection, files, forms, wanted=wanted))),

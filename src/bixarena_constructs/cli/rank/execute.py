@@ -49,6 +49,7 @@ def rank_files(
     output_format: Format,
     plot: Path | None,
     report: Path | None,
+    title: str | None = None,
     anchor: tuple[str, float] | None = None,
 ) -> None:
     """Rank the votes of some files, print the leaderboard, and write what else was asked for.
@@ -61,6 +62,7 @@ def rank_files(
         output_format: What to print on standard output.
         plot: Where to write an SVG picture.
         report: Where to write an HTML page.
+        title: Heading of the page.
         anchor: A model, and the score that it is to have. Default: - the listed models have a
             mean of 1000.
 
@@ -79,6 +81,7 @@ def rank_files(
         _fail(str(error), DATA_ERROR)
     anchored = [f"scores are moved so that {anchor[0]} has {anchor[1]:g}"] if anchor else []
     reading = Reading(
+        files=votes.files,
         rows=votes.rows,
         dropped=votes.dropped,
         columns=votes.columns,
@@ -91,7 +94,7 @@ def rank_files(
             "choose it with --where"
         )
     pages = [(plot, to_svg(boards[0], reading))] if plot else []
-    pages += [(report, to_html(boards[0], reading))] if report else []
+    pages += [(report, to_html(boards[0], reading, title))] if report else []
     for path, text in pages:
         try:
             path.write_text(text, encoding="utf-8")

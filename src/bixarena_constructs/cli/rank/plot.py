@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Plot", "to_svg"]
 
 _TICKS: Final = 6
+# A letter of 12 pixels is some 7 wide.
+_LETTER: Final = 7
+_LONGEST_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,17 @@ class Plot:
         )
         low, high = math.floor(lowest / step), math.floor(highest / step) + 1
         return cls(ranking, low * step, high * step, step)
+
+    @property
+    def longest_name(self) -> int:
+        """How many letters of a name there is room for."""
+        longest = max(len(entry.model) for entry in self.ranking.entries)
+        return min(max(longest, 1), _LONGEST_NAME)
+
+    @property
+    def names_width(self) -> int:
+        """Width of the names, in pixels."""
+        return max(120, _LETTER * self.longest_name + 24)
 
     @property
     def title(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from bixarena_constructs.cli.rank.board_formats import notes_on
+from bixarena_constructs.cli.rank.board_formats import notes_on, places
 from bixarena_constructs.cli.rank.plot import Plot
 from bixarena_constructs.cli.rank.templates import render
 
@@ -28,11 +29,15 @@ _METHODS = {
 }
 
 
+# Matrices of 300 models would be eight megabytes that nobody can read.
+_MOST_MODELS: Final = 100
+
+
 class _Cell(NamedTuple):
-    """A cell of a matrix; `share` is how strongly it is shaded, from 0 to 1."""
+    """A cell of a matrix; `shade` is a class of colour, the stronger the higher its number."""
 
     text: str
-    share: float
+    shade: str
 
 
 class _Matrix(NamedTuple):
@@ -44,47 +49,62 @@ class _Matrix(NamedTuple):
     rows: list[list[_Cell | None]]
 
 
-def to_html(board: Board, reading: Reading) -> str:
+def to_html(board: Board, reading: Reading, title: str | None = None) -> str:
     """Write the report.
 
     Args:
         board: What is reported.
         reading: How the votes were read.
+        title: Its heading. Default: - how many models there are.
     """
     votes, ranking = board.votes, board.ranking
+    scores = [entry.score for entry in ranking.entries]
     return render(
         "report.html",
-        title=f"Leaderboard of {len(ranking.entries)} models",
+        title=title or f"Leaderboard of {len(ranking.entries)} models",
+        made=f"{datetime.now(UTC):%d %B %Y}, from {', '.join(reading.files)}",
+        mean=f"{sum(scores) / len(scores):.0f}",
         ranking=ranking,
+        places=places(ranking),
         plot=Plot.of(ranking),
         matrices=list(_matrices(votes, ranking)),
+        # So that as many columns fit a page.
+        print_size=f"{max(2.0, min(8.0, 200 / min(len(scores), _MOST_MODELS))):.1f}",
         notes=notes_on(board) + reading.sentences(),
-        method=_method(ranking),
+        method=_method(ranking) | {"Input": _input(reading)},
     )
+
+
+def _input(reading: Reading) -> str:
+    columns = ", ".join(f"{role} from {column}" for role, column in reading.columns.items())
+    return f"{', '.join(reading.files)}; {reading.rows} rows; {columns}"
 
 
 def _matrices(votes: VoteCounts, ranking: Ranking) -> Iterator[_Matrix]:
     battles, points = _listed(votes, ranking)
     met = battles > 0
-    rates = np.divide(points, battles, out=np.zeros_like(points), where=met)
+    rates = np.divide(points, battles, out=np.full_like(points, 0.5), where=met)
+    of_whom = ""
+    if len(ranking.entries) > _MOST_MODELS:
+        of_whom = f" Of the first {_MOST_MODELS} of {len(ranking.entries)} models."
     yield _Matrix(
         "wins",
         "Win rates",
-        "Points the row's model took from the column's, a tie being half of one.",
-        _rows(rates, ".0%", shown=met),
+        "Points the row's model took from the column's, a tie being half of one." + of_whom,
+        _rows(rates, "{:.0%}", neutral=0.5, shown=met),
     )
     yield _Matrix(
         "battles",
         "Battles",
-        "Votes on each pair.",
-        _rows(battles, ".0f", most=battles.max() or 1.0),
+        "Votes on each pair." + of_whom,
+        _rows(battles / (battles.max() or 1.0), "{:.0f}", shown=met, texts=battles),
     )
     if ranking.above is not None:
         yield _Matrix(
             "above",
             "Which model is above which",
-            "Probability that the row's model is above the column's, compared in each round.",
-            _rows(ranking.above, ".0%"),
+            "Probability that the row's model is above the column's." + of_whom,
+            _rows(ranking.above[:_MOST_MODELS, :_MOST_MODELS], "{:.0%}", neutral=0.5),
         )
 
 
@@ -92,42 +112,52 @@ def _rows(
     values: NDArray[np.float64],
     number_format: str,
     *,
-    most: float = 1.0,
+    neutral: float = 0.0,
     shown: NDArray[np.bool_] | None = None,
+    texts: NDArray[np.float64] | None = None,
 ) -> list[list[_Cell | None]]:
     """Write a square matrix as cells.
 
     Args:
-        values: Shape (models, models), in rank order.
+        values: From 0 to 1; shape (models, models), in rank order.
         number_format: How a value is written.
-        most: The value of the strongest shade.
+        neutral: The value without a colour; those below have another one than those above.
         shown: Shape (models, models): which values are written. Default: - all.
+        texts: What is written. Default: - the values.
     """
+    levels = np.rint(10 * (values - neutral) / (1 - neutral)).astype(int).tolist()
+    kept = np.ones(values.shape, dtype=bool) if shown is None else shown
+    written = (values if texts is None else texts).tolist()
     return [
         [
             None
             if row == column
-            else _Cell(
-                format(value, number_format) if shown is None or shown[row, column] else "",
-                value / most,
-            )
+            else _Cell(number_format.format(value), _shade(levels[row][column]))
+            if kept[row, column]
+            else _Cell("", "")
             for column, value in enumerate(line)
         ]
-        for row, line in enumerate(values.tolist())
+        for row, line in enumerate(written)
     ]
+
+
+def _shade(level: int) -> str:
+    if level == 0:
+        return ""
+    return f"f{level}" if level > 0 else f"a{-level}"
 
 
 def _listed(
     votes: VoteCounts, ranking: Ranking
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Arrange battles and the row's points by listed models, in rank order."""
+    """Arrange battles and the row's points by the first listed models, in rank order."""
     models = len(votes.models)
     battles, points = np.zeros((models, models)), np.zeros((models, models))
     battles[votes.first, votes.second] = battles[votes.second, votes.first] = votes.battles
     points[votes.first, votes.second] = votes.wins_first + 0.5 * votes.ties
     points[votes.second, votes.first] = votes.wins_second + 0.5 * votes.ties
     position = {model: number for number, model in enumerate(votes.models)}
-    order = np.array([position[entry.model] for entry in ranking.entries])
+    order = np.array([position[entry.model] for entry in ranking.entries[:_MOST_MODELS]])
     return battles[order[:, np.newaxis], order], points[order[:, np.newaxis], order]
 
 
