@@ -98,13 +98,16 @@ class Votes:
 
 
 @contextmanager
-def counting(arguments: Sequence[str], wanted: Wanted, *, memory_limit: str) -> Iterator[Votes]:
+def counting(
+    arguments: Sequence[str], wanted: Wanted, *, memory_limit: str, threads: int | None = None
+) -> Iterator[Votes]:
     """Count the votes of some files.
 
     Args:
         arguments: Files, folders, patterns, or ``-`` for standard input.
         wanted: What the command line says about them.
         memory_limit: What DuckDB may use, as in ``1GB``; it writes the rest to disk.
+        threads: Threads that it may use. Default: - one for each processor.
 
     Raises:
         FileNotFoundError: An argument means no file.
@@ -123,7 +126,11 @@ def counting(arguments: Sequence[str], wanted: Wanted, *, memory_limit: str) -> 
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "temp_directory": f"{folder}/spilled",
+            # What it does not hold is not fetched from the internet in silence.
+            "autoinstall_known_extensions": False,
         }
+        if threads:
+            settings["threads"] = threads
         try:
             opened = duckdb.connect(config=settings)
         except duckdb.Error as error:

@@ -71,7 +71,7 @@ def rank_files(
     """
     _check_outputs(files, wanted, {"--plot": plot, "--report": report})
     try:
-        with counting(files, wanted, memory_limit=memory_limit) as votes:
+        with counting(files, wanted, memory_limit=memory_limit, threads=options.threads) as votes:
             boards, unranked = _ranked(votes, options, anchor)
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error

@@ -31,7 +31,7 @@ LONGEST_ROW: Final = 2**21
 """Bytes that a row may have at first; DuckDB keeps sixteen times as many for each thread."""
 
 _OPENING: Final = 4096
-_LONGEST_OBJECT: Final = 2**28
+_LONGEST_OBJECT: Final = 2**26
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _FOREIGN: Final = {
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard; pipe it: zstd -dc FILE | bixarena rank -",
@@ -87,7 +87,7 @@ class VoteFile:
         path = literal(escaped)
         if self.kind == "Parquet":
             return f"read_parquet({path})"
-        given = f"compression = '{'gzip' if self.is_gzipped else 'none'}'"
+        given = f"compression = '{'gzip' if self.is_gzipped else 'uncompressed'}'"
         if self.kind != "CSV":
             given += (
                 f", format = '{_JSON_FORMATS[self.kind]}', maximum_object_size = {longest_row}"

@@ -37,12 +37,11 @@ def count_file(
     """
     import duckdb  # noqa: PLC0415 - as above
 
-    given = wanted.outcomes
-    words = [
-        [number, value, word, value in given]
+    words = ", ".join(
+        f"({number}, {literal(value)}, {literal(word)}, {value in wanted.outcomes})"
         for value, word in outcome_words(form, wanted).items()
-    ]
-    connection.executemany("INSERT INTO words VALUES (?, ?, ?, ?)", words)
+    )
+    connection.execute(f"INSERT INTO words VALUES {words}")
     for longest_row in _LONGEST_ROWS:
         source = _source(file.relation(longest_row), form, wanted)
         try:
