@@ -314,14 +314,19 @@ def test_a_tier_holds_those_who_cannot_be_told_apart_from_its_first(
     bixarena: Bixarena, tmp_path: Path
 ) -> None:
     path = tmp_path / "votes.csv"
-    rows = "a,b,model_a\na,b,model_b\n" * 50 + "a,c,model_a\nb,c,model_a\n" * 50
+    # Neighbours are 1.6 standard errors apart, the first and the last 2.2.
+    rows = "".join(
+        f"{one},{other},model_a\n" * 58 + f"{one},{other},model_b\n" * 42
+        for one, other in ("ab", "bc", "cd")
+    )
     path.write_text(f"model_a,model_b,winner\n{rows}", encoding="utf-8")
     lines = bixarena("rank", path, "--format", "markdown").stdout.splitlines()[2:]
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
     assert [(row[2], row[5], row[6]) for row in cells] == [
         ("a", "1", "1 to 2"),
-        ("b", "1", "1 to 2"),
-        ("c", "2", "3 to 3"),
+        ("b", "1", "1 to 3"),
+        ("c", "2", "2 to 4"),
+        ("d", "2", "3 to 4"),
     ]
 
 

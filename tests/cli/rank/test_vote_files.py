@@ -135,7 +135,10 @@ def test_reads_folders_and_patterns_and_no_file_twice(tmp_path: Path) -> None:
     written(folder, "no votes", name="_SUCCESS.csv")
     expected = (("a", "b"), [1], [1], [1])
     assert counts(read(tmp_path / "votes")) == expected
-    assert counts(read(f"{tmp_path}/**/[ot]*", one)) == expected
+    assert counts(read(f"{tmp_path}/**/[ot]*", f"{folder}/../deep/{one.name}")) == expected
+    # As a pattern its name would mean this one.
+    written(folder, "model_a,model_b,winner\nc,d,tie\n", name="one1.csv")
+    assert read(one).models == ("a", "b")
 
 
 def test_says_which_file_is_missing(tmp_path: Path) -> None:
@@ -241,10 +244,12 @@ def test_counts_a_file_without_rows_as_no_votes(tmp_path: Path) -> None:
 
 
 def test_a_vote_without_a_voter_is_one_of_a_voter_of_its_own(tmp_path: Path) -> None:
-    path = written(tmp_path, "model_a,model_b,winner,user\na,b,tie,\na,b,tie, \na,b,tie,u2\n")
+    path = written(
+        tmp_path, "model_a,model_b,winner,user\na,b,tie,\na,b,tie, \na,b,tie, \na,b,tie,u2\n"
+    )
     voters = read(path, voter="user").voters
     assert voters is not None
-    assert voters.num_voters == 3
+    assert voters.num_voters == 4
 
 
 def test_counts_by_voter_when_a_column_names_them(tmp_path: Path) -> None:
@@ -285,6 +290,12 @@ def test_memory_is_bounded_by_the_limit(tmp_path: Path) -> None:
     assert votes.voters.num_voters == 300_000
     with pytest.raises(VotesError, match="--memory-limit 'much' is no size"):
         read(path, memory_limit="much")
+
+
+def test_says_that_the_limit_is_too_little(tmp_path: Path) -> None:
+    path = written(tmp_path, "\n".join(map(json.dumps, ROWS)))
+    with pytest.raises(VotesError, match="--memory-limit 16MB is too little"):
+        read(path, memory_limit="16MB")
 
 
 def test_says_what_is_wrong_with_a_condition(tmp_path: Path) -> None:

@@ -140,6 +140,10 @@ def counting(
         with closing(opened) as connection:
             try:
                 yield _counted(connection, found, wanted)
+            except duckdb.OutOfMemoryException as error:
+                raise VotesError(
+                    f"--memory-limit {memory_limit} is too little: {first_line(error)}"
+                ) from error
             except duckdb.Error as error:
                 raise VotesError(f"the votes cannot be counted: {first_line(error)}") from error
 

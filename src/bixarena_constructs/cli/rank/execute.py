@@ -76,7 +76,7 @@ def rank_files(
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     except OSError as error:
-        _fail(f"cannot read {error.filename}: {error.strerror}", DATA_ERROR)
+        _fail(f"cannot read {error.filename or 'the votes'}: {error.strerror}", DATA_ERROR)
     except (RankingError, VotesError) as error:
         _fail(str(error), DATA_ERROR)
     anchored = [f"scores are moved so that {anchor[0]} has {anchor[1]:g}"] if anchor else []

@@ -1,7 +1,7 @@
 """Files of votes: which files are meant, what they are, and the SQL that reads each.
 
 What a file is follows from its first bytes, the same for a name, a pipe and standard input. DuckDB
-reads the rows and is told everything: its sniffer would take a ragged file for one column.
+reads the rows and is given everything: its sniffer would take a ragged file for one column.
 """
 
 from __future__ import annotations
@@ -177,6 +177,8 @@ def open_file(
             return _text_table(table, connection, delimiter=delimiter, is_known=is_known)
         described = connection.execute(f"DESCRIBE FROM {table.relation(LONGEST_ROW)}").fetchall()
         return replace(table, columns=_checked(name, (row[0] for row in described)))
+    except duckdb.OutOfMemoryException:
+        raise
     except duckdb.Error as error:
         raise UnreadableFileError(name, f"not readable: {first_line(error)}") from error
     except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:

@@ -62,7 +62,7 @@ POINTS: Final = {
     "0": "model_b",
     "0.0": "model_b",
 }
-# Columns by which votes are commonly filtered, weighed or told apart, and what uses them.
+# Columns by which votes are commonly filtered, weighed or grouped, and what uses them.
 _SPECIAL: Final = {
     "weight": "--weight-column weight",
     "weights": "--weight-column weights",
@@ -90,8 +90,8 @@ class Wanted:
         category: Column that splits the votes into boards.
         where: SQL condition of the rows that count.
         outcomes: Outcome, or ``drop``, of further values.
-        both_bad: What becomes of a vote that finds both answers bad.
-        empty: What becomes of a vote without a winner.
+        both_bad: What a vote is that finds both answers bad.
+        empty: What a vote without a winner is.
         is_cells: Whether rows are counted cells.
         delimiter: What separates the values of a CSV file.
         intervals: The method of the intervals, which takes a column ``voter`` or does not.
