@@ -233,7 +233,7 @@ def test_ctrl_c_asks_and_stops_the_run(slow_run: Terminal) -> None:
     slow_run.type("y\n")
     assert slow_run.end() == 143
     assert "stopped by SIGTERM" in slow_run.said
-    assert "the worker was stopped from outside by SIGTERM" in slow_run.said
+    assert "a person or a program stopped the task" in slow_run.said
 
 
 def test_a_second_ctrl_c_leaves_the_run(arena: Arena, slow_run: Terminal) -> None:

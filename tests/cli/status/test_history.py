@@ -62,3 +62,17 @@ def test_a_run_whose_worker_has_no_exit_code_never_started() -> None:
     (run,) = runs_of_events([told], "worker")
     assert run.outcome == "never started"
     assert run.reason == "Task failed to start; OutOfMemoryError: Container killed"
+    assert run.why == f"{run.reason}; {run.cause}"
+
+
+def test_a_run_of_no_known_cause_has_awss_own_reason() -> None:
+    told = event(4, lastStatus="STOPPED", stoppedReason="something new", containers=[])
+    (run,) = runs_of_events([told], "worker")
+    assert run.why == "something new"
+
+
+def test_a_stop_by_hand_is_known_by_its_code() -> None:
+    told = event(4, lastStatus="STOPPED", stoppedReason="no space left", stopCode="UserInitiated")
+    (run,) = runs_of_events([told], "worker")
+    assert run.why is not None
+    assert run.why.startswith("no space left; a person or a program stopped the task; ")

@@ -6,9 +6,58 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from bixarena_constructs.cli.deployed.stop_reasons import STOPS
 from bixarena_constructs.worker.contract import failure_of
 
 __all__ = ["Cause", "cause_of_exit", "cause_of_stop", "fix_for_refusal"]
+
+# What a reason quotes or names is replaced before it is matched: an image may be called "denied",
+# and a digest may contain 403. Other names have no space, so patterns are phrases of more words.
+_NAME: Final = re.compile(
+    r"""(?<!caused\ )"[^"]*"  |  (?<!\w)'[^']*'(?!\w)
+    |  (?<!\S)(?!i/o\b|net/http\b|RESOURCE:|(?:ecr|iam|kms):[A-Z])
+       (?: \S*[/@]\S*? | arn:\S*? | \S*\w:\w\S*? ) (?=[]:;,.)"']*(?:\s|$))""",
+    re.VERBOSE,
+)
+_ECR: Final = re.compile(r"""[("']*(https://)?(\w+\.dkr|api)\.ecr(-fips)?\.[\w-]+\.amazonaws\.""")
+_GUARDDUTY: Final = re.compile(rf"{_ECR.pattern}[\w.]+/(v2/)?aws-guardduty-agent-fargate\b")
+
+_REASONS_BY_CODE: Final = {
+    "UserInitiated": "Task stopped by user",
+    "SpotInterruption": "Your Spot Task was interrupted.",
+    "TerminationNotice": "Your Spot Task was interrupted.",
+}
+# What a refusal of RunTask has, and how to fix it.
+_REFUSALS: Final = (
+    ("Rate exceeded|Request limit exceeded|ThrottlingException", "AWS is busy; try again later"),
+    ("ClusterNotFoundException", "the cluster does not exist; deploy the stack that defines it"),
+    (
+        r"TaskDefinition (is inactive|not found)|Unable to describe task definition",
+        "the task definition was deregistered; deploy the stack again",
+    ),
+    (
+        "assume the service linked role",
+        "create it: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com",
+    ),
+    (
+        "iam:PassRole|assume the (provided )?role",
+        "a role of the task may not exist, or not trust ecs-tasks.amazonaws.com; deploy again",
+    ),
+    (
+        "(subnet|security group) (ID )?NAME does not exist|subnet information|group information",
+        "the network does not exist; check the stack's VPC",
+    ),
+    (
+        "Capacity is unavailable|^(RESOURCE:|AGENT\\b)|free addresses",
+        "AWS has no room; try again later",
+    ),
+    (
+        "limit on the number of|is above your limit|LimitExceededException",
+        "the account's Fargate quota is used up; ask AWS for more",
+    ),
+    ("capacity provider", "associate the capacity provider with the cluster"),
+    ("account is currently blocked", "AWS has blocked the account; ask AWS Support"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,144 +76,22 @@ class Cause:
         return f"{self.meaning}; {self.fix}"
 
 
-# The first pattern that matches wins, so particular ones come before general ones.
-_STOPS: Final = (
-    (
-        r"guardduty-agent.*(403|denied|not authorized)",
-        Cause(
-            "GuardDuty's sidecar could not be pulled, which does not stop the worker",
-            "let the execution role pull it: guardduty_agent_pull=AGENT_REPOSITORY",
-        ),
-    ),
-    (
-        r"CannotPull.*(anonymous token.*401|401 Unauthorized|authentication required)",
-        Cause(
-            "the image is private and the task has no credentials for it",
-            "give registry_credentials a secret with username and password",
-        ),
-    ),
-    (
-        r"CannotPull.*(403|denied)",
-        Cause(
-            "the registry refuses the token: it has expired, lacks read:packages, is fine-"
-            "grained, or is not authorised for the organisation's single sign-on",
-            "put a new classic token into the credentials secret, and try it with "
-            "`bixarena doctor`",
-        ),
-    ),
-    (
-        r"CannotPull.*(dial tcp|i/o timeout|no such host|connection (refused|reset))",
-        Cause(
-            "the task's subnets could not reach the registry",
-            "give them a NAT gateway, or public subnets a public address; check the security "
-            "group's egress to port 443",
-        ),
-    ),
-    (
-        r"CannotPull.*(does not match the specified platform|no matching manifest|platform)",
-        Cause(
-            "the image is not built for the task's processor",
-            "build it for both processors, or set runtime_platform to that of the image",
-        ),
-    ),
-    (
-        r"CannotPull.*(not found|manifest unknown|does not exist)",
-        Cause(
-            "the registry has no such image or tag",
-            "check the image's name and tag, and push it",
-        ),
-    ),
-    (
-        r"CannotPull.*(toomanyrequests|429|50[0-9] )",
-        Cause("the registry was overloaded", "run it again later"),
-    ),
-    (
-        r"CannotPull.*no space left",
-        Cause("the image does not fit on the task's disk", "raise ephemeral_storage_gib"),
-    ),
-    (
-        r"unable to pull (secrets|registry auth).*(AccessDenied|not authorized)",
-        Cause(
-            "the execution role may not read or decrypt a secret",
-            "grant it secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key",
-        ),
-    ),
-    (
-        (
-            r"(unable to pull (secrets|registry auth)|retrieve secret).*"
-            r"(ResourceNotFound|can't find|AWSCURRENT|not contain json key|Invalid ?Parameter)"
-        ),
-        Cause(
-            "a secret or one of its fields does not exist",
-            "check the secret's complete ARN and its JSON keys; `bixarena doctor` names them",
-        ),
-    ),
-    (
-        r"unable to pull (secrets|registry auth)",
-        Cause(
-            "the task's subnets could not reach Secrets Manager",
-            "give them a NAT gateway, a public address, or a VPC endpoint of Secrets Manager",
-        ),
-    ),
-    (
-        r"(failed to validate logger|log group does not exist|CreateLogStream)",
-        Cause(
-            "the log group does not exist, or the execution role may not write to it",
-            "deploy the stack again",
-        ),
-    ),
-    (
-        r"(exec format error)",
-        Cause(
-            "the image is not built for the task's processor",
-            "build it for both processors, or set runtime_platform to that of the image",
-        ),
-    ),
-    (
-        r"CannotStartContainer|CannotCreateContainer|executable file not found",
-        Cause(
-            "the container could not be started",
-            "check the image's entry point and the command of the task definition",
-        ),
-    ),
-    (
-        r"OutOfMemory",
-        Cause("the worker used more memory than the task has", "raise memory_limit_mib"),
-    ),
-    (
-        r"(Capacity is unavailable|RESOURCE:)",
-        Cause("AWS had no room for the task in these zones", "run it again later"),
-    ),
-    (
-        r"Timeout waiting for network interface|ENI|elastic network interface",
-        Cause(
-            "the task got no network interface",
-            "check that its subnets have free addresses, and run it again later",
-        ),
-    ),
-    (
-        r"Spot|host maintenance|SpotInterruption",
-        Cause("AWS took the machine back", "run it again"),
-    ),
-)
+def cause_of_stop(reason: str, stop_code: str = "") -> Cause | None:
+    """Explain why ECS stopped a task; None if that is not known.
 
-_REFUSALS: Final = (
-    (r"ClusterNotFound", "the cluster does not exist; deploy the stack that defines it"),
-    (r"inactive|INACTIVE", "the task definition was deregistered; deploy the stack again"),
-    (
-        r"PassRole|assume the (provided )?role",
-        "a role of the task may not exist; deploy the stack again",
-    ),
-    (r"[Ss]ubnet|[Ss]ecurity ?[Gg]roup", "the network does not exist; check the stack's VPC"),
-    (r"Capacity is unavailable|RESOURCE|CAPACITY|AGENT", "AWS has no room; try again later"),
-    (r"limit|quota|vCPU", "the account's Fargate quota is used up; ask AWS for more"),
-)
-
-
-def cause_of_stop(reason: str) -> Cause | None:
-    """Explain ECS's reasons for the stop of a task or container; None if they are not known."""
+    Args:
+        reason: ECS's reasons for the stop of the task and of a container.
+        stop_code: ECS's code for the kind of the stop, such as ``UserInitiated``.
+    """
+    # The reason of these is what a person wrote, or says less than the code.
+    sentence = _without_names(_REASONS_BY_CODE.get(stop_code, reason))
     return next(
-        (cause for pattern, cause in _STOPS if re.search(pattern, reason, re.DOTALL)), None
+        (
+            Cause(meaning, fix)
+            for head, phrase, meaning, fix in STOPS
+            if _has(f"(^|[;:] ){head}\\b.*({phrase})" if head else phrase, sentence)
+        ),
+        None,
     )
 
 
@@ -176,7 +103,19 @@ def cause_of_exit(code: int) -> Cause | None:
 
 def fix_for_refusal(reason: str) -> str:
     """Return how to fix a start that ECS refused, in parentheses to follow the reason."""
-    for pattern, fix in _REFUSALS:
-        if re.search(pattern, reason):
-            return f" ({fix})"
-    return ""
+    sentence = _without_names(reason)
+    return next((f" ({fix})" for pattern, fix in _REFUSALS if _has(pattern, sentence)), "")
+
+
+def _has(pattern: str, sentence: str) -> bool:
+    return re.search(pattern, sentence, re.DOTALL | re.IGNORECASE) is not None
+
+
+def _without_names(reason: str) -> str:
+    return _NAME.sub(_kind_of_name, reason)
+
+
+def _kind_of_name(name: re.Match[str]) -> str:
+    if _GUARDDUTY.match(name[0]):
+        return "GUARDDUTY-IMAGE"
+    return "ECR-NAME" if _ECR.match(name[0]) else "NAME"

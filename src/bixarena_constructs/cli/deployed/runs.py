@@ -38,6 +38,7 @@ class Run:
         by_schedule: Whether the rule started it, rather than a person.
         exit_code: The worker's exit code; None until it has ended, or if it never ran.
         reason: ECS's reasons for the stop of the task and of the worker's container.
+        stop_code: ECS's code for the kind of the stop, such as ``UserInitiated``.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Run:
     by_schedule: bool
     exit_code: int | None
     reason: str
+    stop_code: str
 
     @property
     def has_stopped(self) -> bool:
@@ -69,7 +71,14 @@ class Run:
         if not self.has_stopped or self.exit_code == 0:
             return None
         by_code = None if self.exit_code is None else cause_of_exit(self.exit_code)
-        return cause_of_stop(self.reason) or by_code
+        return cause_of_stop(self.reason, self.stop_code) or by_code
+
+    @property
+    def why(self) -> str | None:
+        """Why it failed, in ECS's words and with the cause, if known; None for a success."""
+        if not self.has_stopped or self.exit_code == 0:
+            return None
+        return "; ".join(filter(None, (self.reason, str(self.cause or "")))) or None
 
 
 def describe(task: DeployedTask, task_arns: list[str]) -> list[Run]:
@@ -165,4 +174,5 @@ def run_of(task: TaskTypeDef, container_name: str) -> Run:
         by_schedule=task.get("startedBy", "").startswith(STARTED_BY_RULE),
         exit_code=worker.get("exitCode"),
         reason="; ".join(filter(None, reasons)),
+        stop_code=task.get("stopCode", ""),
     )

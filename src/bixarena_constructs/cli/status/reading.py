@@ -64,7 +64,7 @@ class RunLine:
         exit_code: Exit code of the worker.
         snapshot: Name of its snapshots.
         published: How many leaderboards it published.
-        why: Why it failed, where that is known.
+        why: Why it failed, in AWS's words and with the cause, where that is known.
     """
 
     id: str
@@ -222,5 +222,5 @@ def _line(run: Run | None, logged: LoggedRun | None) -> RunLine:
         exit_code=run.exit_code if run else logged.exit_code if logged else None,
         snapshot=logged.snapshot if logged else None,
         published=len(logged.published) if logged else None,
-        why=str(run.cause) if run and run.cause else None,
+        why=run.why if run else None,
     )
