@@ -28,12 +28,16 @@ if TYPE_CHECKING:
     import psycopg
 
 _DAY = "get_byte(uuid_send(battle.id), 0)"
-# What a battle counts for: a row a leaderboard.
+# What a battle counts for: a row a leaderboard, its models in one order, which halves the cells.
 _VOTES = f"""
 SELECT {_DAY} AS day, board.slug AS leaderboard,
-       battle.model1_id::text AS model_a, battle.model2_id::text AS model_b,
-       CASE outcome WHEN 'model1' THEN 'model_a' WHEN 'model2' THEN 'model_b' ELSE 'tie' END
-           AS outcome
+       least(model1_id, model2_id)::text AS model_a,
+       greatest(model1_id, model2_id)::text AS model_b,
+       CASE
+           WHEN outcome = 'tie' THEN 'tie'
+           WHEN (outcome = 'model1') = (model1_id <= model2_id) THEN 'model_a'
+           ELSE 'model_b'
+       END AS outcome
 FROM api.battle
 JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id
 JOIN api.battle_validation AS validation
@@ -184,9 +188,9 @@ def main() -> None:
             _build(connection, figures)
             _maintain(connection, figures)
         ways: dict[str, dict[str, str]] = {
-            "battles": {},
-            "by_day": {"VOTES_RELATION": "kept.by_day"},
-            "total": {"VOTES_RELATION": "kept.total"},
+            "read_from_battles": {},
+            "read_from_by_day": {"VOTES_RELATION": "kept.by_day"},
+            "read_from_total": {"VOTES_RELATION": "kept.total"},
         }
         for way, variables in ways.items():
             with database.owner.connect() as connection:
