@@ -1,18 +1,36 @@
 """The scheduled snapshot with all that it needs: VPC, cluster and an RDS PostgreSQL.
 
-It defines a NAT gateway and a database instance, which cost money from the first hour on.
+It defines a NAT gateway and a database instance, which cost money from the first hour on. The
+database is empty at first: run the task ``Schema`` once after the deployment, and again when the
+secret of the worker's role was changed.
+
+    cdk deploy
+    bixarena run BixarenaSnapshot --task Schema
+
+In BixArena itself the API's migrations bring the tables; there only the role and its grants are
+needed.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postgres_secrets
+from bixarena_constructs import (
+    RdsConnection,
+    ScheduledSnapshotTask,
+    SnapshotMonitoring,
+    SnapshotTask,
+)
+
+FOLDER = Path(__file__).parent
 
 
 class SnapshotStack(Stack):
@@ -33,17 +51,43 @@ class SnapshotStack(Stack):
             self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
         database = self._define_database(vpc)
-        credentials = _secret_of(database)
+        # The worker logs in as a role that may do what it needs and no more, not as the master.
+        credentials = rds.DatabaseSecret(
+            self, "WorkerCredentials", username="bixarena_worker", dbname="bixarena"
+        ).attach(database)
+        connection = RdsConnection(credentials)
+        schema = self._define_schema_step(cluster, database, credentials)
+        # The image is left out: it is the worker of the installed release.
         task = ScheduledSnapshotTask(
             self,
             "Snapshot",
             cluster=cluster,
-            image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
-            secrets=postgres_secrets(credentials),
-            # Add a subscription to task.monitoring.topic, or nobody gets its alerts.
+            secrets=connection.secrets,
+            environment=connection.environment,
             monitoring=SnapshotMonitoring(dashboard=True),
         )
+        if task.monitoring is not None:
+            # The address gets a mail that asks to confirm the subscription.
+            address = str(self.node.get_context("alert_email"))
+            task.monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
         database.connections.allow_default_port_from(task, "leaderboard snapshot task")
+        database.connections.allow_default_port_from(schema, "schema step")
+
+    def _define_schema_step(
+        self,
+        cluster: ecs.ICluster,
+        database: rds.DatabaseInstance,
+        worker: secretsmanager.ISecret,
+    ) -> SnapshotTask:
+        master = RdsConnection(_secret_of(database))
+        return SnapshotTask(
+            self,
+            "Schema",
+            cluster=cluster,
+            entry_point=["python", "-c", (FOLDER / "migrate.py").read_text()],
+            secrets={**master.secrets, "WORKER_PASSWORD": (worker, "password")},
+            environment={**master.environment, "SCHEMA": (FOLDER / "schema.sql").read_text()},
+        )
 
     def _define_database(self, vpc: ec2.IVpc) -> rds.DatabaseInstance:
         return rds.DatabaseInstance(

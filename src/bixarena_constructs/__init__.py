@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.scheduled_snapshot_task import ScheduledSnapshotTask
     from bixarena_constructs.cdk.snapshot_task import SnapshotTask
     from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
-    from bixarena_constructs.cdk.task.secrets import SecretSource, postgres_secrets
+    from bixarena_constructs.cdk.task.secrets import RdsConnection, SecretSource, postgres_secrets
     from bixarena_constructs.cdk.task.worker_image import WorkerImage
 
 __all__ = [
     "ExitCode",
     "GuardDutyAgentPull",
+    "RdsConnection",
     "ScheduledSnapshotTask",
     "SecretSource",
     "SnapshotMonitoring",
@@ -36,6 +37,7 @@ __all__ = [
 _HOME_OF = {
     "ExitCode": "bixarena_constructs.cdk.monitoring.signals",
     "GuardDutyAgentPull": "bixarena_constructs.cdk.task.guardduty",
+    "RdsConnection": "bixarena_constructs.cdk.task.secrets",
     "ScheduledSnapshotTask": "bixarena_constructs.cdk.scheduled_snapshot_task",
     "SecretSource": "bixarena_constructs.cdk.task.secrets",
     "SnapshotMonitoring": "bixarena_constructs.cdk.monitoring.settings",

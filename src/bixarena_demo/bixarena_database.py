@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from psycopg import sql
 
@@ -21,6 +22,8 @@ __all__ = ["WORKER_ROLE", "BixArenaDatabase"]
 
 WORKER_ROLE = "bixarena_worker"
 """As in the worker's ``sql/grants.sql``."""
+
+_SCHEMA: Final = Path(__file__).parents[2] / "examples" / "complete" / "schema.sql"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ class BixArenaDatabase:
             password = _set_up_role(connection, worker_password)
         owner = server.create_database(name)
         with owner.connect() as connection:
-            connection.execute(files(__package__).joinpath("schema.sql").read_bytes())
+            connection.execute(_SCHEMA.read_bytes())
             grants = files("bixarena_constructs.worker").joinpath("sql", "grants.sql")
             connection.execute(grants.read_bytes())
             if simulation is not None:

@@ -14,6 +14,7 @@ from local_aws import (
     callers,
     cloudformation,
     events,
+    network,
     permissions,
     step_functions,
     tasks,
@@ -32,6 +33,7 @@ async def serve(runtime: Runtime, *, file_descriptor: int) -> None:
     """
     alarms.apply()
     cloudformation.apply()
+    network.apply()
     tasks.apply(runtime)
     callers.apply()
     events.apply()

@@ -34,6 +34,7 @@ from constructs import Construct
 from bixarena_constructs import (
     ExitCode,
     GuardDutyAgentPull,
+    RdsConnection,
     ScheduledSnapshotTask,
     SnapshotMonitoring,
     SnapshotTask,
@@ -188,6 +189,10 @@ CALLS: Final[Mapping[str, tuple[Callable[..., Any], Callable[..., object]]]] = {
     "postgres_secrets": (
         postgres_secrets,
         lambda of, **props: postgres_secrets(**{"secret": of.values["a secret"], **props}),
+    ),
+    "RdsConnection": (
+        RdsConnection.__init__,
+        lambda of, **props: RdsConnection(**{"secret": of.values["a secret"], **props}),
     ),
     "schedule_target": (
         SnapshotTask.schedule_target,

@@ -29,8 +29,16 @@ TOLD = [
 CLUSTERS = {"complete": "<ClusterEB0386A7>", "minimal": "bixarena"}
 OF_THE_DATABASE = [
     ("Database/Secret", "AwsSolutions-SMG4", "an example; rotate with add_rotation_single_user"),
+    ("WorkerCredentials", "AwsSolutions-SMG4", "an example; the schema step passes a new one on"),
     ("Database", "AwsSolutions-RDS3", "an example; a second instance doubles the cost"),
     ("Database", "AwsSolutions-RDS11", "the port of PostgreSQL, in private subnets"),
+]
+
+
+OF_THE_SCHEMA_STEP = [
+    (f"Schema/{path}", finding, reason)
+    for path, finding, reason in TOLD
+    if path in ("ScheduledTaskDef", "ScheduledTaskDef/ExecutionRole/DefaultPolicy")
 ]
 
 
@@ -40,7 +48,7 @@ def findings_to_acknowledge(example: str) -> list[tuple[str, str, str]]:
         (f"Snapshot/{path}", finding.replace("CLUSTER", CLUSTERS[example]), reason)
         for path, finding, reason in TOLD
     ]
-    return told + (OF_THE_DATABASE if example == "complete" else [])
+    return told + ([*OF_THE_DATABASE, *OF_THE_SCHEMA_STEP] if example == "complete" else [])
 
 
 def violations(

@@ -7,6 +7,8 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+from bixarena_constructs.worker.contract import RDS_CERTIFICATES
+
 _FOLDER = Path(str(files("bixarena_constructs.worker")))
 _DOCKERFILE = (_FOLDER / "Dockerfile").read_text()
 
@@ -20,6 +22,11 @@ def test_copies_everything_that_the_worker_runs_from() -> None:
     modules = {name for name in suffixes if name.endswith(".py")}
     assert suffixes - left_out - modules == copied - {"*.py"}
     assert "*.py" in copied
+
+
+def test_has_the_certificates_of_rds_where_stacks_look_for_them() -> None:
+    assert re.search(rf"^ADD \S+ {re.escape(RDS_CERTIFICATES)}$", _DOCKERFILE, flags=re.MULTILINE)
+    assert "COPY --from=build /opt/rds /opt/rds" in _DOCKERFILE
 
 
 def test_installs_pinned_hashes_only_and_as_nobody_who_can_write() -> None:

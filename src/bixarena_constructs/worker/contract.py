@@ -23,6 +23,7 @@ __all__ = [
     "INTERRUPTED",
     "KILLED",
     "LAST_EVENTS",
+    "RDS_CERTIFICATES",
     "RELEASE",
     "SETTINGS",
     "VERSION",
@@ -38,6 +39,10 @@ RELEASE: Final = "0.1.0"
 """Version of this library; in the image, nothing else of the package knows it."""
 VERSION: Final = 1
 """Number of this contract, which goes up when a name or a meaning below changes."""
+
+
+RDS_CERTIFICATES: Final = "/opt/rds/global-bundle.pem"
+"""File of the worker's image with the certificates that sign those of Amazon RDS."""
 
 
 class Variable(StrEnum):

@@ -9,6 +9,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from bixarena_constructs.cdk.task.secrets import (
+    RdsConnection,
     container_secrets,
     postgres_secrets,
     visible_secrets,
@@ -64,6 +65,15 @@ def test_names_the_fields_of_a_second_secret_for_where_the_votes_are_counted(
         "POSTGRES_READ_USER": "username",
     }
     assert all("warehouse" in stack.resolve(one.arn) for one in of_read.values())
+
+
+def test_verifies_tls_with_the_certificates_of_the_image(secret: ISecret) -> None:
+    connection = RdsConnection(secret, read=secret)
+    assert connection.secrets == postgres_secrets(secret, read=secret)
+    assert connection.environment == {
+        "POSTGRES_SSLMODE": "verify-full",
+        "POSTGRES_SSLROOTCERT": "/opt/rds/global-bundle.pem",
+    }
 
 
 def test_refuses_a_name_that_is_a_plain_variable_too(secret: ISecret, stack: Stack) -> None:

@@ -10,14 +10,20 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
-from bixarena_constructs.worker.contract import Variable
+from bixarena_constructs.worker.contract import RDS_CERTIFICATES, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from constructs import Construct
 
-__all__ = ["SecretSource", "container_secrets", "postgres_secrets", "visible_secrets"]
+__all__ = [
+    "RdsConnection",
+    "SecretSource",
+    "container_secrets",
+    "postgres_secrets",
+    "visible_secrets",
+]
 
 SecretSource: TypeAlias = ecs.Secret | secretsmanager.ISecret | tuple[secretsmanager.ISecret, str]
 """What an environment variable's value is taken from when the task starts.
@@ -75,6 +81,36 @@ def postgres_secrets(
         Variable.POSTGRES_PORT: (secret, "port"),
         Variable.POSTGRES_USER: (secret, "username"),
     }
+
+
+class RdsConnection:
+    """The worker's connection to a PostgreSQL in Amazon RDS, by a secret and over verified TLS.
+
+    The certificates that sign those of RDS are part of the worker's image.
+
+    Attributes:
+        secrets: The five connection settings, for the prop ``secrets``.
+        environment: The two variables of TLS, for the prop ``environment``.
+    """
+
+    secrets: dict[str, SecretSource]
+    environment: dict[str, str]
+
+    @checked
+    def __init__(
+        self, secret: secretsmanager.ISecret, *, read: secretsmanager.ISecret | None = None
+    ) -> None:
+        """Describe the connection.
+
+        Args:
+            secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
+            read: The same of the server in which the votes are counted. Default: - ``secret``.
+        """
+        self.secrets = postgres_secrets(secret, read=read)
+        self.environment = {
+            Variable.POSTGRES_SSLMODE: "verify-full",
+            Variable.POSTGRES_SSLROOTCERT: RDS_CERTIFICATES,
+        }
 
 
 def visible_secrets(sources: Mapping[str, SecretSource]) -> list[secretsmanager.ISecret]:

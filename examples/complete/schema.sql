@@ -1,5 +1,5 @@
--- The tables of BixArena's database that the worker meets, for the demo and the tests only: the
--- real ones are owned and migrated by BixArena's API service.
+-- The tables of BixArena's database that the worker meets, for this example, the demo and the tests:
+-- the real ones are owned and migrated by BixArena's API service.
 
 CREATE SCHEMA api;
 
