@@ -40,8 +40,7 @@ EXIT_CODES = {failure.exit_code for failure in contract.FAILURES}
 OF_AWS = {
     ("cdk/delivery_metrics.py", "RuleName"),
     ("cli/deployed/stack.py", "Outputs"),
-    ("cli/doctor/findings.py", "TaskDefinitionArn"),
-    ("cli/run/request.py", "TaskDefinitionArn"),
+    ("cli/deployed/request.py", "TaskDefinitionArn"),
     ("testing/template_assertions.py", "TaskDefinitionArn"),
 }
 
@@ -114,7 +113,7 @@ def test_has_no_second_literal(path: Path) -> None:
         ("cdk/delivery.py", "Variable.SCHEDULED_AT", '"SCHEDULED_AT"'),
         ("cli/deployed/runs.py", "STARTED_BY_RULE)", '"events-rule/")'),
         ("cli/deployed/stack.py", "Output.RULE_NAME", '"RuleName"'),
-        ("cli/status/logged_runs.py", "Event.RUN_FAILED", '"run_failed"'),
+        ("cli/status/history.py", "Event.RUN_FAILED", '"run_failed"'),
     ],
 )
 def test_finds_a_name_that_is_typed_again(module: str, named: str, typed: str) -> None:

@@ -13,6 +13,7 @@ from bixarena_constructs.cli.exit_codes import USAGE
 from bixarena_constructs.cli.logs.command import logs
 from bixarena_constructs.cli.rank.command import rank
 from bixarena_constructs.cli.run.command import run
+from bixarena_constructs.cli.standard_output import writable_output
 from bixarena_constructs.cli.status.command import status
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Read a command's options and run it."""
-        with _own_usage_code():
+        with writable_output(), _own_usage_code():
             return super().invoke(ctx)
 
 

@@ -10,7 +10,9 @@ import typer
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -25,6 +27,7 @@ from bixarena_constructs.cli.exit_codes import (
     NOT_ALLOWED,
     NOT_FOUND,
     NOT_STARTED,
+    OUT_OF_SIGHT,
     STILL_RUNNING,
     USAGE,
 )
@@ -39,11 +42,13 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "NotStartedError",
+    "OutOfSightError",
     "StillRunningError",
     "UnusableOptionError",
     "exit_on_error",
     "explained",
     "is_denied",
+    "may_pass",
 ]
 
 AWS_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError)
@@ -63,6 +68,7 @@ _UNKNOWN_CALLER = frozenset(
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
+_PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
 _ACTION = re.compile(r"perform(?::| action) ?([\w-]+:\w+)")
 
 
@@ -104,6 +110,12 @@ class StillRunningError(CommandError):
     exit_code = STILL_RUNNING
 
 
+class OutOfSightError(CommandError):
+    """A run was started, or may have been, and what becomes of it cannot be seen."""
+
+    exit_code = OUT_OF_SIGHT
+
+
 class UnusableOptionError(CommandError):
     """An option does not fit the deployed task."""
 
@@ -112,7 +124,17 @@ class UnusableOptionError(CommandError):
 
 _KNOWN: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], str], ...]] = (
     (
-        (NoCredentialsError, PartialCredentialsError),
+        (PartialCredentialsError,),
+        NotAllowedError,
+        "the AWS credentials are incomplete: {}",
+    ),
+    (
+        (CredentialRetrievalError,),
+        NotAllowedError,
+        "the AWS credentials cannot be read: {}",
+    ),
+    (
+        (NoCredentialsError,),
         NotAllowedError,
         (
             "no AWS credentials were found; log in with `aws sso login`, or name a profile with "
@@ -137,6 +159,14 @@ _KNOWN: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], s
 def is_denied(error: ClientError) -> bool:
     """Return whether the caller's policies do not allow the call."""
     return _code(error) in _DENIED
+
+
+def may_pass(error: BotoCoreError | ClientError | ResponseParserError) -> bool:
+    """Return whether the same call may succeed a little later."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status in _PASSING_STATUSES or "Throttl" in _code(error)
+    return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
 def explained(error: BotoCoreError | ClientError | ResponseParserError) -> CommandError:

@@ -15,6 +15,7 @@ __all__ = [
     "NOT_ALLOWED",
     "NOT_FOUND",
     "NOT_STARTED",
+    "OUT_OF_SIGHT",
     "PROBLEMS_FOUND",
     "STILL_RUNNING",
     "USAGE",
@@ -40,6 +41,9 @@ AWS_FAILED: Final = 74
 
 STILL_RUNNING: Final = 75
 """The command ended before the run that it watched (``EX_TEMPFAIL``)."""
+
+OUT_OF_SIGHT: Final = 76
+"""``run`` may have started a run, and cannot see what becomes of it (``EX_PROTOCOL``)."""
 
 NOT_ALLOWED: Final = 77
 """Credentials are missing or expired, or do not allow an action (``EX_NOPERM``)."""

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-
 from bixarena_constructs.worker.contract import Variable
 from bixarena_constructs.worker.environment import EnvironmentReader
 from bixarena_constructs.worker.errors import SettingsError
@@ -214,6 +211,10 @@ def _url_parts(read: EnvironmentReader) -> dict[str, str]:
     url = read.secret(Variable.POSTGRES_URL)
     if url is None:
         return {}
+    # The command line checks settings where the driver may not be installed.
+    from psycopg import ProgrammingError  # noqa: PLC0415
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
     expected = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
     if not url.startswith(("postgresql://", "postgres://")):
         read.reject(Variable.POSTGRES_URL, _MASK, expected)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -24,6 +26,8 @@ from bixarena_constructs.cli.errors import (
 from bixarena_constructs.cli.status.history import kept_runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Answers  # type: ignore[import-not-found] # pytest's, no package
 
     Answer = Any
@@ -91,6 +95,27 @@ def test_says_why_there_is_no_task(
     answers["DescribeStacks"] = answer
     with pytest.raises(kind, match=message):
         find_task(answers.session, "Arena", name=name)
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "expected"),
+    [
+        (None, {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "eu-west-1"),
+        (None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+        (None, {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "there"}, "eu-west-1"),
+        (None, {"AWS_PROFILE": "there"}, "sa-east-1"),
+        ("eu-central-1", {"AWS_REGION": "eu-west-1"}, "eu-central-1"),
+    ],
+)
+def test_asks_the_region_that_the_aws_cli_and_the_cdk_ask(
+    tmp_path: Path, option: str | None, variables: dict[str, str], expected: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[profile there]\nregion = sa-east-1\n")
+    with mock.patch.dict(os.environ, {"AWS_CONFIG_FILE": str(config), **variables}):
+        for name in {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"} - variables.keys():
+            os.environ.pop(name, None)
+        assert open_session(profile=None, region=option).region_name == expected
 
 
 def test_opens_no_session_of_a_profile_that_does_not_exist() -> None:
@@ -285,7 +310,15 @@ def test_knows_the_stream_of_a_run_before_it_exists(
 class Watched:
     """What a follower passed on."""
 
-    def __init__(self, task: DeployedTask, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        task: DeployedTask,
+        *,
+        deadline: float | None = None,
+        unknown_seconds: float = 60,
+        trouble_seconds: float = 60,
+    ) -> None:
+        self.unreadable: list[CommandError] = []
         self.statuses: list[str] = []
         self.lines: list[str] = []
         self.follower = Follower(
@@ -293,7 +326,10 @@ class Watched:
             log=LogStream(task=task, name="a/worker/1"),
             on_status=self.statuses.append,
             on_line=self.lines.append,
+            on_unreadable=self.unreadable.append,
             deadline=deadline,
+            unknown_seconds=unknown_seconds,
+            trouble_seconds=trouble_seconds,
         )
 
 
@@ -315,7 +351,7 @@ def test_follows_a_run_and_waits_for_the_last_line_of_its_log(
     ]
     watched = Watched(task)
     assert watched.follower.follow().outcome == "succeeded"
-    assert watched.statuses == ["RUNNING", "STOPPED"]
+    assert watched.statuses == ["RUNNING", "STOPPED", "STOPPED, waiting for the end of its log"]
     assert watched.lines == ["a", last]
 
 
@@ -330,7 +366,7 @@ def test_waits_for_no_line_of_a_run_that_never_started(
 @pytest.mark.parametrize(
     ("tasks", "kind", "message"),
     [
-        ([run(1, "RUNNING")], StillRunningError, "the run 1 is still running and goes on"),
+        ([run(1, "RUNNING")], StillRunningError, "the run 1 has not ended and goes on"),
         ([], NotFoundError, "ECS does not know the run 1"),
     ],
 )
@@ -339,7 +375,43 @@ def test_says_why_it_stops_to_follow(
 ) -> None:
     answers.update(DescribeTasks={"tasks": tasks}, GetLogEvents=GONE)
     with pytest.raises(kind, match=message):
-        Watched(task, deadline=0.0).follower.follow()
+        Watched(task, deadline=0.0, unknown_seconds=0).follower.follow()
+
+
+def test_waits_for_a_run_that_ecs_does_not_know_yet(answers: Answers, task: DeployedTask) -> None:
+    unknown: Any = {"tasks": [], "failures": [{"arn": "1", "reason": "MISSING"}]}
+    known = [{"tasks": [run(1, "PENDING")]}, {"tasks": [run(1)]}]
+    answers.update(DescribeTasks=[unknown, unknown, *known], GetLogEvents=GONE)
+    watched = Watched(task)
+    assert watched.follower.follow().outcome == "never started"
+    assert watched.statuses == ["PENDING", "STOPPED"]
+
+
+def test_asks_again_where_aws_does_not_answer(answers: Answers, task: DeployedTask) -> None:
+    busy = "ThrottlingException: Rate exceeded"
+    answers["DescribeTasks"] = [busy, {"tasks": [run(1, "RUNNING")]}, {"tasks": [run(1)]}]
+    answers["GetLogEvents"] = [busy, GONE, GONE]
+    assert Watched(task).follower.follow().outcome == "never started"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "seconds"), [("ThrottlingException", 0), ("ExpiredTokenException", 60)]
+)
+def test_gives_up_when_aws_has_no_answer_in_the_end(
+    answers: Answers, task: DeployedTask, trouble: str, seconds: float
+) -> None:
+    answers["DescribeTasks"] = trouble
+    with pytest.raises(ClientError, match=trouble):
+        Watched(task, trouble_seconds=seconds).follower.follow()
+
+
+def test_watches_a_run_whose_log_may_not_be_read(answers: Answers, task: DeployedTask) -> None:
+    answers["DescribeTasks"] = [{"tasks": [run(1, "RUNNING")]}, {"tasks": [run(1, exitCode=3)]}]
+    answers["GetLogEvents"] = "AccessDeniedException: x"
+    watched = Watched(task)
+    assert watched.follower.follow().exit_code == 3
+    (error,) = watched.unreadable
+    assert "do not allow GetLogEvents" in str(error)
 
 
 STOPPED = {"taskArn": f"{ARN}task/arena/1", "lastStatus": "STOPPED", "version": 3}

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, SSOTokenLoadError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    SSOTokenLoadError,
+)
 
 from bixarena_constructs.cli.errors import explained, is_denied
 
@@ -28,6 +35,8 @@ DENIED = (
         (answer("ThrottlingException", "Rate exceeded"), 74, "Rate exceeded"),
         (NoCredentialsError(), 77, "no AWS credentials were found"),
         (SSOTokenLoadError(error_msg="gone"), 77, "the AWS login has expired"),
+        (PartialCredentialsError(provider="env", cred_var="x"), 77, "credentials are incomplete"),
+        (CredentialRetrievalError(provider="p", error_msg="x"), 77, "cannot be read"),
         (NoRegionError(), 64, "name one with --region"),
     ],
 )

@@ -45,3 +45,27 @@ def test_leaves_a_line_that_is_no_event_as_it_is() -> None:
 def test_marks_errors() -> None:
     text = readable(json.dumps({"event": "run_failed", "level": "error", "cause": "database"}))
     assert any("red" in str(span.style) for span in text.spans)
+
+
+def test_leaves_json_of_other_programs_readable() -> None:
+    """Nested ones, and ones with the worker's field names and other values."""
+    foreign: dict[str, object] = {"event": "rows loaded", "entries": 42}
+    assert readable(json.dumps(foreign)).plain.endswith("rows loaded  entries 42")
+    for entries in ([{"rank": 1}], [1], {"a": 1}, [{"rank": "1", "model": "a", "score": "high"}]):
+        line = json.dumps({**foreign, "entries": entries, "moved": [7], "leaderboard": ["x"]})
+        assert "rows loaded" in readable(line).plain
+    for line in ("[" * 5000 + "]" * 5000, '{"event": {"name": "x"}}', '{"event": null}'):
+        assert fields_of(line) == {}
+        assert readable(line).plain == line
+
+
+def test_lets_no_text_command_the_terminal() -> None:
+    evil = "a\x1b[2J\r\nb\u202ec\x9b1m\x07"
+    shown = "a\\x1b[2J\\r\\nb\\u202ec\\x9b1m\\x07"
+    assert readable(f"not JSON {evil}\n").plain == f"not JSON {shown}"
+    board = [{"rank": 1, "model": evil, "score": 1, "lower": 1, "upper": 1, "votes": 1}]
+    line = {"event": evil, "leaderboard": evil, "cause": evil, evil: evil, "entries": board}
+    text = readable(json.dumps({**line, "time": evil})).plain
+    first, second = text.split("\n")
+    assert first.isprintable()
+    assert shown in second

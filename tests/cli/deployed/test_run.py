@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +84,7 @@ def test_a_dry_run_writes_nothing(arena: Arena) -> None:
 
 
 def test_ends_with_the_workers_exit_code_and_says_what_it_means(arena: Arena) -> None:
-    ran = arena.bixarena("run", STACK, "--set", "NUM_BOOTSTRAP=many")
+    ran = arena.bixarena("run", STACK, "--set-other", "NUM_BOOTSTRAP=many")
     assert ran.returncode == 2
     assert "the worker ended with exit code 2" in ran.stderr
     assert (
@@ -109,6 +110,11 @@ def test_leaves_a_run_that_takes_longer_than_the_timeout(arena: Arena) -> None:
         (("--scheduled-at", "yesterday"), "no time with an offset"),
         (("--scheduled-at", "2199-03-06T10:00:00Z"), "has not come yet"),
         (("--set", "POSTGRES_PASSWORD=x"), "POSTGRES_PASSWORD is a secret of the task"),
+        (("--set", "SCHEDULED_AT=2099-01-01T00:00:00Z"), "set by --scheduled-at"),
+        (("--set", "DRYRUN=true"), "reads no variable DRYRUN; is DRY_RUN meant?"),
+        (("--set", "LOGLEVEL=debug"), "--set-other sets one for a worker of your own"),
+        (("--set", "KEEP_SNAPSHOTS=0"), "KEEP_SNAPSHOTS"),
+        (("--leaderboard", ""), "the slug is empty"),
     ],
 )
 def test_refuses_what_cannot_be_run_before_it_starts_anything(
@@ -143,6 +149,75 @@ def test_explains_a_worker_that_never_ran(arena: Arena) -> None:
     assert ran.returncode == 69
     assert "error: the worker never ran: CannotPullContainerError" in ran.stderr
     assert "the registry has no such image or tag; check the image's name" in ran.stderr
+
+
+@pytest.mark.parametrize("reader", ["gone", "full"])
+def test_says_that_a_run_goes_on_whose_log_nobody_takes(arena: Arena, reader: str) -> None:
+    with _stdout(reader) as out:
+        ran = subprocess.run(
+            arena.command("run", STACK, "--dry-run", *QUICK),
+            env=arena.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 76, ran.stderr
+    assert "standard output takes no more; the run" in ran.stderr
+    assert "was started and may be under way" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("reader", "message"), [("gone", ""), ("full", "takes no more")])
+def test_a_status_that_nobody_takes_ends_with_no_exit_code_of_the_worker(
+    arena: Arena, reader: str, message: str
+) -> None:
+    with _stdout(reader) as out:
+        ran = subprocess.run(
+            arena.command("status", STACK),
+            env=arena.environment(),
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ran.returncode == 73
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_sigterm_leaves_the_run_and_says_so(arena: Arena) -> None:
+    with subprocess.Popen(
+        arena.command("run", STACK, "--dry-run", "--set", "NUM_BOOTSTRAP=5000"),
+        env=arena.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "started" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 75, said
+    assert "ended by SIGTERM; the run" in said
+
+
+@contextmanager
+def _stdout(reader: str) -> Iterator[int]:
+    """A pipe that nobody reads, or a device that is full."""
+    if reader == "full":
+        out = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reading, out = os.pipe()
+        os.close(reading)
+    try:
+        yield out
+    finally:
+        os.close(out)
 
 
 def interruptible(*arguments: str) -> list[str]:

@@ -36,7 +36,7 @@ def run_id(arena: Arena) -> str:
 def failed_id(arena: Arena, run_id: str) -> str:
     """A later run that failed."""
     assert run_id  # it is the earlier one
-    ran = arena.bixarena("run", STACK, "--no-follow", "--set", "SEED=none")
+    ran = arena.bixarena("run", STACK, "--no-follow", "--set-other", "SEED=none")
     arena.aws.wait_for_task(arena.task.cluster_arn, ran.stdout.strip())
     return str(ran.stdout.strip())
 

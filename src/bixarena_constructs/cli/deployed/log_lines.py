@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 from rich.text import Text
 
 from bixarena_constructs.worker.contract import Field
 
-__all__ = ["Fields", "fields_of", "readable"]
+__all__ = ["Fields", "fields_of", "printable", "readable"]
 
 Fields: TypeAlias = dict[str, Any]
 """Fields of an event, which differ from event to event."""
@@ -34,29 +35,52 @@ def fields_of(line: str) -> Fields:
     """Return the fields of a worker's line; none if it is another text, such as a traceback."""
     try:
         fields = json.loads(line)
-    except ValueError:
+    except (RecursionError, ValueError):
         return {}
-    return fields if isinstance(fields, dict) and Field.EVENT in fields else {}
+    is_event = isinstance(fields, dict) and isinstance(fields.get(Field.EVENT), str)
+    return fields if is_event else {}
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that a terminal obeys.
+
+    They are written as in a Python string; names of models and lines of other programs
+    may have them.
+    """
+    return "".join(
+        each if each.isprintable() or each == "\t" else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def readable(line: str) -> Text:
-    """Return a worker's line as text for people, and any other line unchanged."""
+    """Return a worker's line as text for people, and any other line as it is, but printable."""
     fields = fields_of(line)
     if not fields:
-        return Text(line)
+        return Text(printable(line.rstrip("\r\n")))
     text = Text()
-    text.append(str(fields.get(Field.TIME, ""))[_TIME], style="dim")
+    text.append(printable(str(fields.get(Field.TIME, "")))[_TIME], style="dim")
     style = _STYLES.get(str(fields.get(Field.LEVEL)), "")
-    text.append(f"  {str(fields[Field.EVENT]).replace('_', ' ')}", style=style or "bold")
+    text.append(f"  {printable(fields[Field.EVENT]).replace('_', ' ')}", style=style or "bold")
     if Field.LEADERBOARD in fields:
-        text.append(f" {fields[Field.LEADERBOARD]}", style="cyan")
+        text.append(f" {printable(str(fields[Field.LEADERBOARD]))}", style="cyan")
+    board = _board(fields.get(Field.ENTRIES))
     for name, value in fields.items():
-        if name not in _LEFT_OUT and value not in _EMPTY:
-            text.append(f"  {name.replace('_', ' ')} ", style="dim")
-            text.append(_shown(name, value), style=style)
-    for entry in fields.get(Field.ENTRIES) or ():
-        text.append(f"\n          {_entry(entry)}")
+        is_shown = name not in _LEFT_OUT or (name == Field.ENTRIES and not board)
+        if is_shown and value not in _EMPTY:
+            text.append(f"  {printable(name).replace('_', ' ')} ", style="dim")
+            text.append(printable(_shown(name, value)), style=style)
+    for entry in board:
+        text.append(f"\n          {printable(entry)}")
     return text
+
+
+# The log may hold JSON of other programs, whose fields are not the worker's.
+def _board(entries: object) -> list[str]:
+    try:
+        return [_entry(entry) for entry in entries] if isinstance(entries, list) else []
+    except (LookupError, TypeError, ValueError):
+        return []
 
 
 def _entry(entry: Fields) -> str:
@@ -68,7 +92,8 @@ def _entry(entry: Fields) -> str:
 
 def _shown(name: str, value: object) -> str:
     if name == Field.MOVED and isinstance(value, list):
-        return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
+        with suppress(LookupError, TypeError):
+            return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,11 +73,16 @@ class DeployedTask:
 def open_session(*, profile: str | None, region: str | None) -> boto3.Session:
     """Open a session with the caller's AWS settings.
 
+    As for the AWS CLI and the CDK, the region of `AWS_REGION` comes before that of
+    `AWS_DEFAULT_REGION` and of the profile; boto3 reads the latter two alone.
+
     Raises:
         CommandError: There is no such profile.
     """
     try:
-        return boto3.Session(profile_name=profile, region_name=region)
+        return boto3.Session(
+            profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None
+        )
     except BotoCoreError as error:
         raise explained(error) from error
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
     from bixarena_constructs.cli.deployed.worker_log import LogStream
+    from bixarena_constructs.cli.errors import CommandError
 
 __all__ = ["show_log"]
 
@@ -60,7 +61,12 @@ def show_log(
 
 
 def _follow(task: DeployedTask, log: LogStream, show: Callable[[str], None]) -> None:
-    follower = Follower(task=task, log=log, on_status=lambda _: None, on_line=show)
+    def refuse(error: CommandError) -> None:
+        raise error
+
+    follower = Follower(
+        task=task, log=log, on_status=lambda _: None, on_line=show, on_unreadable=refuse
+    )
     try:
         follower.follow()
     except KeyboardInterrupt as error:

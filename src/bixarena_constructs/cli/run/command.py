@@ -26,7 +26,15 @@ def run(
     ] = None,
     variables: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Set a variable of the worker."),
+        typer.Option("--set", metavar="NAME=VALUE", help="Set a variable that the worker reads."),
+    ] = None,
+    other_variables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set-other",
+            metavar="NAME=VALUE",
+            help="Set any other variable, for a worker of your own; nothing is checked.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Compute and log the boards, write nothing.")
@@ -65,7 +73,8 @@ def run(
         stack,
         task_name=task,
         leaderboard=leaderboard,
-        variables=variables or (),
+        known=variables or (),
+        other=other_variables or (),
         dry_run=dry_run,
         scheduled_at=scheduled_at,
         timeout=timeout,

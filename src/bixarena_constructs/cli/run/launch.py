@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
 
 from bixarena_constructs.cli.deployed.causes import fix_for_refusal
 from bixarena_constructs.cli.deployed.request import request_for, set_variables
 from bixarena_constructs.cli.errors import (
     NotStartedError,
+    OutOfSightError,
     UnusableOptionError,
     explained,
     is_denied,
@@ -36,6 +38,7 @@ def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, 
         NotFoundError: The stack does not say how to start the task.
         UnusableOptionError: A variable is a secret of the task, which no run can override.
         NotStartedError: ECS refused.
+        OutOfSightError: ECS did not answer, so it may have started the run.
     """
     request = request_for(task, scheduled_at)
     set_variables(request["overrides"], task.container_name, environment)
@@ -50,6 +53,11 @@ def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, 
             raise
         fix = fix_for_refusal(str(error))
         raise NotStartedError(f"ECS refused the run: {explained(error)}{fix}") from error
+    except (HTTPClientError, ResponseParserError) as error:
+        raise OutOfSightError(
+            f"{explained(error)}; ECS may have started the run all the same: look with "
+            f"`bixarena status {task.arguments}` before you start another"
+        ) from error
     if not answer["tasks"]:
         reasons = "; ".join(
             " ".join(filter(None, (failure.get("reason"), failure.get("detail"))))

@@ -19,6 +19,7 @@ from bixarena_constructs.cli.errors import StillRunningError
 if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.runs import Run
     from bixarena_constructs.cli.deployed.stack import DeployedTask
+    from bixarena_constructs.cli.errors import CommandError
 
 __all__ = ["watch"]
 
@@ -50,11 +51,15 @@ def watch(task: DeployedTask, run_id: str, *, timeout: float | None = None) -> R
         else:
             spinner.update(f"{status.lower()} (Ctrl-C asks whether to stop)")
 
+    def show_unreadable(error: CommandError) -> None:
+        progress.print(Text(f"warning: the log cannot be shown: {error}", style="yellow"))
+
     follower = Follower(
         task=task,
         log=stream_of(task, run_id),
         on_status=show_status,
         on_line=lambda line: out.print(readable(line)),
+        on_unreadable=show_unreadable,
         deadline=None if timeout is None else time.monotonic() + timeout,
     )
     while True:

@@ -98,18 +98,26 @@ def _read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
     last: dict[str, Any] = next(
         (each for each in reversed(events) if each[Field.EVENT] in LAST_EVENTS), {}
     )
-    outcome = last.get(Field.OUTCOME)
+    outcome = _text(last, Field.OUTCOME)
     if outcome is None and last.get(Field.EVENT) == Event.RUN_FAILED:
         outcome = f"failed: {last.get(Field.CAUSE)}"
+    exit_code = last.get(Field.EXIT_CODE)
+    published = (
+        _text(each, Field.LEADERBOARD)
+        for each in events
+        if each[Field.EVENT] == Event.BOARD_PUBLISHED
+    )
     return LoggedRun(
         id=run_id,
-        started_at=first.get(Field.TIME),
-        snapshot=first.get(Field.SNAPSHOT),
+        started_at=_text(first, Field.TIME),
+        snapshot=_text(first, Field.SNAPSHOT),
         outcome=outcome,
-        exit_code=last.get(Field.EXIT_CODE),
-        published=tuple(
-            each[Field.LEADERBOARD]
-            for each in events
-            if each[Field.EVENT] == Event.BOARD_PUBLISHED
-        ),
+        exit_code=exit_code if isinstance(exit_code, int) else None,
+        published=tuple(filter(None, published)),
     )
+
+
+# The log may hold JSON of other programs, whose fields are not the worker's.
+def _text(event: dict[str, Any], name: Field) -> str | None:
+    value = event.get(name)
+    return value if isinstance(value, str) else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
+from bixarena_constructs.cli.deployed.log_lines import printable
 from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
@@ -64,15 +65,15 @@ def _runs(runs: tuple[RunLine, ...], console: Console) -> None:
     table.add_column("Run", no_wrap=True)
     for run in runs:
         table.add_row(
-            _minute(run.started_at),
-            _minute(run.scheduled_at),
-            Text(run.outcome, style=_style(run)),
+            printable(_minute(run.started_at)),
+            printable(_minute(run.scheduled_at)),
+            Text(printable(run.outcome), style=_style(run)),
             "" if run.published is None else str(run.published),
             Text(run.id),
         )
     console.print(table)
     if runs[0].why:
-        console.print(Text(f"the last run: {runs[0].why}", style="yellow"))
+        console.print(Text(f"the last run: {printable(runs[0].why)}", style="yellow"))
 
 
 def _snapshots(status: Status, console: Console) -> None:
@@ -82,7 +83,7 @@ def _snapshots(status: Status, console: Console) -> None:
     table.add_column("Leaderboard")
     table.add_column("Snapshot")
     for slug, snapshot in status.snapshots.items():
-        table.add_row(Text(slug), Text(snapshot))
+        table.add_row(Text(printable(slug)), Text(printable(snapshot)))
     console.print(table)
 
 
@@ -105,7 +106,7 @@ def _dead_letters(status: Status, console: Console, arguments: str) -> None:
         return
     console.print(f"\ndead letters  {dead.count}")
     for letter in dead.letters:
-        console.print(Text(f"  {letter.scheduled_at}  {letter.why}"))
+        console.print(Text(f"  {letter.scheduled_at}  {printable(letter.why)}"))
     if dead.letters:
         example = dead.letters[-1].scheduled_at
         console.print(
