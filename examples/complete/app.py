@@ -20,7 +20,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from bixarena_constructs import (
@@ -64,12 +63,12 @@ class SnapshotStack(Stack):
             cluster=cluster,
             secrets=connection.secrets,
             environment=connection.environment,
-            monitoring=SnapshotMonitoring(dashboard=True),
+            monitoring=SnapshotMonitoring(
+                # It gets a mail that asks to confirm the subscription.
+                email=str(self.node.get_context("alert_email")),
+                dashboard=True,
+            ),
         )
-        if task.monitoring is not None:
-            # The address gets a mail that asks to confirm the subscription.
-            address = str(self.node.get_context("alert_email"))
-            task.monitoring.topic.add_subscription(subscriptions.EmailSubscription(address))
         database.connections.allow_default_port_from(task, "leaderboard snapshot task")
         database.connections.allow_default_port_from(schema, "schema step")
 

@@ -69,6 +69,7 @@ WAYS_OUT: Final = ("must be", "missing", "leave it out", "set it")
 # And kinds that a prop has a limit for, which refuses them as well.
 LIMITED: Final = {
     ("construct_id", "the token of text"),
+    ("email", "text"),
     ("ephemeral_storage_gib", "a number"),
     ("image", "the token of text"),
     ("max_runtime of TaskMonitoring", "a duration"),

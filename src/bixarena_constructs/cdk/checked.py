@@ -40,6 +40,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "a value of task_tags": (r"[\w +\-=.:/@]{0,256}", f"up to 256 {_TAG_CHARACTERS}"),
     "construct_id": (r"(?s:(?!.*\$\{Token\[).+)", "text that is neither empty nor a token"),
     "container_name": (r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, '_' and '-'"),
+    "email": (r"[^@\s]+@[^@\s]+", "an address such as team@example.org"),
     "export_prefix": (r"[A-Za-z0-9:-]{1,200}", "1 to 200 letters, digits, ':' and '-'"),
     "family": (r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, '_' and '-'"),
     "log_stream_prefix": (r"[^:*]{1,200}", "1 to 200 characters without ':' and '*'"),

@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import IValidation
 
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_of
+from bixarena_constructs.cdk.permissions import sources
 from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
@@ -122,7 +123,7 @@ class EventDelivery:
         if self.retry_attempts is not None:
             retries["MaximumRetryAttempts"] = self.retry_attempts
         queue_arn = self.dead_letter_queue.queue_arn
-        _let_send(rule, self.dead_letter_queue, queue_arn)
+        self._let_send(rule, queue_arn)
         if not self.is_own_queue:
             _let_encrypt(rule, self.dead_letter_queue)
         # One override for all: the CDK merges it into the target.
@@ -135,6 +136,29 @@ class EventDelivery:
         resource.add_property_override(_TARGET, properties)
         for name in without:
             resource.add_property_deletion_override(f"{_TARGET}.{name}")
+
+    def _let_send(self, rule: events.Rule, queue_arn: str) -> None:
+        queue = self.dead_letter_queue
+        rule_arn = read(rule, "rule_arn")
+        shared = None if self.is_own_queue else queue
+        statement: dict[str, object] = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": sources(rule, shared, rule_arn, kind="events:rule/"),
+        }
+        if self.is_own_queue:
+            # In a queue that tasks share, each would bring a statement of the same name.
+            statement["Sid"] = "AllowEventsOfTheSchedule"
+        granted = queue.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
+        if not granted.statement_added:
+            Annotations.of(rule).add_warning_v2(
+                "bixarena-constructs:deadLetterQueuePolicy",
+                "dead_letter_queue is imported and its policy cannot be changed from here; let "
+                "events.amazonaws.com call sqs:SendMessage on it for this rule, or dead letters "
+                "are dropped",
+            )
 
 
 def default_event_age(shortest_gap: timedelta | None) -> Duration:
@@ -210,28 +234,6 @@ def _require_queue_for_events(queue: sqs.IQueue) -> None:
         raise ValueError(
             "dead_letter_queue is encrypted with the key that AWS manages, which EventBridge may "
             "not use; encrypt it with SQS_MANAGED or a customer key"
-        )
-
-
-def _let_send(rule: events.Rule, queue: sqs.IQueue, queue_arn: str) -> None:
-    granted = queue.add_to_resource_policy(
-        iam.PolicyStatement.from_json(
-            {
-                "Sid": "AllowEventsOfTheSchedule",
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
-            }
-        )
-    )
-    if not granted.statement_added:
-        Annotations.of(rule).add_warning_v2(
-            "bixarena-constructs:deadLetterQueuePolicy",
-            "dead_letter_queue is imported and its policy cannot be changed from here; let "
-            "events.amazonaws.com call sqs:SendMessage on it for this rule, or dead letters are "
-            "dropped",
         )
 
 

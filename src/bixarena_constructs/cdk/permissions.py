@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import Annotations, Fn, Names, Resource, Stack
 from aws_cdk import aws_iam as iam
 
+from bixarena_constructs.cdk.tokens import read
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from aws_cdk import aws_ecs as ecs
     from aws_cdk import aws_events as events
@@ -27,6 +29,7 @@ __all__ = [
     "run_statements",
     "run_tag_value",
     "scheduler_principal",
+    "sources",
     "warn_of_an_immutable_role",
 ]
 
@@ -156,6 +159,29 @@ def rule_statement(rule: events.IRule) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["events:DescribeRule", "events:ListTargetsByRule"], resources=[rule.rule_arn]
     )
+
+
+def sources(
+    scope: Construct, resource: IConstruct | None, arns: str | Sequence[str], *, kind: str
+) -> dict[str, dict[str, str | Sequence[str]]]:
+    """Return the condition that lets rules or alarms use a resource, in that resource's policy.
+
+    One of another stack cannot name them, since their stack depends on its stack already; there
+    the condition names all of their kind in their account and region.
+
+    Args:
+        scope: A construct in their stack.
+        resource: What they use; None if it is one of their own stack for certain.
+        arns: Their ARNs.
+        kind: Service and type as in ARNs, with what separates the name, as in ``events:rule/``.
+    """
+    if resource is None or Stack.of(resource) is Stack.of(scope):
+        return {"ArnEquals": {"aws:SourceArn": arns}}
+    stack = Stack.of(scope)
+    service, _colon, resource_type = kind.partition(":")
+    account = f"{read(stack, 'region')}:{read(stack, 'account')}"
+    prefix = f"arn:{read(stack, 'partition')}:{service}:{account}"
+    return {"ArnLike": {"aws:SourceArn": f"{prefix}:{resource_type}*"}}
 
 
 def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]) -> iam.Grant:

@@ -63,6 +63,15 @@ def test_adds_a_retry_and_a_dashboard_only_if_asked(define: Any) -> None:
     }
 
 
+def test_mails_alerts_to_an_address(define: Any) -> None:
+    monitored = define(monitoring=SnapshotMonitoring(email="team@example.org"))
+    monitored.template.has_resource_properties(
+        "AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "team@example.org"}
+    )
+    with pytest.raises(ValueError, match=r"email is 'team'; it must be an address such as"):
+        SnapshotMonitoring(email="team")
+
+
 def test_defines_no_topic_or_key_beside_one_of_the_users(define: Any) -> None:
     first = define()
     topic = sns.Topic(first.stack, "Mine")

@@ -102,4 +102,4 @@ def test_takes_a_secret_that_the_app_defines(stack: Stack) -> None:
 def test_sees_all_secrets_but_those_made_ready_before(secret: ISecret) -> None:
     ready = ecs.Secret.from_secrets_manager(secret)
     seen = visible_secrets({"A": secret, "B": (secret, "field"), "C": ready})
-    assert seen == [secret, secret]
+    assert seen == {"secrets['A']": secret, "secrets['B']": secret}

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
+from bixarena_constructs.cdk.permissions import sources
 from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
@@ -44,22 +45,28 @@ def define_alert_topic(scope: Construct) -> sns.Topic:
 
 
 def let_publish(
+    scope: Construct,
     topic: sns.ITopic,
     *,
+    is_own: bool,
     rule_arns: Sequence[str],
     alarms: Iterable[cloudwatch.Alarm],
 ) -> None:
     """Let these rules and alarms, and no others of their services, publish to a topic.
 
     Args:
+        scope: The construct that they are defined in.
         topic: The topic; a warning says so where its policy cannot be changed.
+        is_own: Whether it was defined for them.
         rule_arns: Rules with the topic as a target.
         alarms: Alarms with the topic as an action.
     """
     # A topic with a policy has lost the one that AWS gives by default, which lets alarms in.
-    sources = {
-        _EVENTS: list(rule_arns),
-        _ALARMS: [alarm.alarm_arn for alarm in alarms],
+    alarm_arns = [alarm.alarm_arn for alarm in alarms]
+    shared = None if is_own else topic
+    conditions = {
+        _EVENTS: sources(scope, shared, rule_arns, kind="events:rule/"),
+        _ALARMS: sources(scope, shared, alarm_arns, kind="cloudwatch:alarm:"),
     }
     added = [
         topic.add_to_resource_policy(
@@ -69,11 +76,11 @@ def let_publish(
                     "Principal": {"Service": service},
                     "Action": "sns:Publish",
                     "Resource": read(topic, "topic_arn"),
-                    "Condition": {"ArnEquals": {"aws:SourceArn": arns}},
+                    "Condition": condition,
                 }
             )
         ).statement_added
-        for service, arns in sources.items()
+        for service, condition in conditions.items()
     ]
     if not all(added):
         Annotations.of(topic).add_warning_v2(

@@ -23,6 +23,8 @@ class SnapshotMonitoring:
     See docs/monitoring.md for what each part defines, costs, and cannot see.
 
     Attributes:
+        email: Address that alerts are mailed to, once it has confirmed the subscription. Default:
+            - none; a topic that nobody subscribes to alerts nobody.
         topic: Where alerts go; its policy must let EventBridge and CloudWatch publish where it
             is imported, and its key where it has one. Default: - a new topic with a key of its
             own.
@@ -38,6 +40,7 @@ class SnapshotMonitoring:
         dashboard: Whether to define a dashboard. Default: False.
     """
 
+    email: str | None = None
     topic: sns.ITopic | None = None
     signals: WorkerSignals = field(default_factory=WorkerSignals)
     missed_run_alarm: bool = True

@@ -10,6 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from bixarena_constructs.cdk.checked import checked
@@ -35,7 +36,6 @@ from bixarena_constructs.deployment import Metric, Output
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_logs as logs
-    from aws_cdk import aws_sns as sns
 
 
 __all__ = ["TaskMonitoring"]
@@ -104,6 +104,14 @@ class TaskMonitoring(Construct):
         )
         metrics = RunMetrics(task)
         self.topic = settings.topic or define_alert_topic(self)
+        if settings.email is not None:
+            sns.Subscription(
+                self,
+                "Email",
+                topic=self.topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=settings.email,
+            )
         self.history = RunHistory(
             self,
             "History",
@@ -128,7 +136,13 @@ class TaskMonitoring(Construct):
             topic=self.topic,
         )
         self.alarms = self._define_alarms(watched, starts, settings, metrics)
-        let_publish(self.topic, rule_arns=failures.rule_arns, alarms=self.alarms)
+        let_publish(
+            self,
+            self.topic,
+            is_own=settings.topic is None,
+            rule_arns=failures.rule_arns,
+            alarms=self.alarms,
+        )
         if settings.retry_after is not None:
             RunRetry(
                 self,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
+from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.cdk.durations import require_seconds_within
-from bixarena_constructs.cdk.task.encryption import decrypt_statements, imported_keys
+from bixarena_constructs.cdk.task.encryption import (
+    decrypt_statements,
+    imported_keys,
+    refuse_keys_of_another_stack,
+)
 from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
 from bixarena_constructs.cdk.task.image_pull import pull_statements
 from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS
@@ -20,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import Duration
-    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
     from constructs import Construct
@@ -103,6 +108,7 @@ class WorkerContainer:
         """
         if self.stop_timeout is not None:
             require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
+        refuse_keys_of_another_stack(scope, self._visible_secrets())
         task_definition = self._define_task(scope)
         has_readonly_root = self.has_readonly_root
         container = task_definition.add_container(
@@ -124,15 +130,19 @@ class WorkerContainer:
             _add_writable_scratch(task_definition, container)
         return task_definition
 
+    def _visible_secrets(self) -> dict[str, secretsmanager.ISecret]:
+        secrets = visible_secrets(self.secrets or {})
+        if self.registry_credentials is not None:
+            secrets["registry_credentials"] = self.registry_credentials
+        return secrets
+
     def decrypt_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:
         """Return what the ECS agent needs to decrypt the secrets, beyond what the CDK grants.
 
         Args:
             scope: A construct in the stack of the task.
         """
-        secrets = visible_secrets(self.secrets or {})
-        if self.registry_credentials is not None:
-            secrets.append(self.registry_credentials)
+        secrets = self._visible_secrets().values()
         return decrypt_statements(scope, [*imported_keys(secrets), *(self.secret_keys or ())])
 
     def pull_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:
@@ -171,6 +181,7 @@ class WorkerContainer:
         require_fargate_size(
             cpu=cpu, memory_limit_mib=memory, ephemeral_storage_gib=self.ephemeral_storage_gib
         )
+        _refuse_role_of_another_stack(scope, self.execution_role)
         return ecs.FargateTaskDefinition(
             scope,
             "ScheduledTaskDef",
@@ -218,3 +229,13 @@ def _add_writable_scratch(
             source_volume=_SCRATCH_VOLUME, container_path=_SCRATCH_PATH, read_only=False
         )
     )
+
+
+def _refuse_role_of_another_stack(scope: Construct, role: iam.IRole | None) -> None:
+    # An imported one is no `iam.Role`, and gets its policies in this stack.
+    if isinstance(role, iam.Role) and Stack.of(role) is not Stack.of(scope):
+        raise ValueError(
+            f"execution_role is {role.node.path} of another stack, whose policy would need this "
+            "one; leave it out, or pass iam.Role.from_role_arn(self, id, role.role_arn), whose "
+            "policy is in this stack"
+        )

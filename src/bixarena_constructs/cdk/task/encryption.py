@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from aws_cdk import Resource, Stack
 from aws_cdk import aws_iam as iam
 
+from bixarena_constructs.cdk.tokens import read
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
     from constructs import Construct
 
-__all__ = ["decrypt_statements", "imported_keys"]
+__all__ = ["decrypt_statements", "imported_keys", "refuse_keys_of_another_stack"]
 
 
 def imported_keys(secrets: Iterable[secretsmanager.ISecret]) -> list[kms.IKey]:
@@ -23,8 +25,36 @@ def imported_keys(secrets: Iterable[secretsmanager.ISecret]) -> list[kms.IKey]:
     The CDK grants the use of a key in the key's own policy, which it can only change for a key of
     the app. It drops the grant on an imported key without a warning.
     """
-    keys = (secret.encryption_key for secret in secrets)
+    keys = (read(secret, "encryption_key") for secret in secrets)
     return [key for key in keys if key is not None and not Resource.is_owned_resource(key)]
+
+
+def refuse_keys_of_another_stack(
+    scope: Construct, secrets: Mapping[str, secretsmanager.ISecret]
+) -> None:
+    """Refuse secrets whose key another stack of the app defines.
+
+    The CDK grants the use of a key in the key's own policy, which would name the role of this
+    stack, which needs the secret of that one.
+
+    Args:
+        scope: A construct in the stack of the task.
+        secrets: The secrets, by the prop that names them.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for prop, secret in secrets.items():
+        key = read(secret, "encryption_key")
+        if key is None or not Resource.is_owned_resource(key):
+            continue
+        if Stack.of(key) is not Stack.of(scope):
+            raise ValueError(
+                f"{prop} is encrypted with {key.node.path} of another stack, whose policy would "
+                "need this one; pass Secret.from_secret_attributes(self, id, "
+                "secret_complete_arn=secret.secret_arn, encryption_key=kms.Key.from_key_arn(self, "
+                "id, key.key_arn)), whose grants are in this stack"
+            )
 
 
 def decrypt_statements(

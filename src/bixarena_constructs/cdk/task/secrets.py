@@ -113,10 +113,13 @@ class RdsConnection:
         }
 
 
-def visible_secrets(sources: Mapping[str, SecretSource]) -> list[secretsmanager.ISecret]:
-    """Return the secrets whose encryption key can be seen: all but an ``ecs.Secret``."""
-    named = (source[0] if isinstance(source, tuple) else source for source in sources.values())
-    return [secret for secret in named if not isinstance(secret, ecs.Secret)]
+def visible_secrets(sources: Mapping[str, SecretSource]) -> dict[str, secretsmanager.ISecret]:
+    """Return the secrets whose encryption key can be seen, all but an ``ecs.Secret``, by prop."""
+    named = {
+        f"secrets[{name!r}]": source[0] if isinstance(source, tuple) else source
+        for name, source in sources.items()
+    }
+    return {prop: each for prop, each in named.items() if not isinstance(each, ecs.Secret)}
 
 
 def _container_secret(scope: Construct, name: str, source: SecretSource) -> ecs.Secret:
