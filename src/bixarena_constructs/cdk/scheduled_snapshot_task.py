@@ -237,11 +237,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         self._trigger = RunTrigger.of_own_rule(
             rule_name, schedule=self._schedule, enabled=enabled, delivery=self._delivery
         )
-        self._monitoring = (
-            None
-            if monitoring is None
-            else TaskMonitoring(self, "Monitoring", task=self, settings=monitoring)
-        )
+        self._monitoring = self._define_monitoring(monitoring)
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
@@ -302,6 +298,11 @@ class ScheduledSnapshotTask(SnapshotTask):
             period: Length of a data point. Default: 5 minutes.
         """
         return DeliveryMetrics.of_rule(self.event_rule.rule_name).starts(period=period)
+
+    def _define_monitoring(self, settings: SnapshotMonitoring | None) -> TaskMonitoring | None:
+        if settings is None:
+            return None
+        return TaskMonitoring(self, "Monitoring", task=self, settings=settings)
 
     def _define_rule(self, *, enabled: bool, rule_name: str | None) -> events.Rule:
         launch = self.launch

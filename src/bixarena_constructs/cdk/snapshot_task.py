@@ -218,10 +218,8 @@ class SnapshotTask(Construct):
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
         self._capacity_provider_strategies = capacity_provider_strategies
-        _check_platform(platform_version)
-        _check_propagation(propagate_tags)
+        _check_launch(platform_version, propagate_tags, task_tags or {})
         _check_environment(self, environment or {})
-        _check_tags(task_tags or {})
         container = WorkerContainer(
             image=image,
             registry_credentials=registry_credentials,
@@ -252,30 +250,16 @@ class SnapshotTask(Construct):
         require_seconds_within("max_runtime", self._max_runtime, _RUNTIME_SECONDS)
         self._own_node = read(self, "node")
         self._own_queue: sqs.Queue | None = None
-        if task_definition is None:
-            self._log_group = log.define(self)
-        else:
-            container.refuse_with_task_definition()
-            self._log_group = log.of_task_definition()
+        self._log_group = _define_log(self, log, container, task_definition)
         self._task_definition = self._define_worker(container, log, task_definition)
         self._container_name = _name_of_worker(container, task_definition)
-        self._grant_to_agent(
-            container,
-            guardduty_agent_pull,
-            is_own_role=execution_role is None and task_definition is None,
-        )
+        is_own_role = execution_role is None and task_definition is None
+        self._grant_to_agent(container, guardduty_agent_pull, is_own_role=is_own_role)
         if enable_execute_command:
             self._allow_execute_command(container)
-        self._network = TaskNetwork.of(
-            self,
-            self._vpc,
-            subnet_selection=subnet_selection,
-            assign_public_ip=assign_public_ip,
-        )
+        self._network = self._define_network(subnet_selection, assign_public_ip=assign_public_ip)
         self._security_groups = list(security_groups or ()) or [
-            _define_security_group(self._task_definition, self._vpc)
-            if task_definition is None
-            else _security_group_of(self._task_definition, self._vpc)
+            self._define_security_group(is_own_definition=task_definition is None)
         ]
         self._connections: ec2.Connections | None = None
         self._launch = self._define_launch(
@@ -452,6 +436,18 @@ class SnapshotTask(Construct):
             worker.add_environment(name, value)
         return brought
 
+    def _define_network(
+        self, subnets: ec2.SubnetSelection | None, *, assign_public_ip: bool | None
+    ) -> TaskNetwork:
+        return TaskNetwork.of(
+            self, self._vpc, subnet_selection=subnets, assign_public_ip=assign_public_ip
+        )
+
+    def _define_security_group(self, *, is_own_definition: bool) -> ec2.ISecurityGroup:
+        if is_own_definition:
+            return _define_security_group(self._task_definition, self._vpc)
+        return _security_group_of(self._task_definition, self._vpc)
+
     def _grant_to_agent(
         self, container: WorkerContainer, agent_pull: GuardDutyAgentPull, *, is_own_role: bool
     ) -> None:
@@ -556,19 +552,39 @@ def _stack_of(task: Construct) -> Stack:
         ) from error
 
 
-def _check_platform(version: ecs.FargatePlatformVersion | None) -> None:
+def _define_log(
+    scope: Construct,
+    log: WorkerLog,
+    container: WorkerContainer,
+    brought: ecs.FargateTaskDefinition | None,
+) -> logs.ILogGroup:
+    if brought is None:
+        return log.define(scope)
+    container.refuse_with_task_definition()
+    return log.of_task_definition()
+
+
+def _check_launch(
+    version: ecs.FargatePlatformVersion | None,
+    source: ecs.PropagatedTagSource | None,
+    tags: Mapping[str, str],
+) -> None:
     if version in _OLD_PLATFORMS:
         raise ValueError(
             f"platform_version is {version.name}; it must be 1.4.0 or later, which GuardDuty's "
             "sidecar and JSON fields of secrets need"
         )
-
-
-def _check_propagation(source: ecs.PropagatedTagSource | None) -> None:
     if source is ecs.PropagatedTagSource.SERVICE:
         raise ValueError(
             "propagate_tags is SERVICE; it must be TASK_DEFINITION or NONE, as no service starts "
             "the task"
+        )
+    if RUN_TAG in tags:
+        raise ValueError(f"task_tags sets {RUN_TAG}, which the construct sets; leave it out")
+    if len(tags) > _MOST_TAGS:
+        raise ValueError(
+            f"task_tags has {len(tags)} tags; it may have up to {_MOST_TAGS}, as ECS takes 50 and "
+            f"one is {RUN_TAG}"
         )
 
 
@@ -588,16 +604,6 @@ def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None
                 f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
                 "into the task definition; use secrets"
             )
-
-
-def _check_tags(tags: Mapping[str, str]) -> None:
-    if RUN_TAG in tags:
-        raise ValueError(f"task_tags sets {RUN_TAG}, which the construct sets; leave it out")
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(
-            f"task_tags has {len(tags)} tags; it may have up to {_MOST_TAGS}, as ECS takes 50 and "
-            f"one is {RUN_TAG}"
-        )
 
 
 def _default_container(task_definition: ecs.FargateTaskDefinition) -> ecs.ContainerDefinition:

@@ -103,15 +103,7 @@ class TaskMonitoring(Construct):
             settings.signals.exit_codes, container_name=watched.runs.container_name
         )
         metrics = RunMetrics(task)
-        self.topic = settings.topic or define_alert_topic(self)
-        if settings.email is not None:
-            sns.Subscription(
-                self,
-                "Email",
-                topic=self.topic,
-                protocol=sns.SubscriptionProtocol.EMAIL,
-                endpoint=settings.email,
-            )
+        self.topic = self._topic_of(settings)
         self.history = RunHistory(
             self,
             "History",
@@ -155,6 +147,21 @@ class TaskMonitoring(Construct):
         self.dashboard = (
             self._define_dashboard(watched, starts, metrics) if settings.dashboard else None
         )
+        self._add_outputs(task)
+
+    def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
+        topic = settings.topic or define_alert_topic(self)
+        if settings.email is not None:
+            sns.Subscription(
+                self,
+                "Email",
+                topic=topic,
+                protocol=sns.SubscriptionProtocol.EMAIL,
+                endpoint=settings.email,
+            )
+        return topic
+
+    def _add_outputs(self, task: Monitorable) -> None:
         add_outputs(
             task,
             {
