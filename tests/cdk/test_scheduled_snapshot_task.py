@@ -751,7 +751,8 @@ class TestOnFailure:
                                 "containers": {
                                     "name": ["bixarena-worker"],
                                     "exitCode": [{"anything-but": [0]}],
-                                }
+                                },
+                                "stopCode": [{"anything-but": ["UserInitiated"]}],
                             },
                             {"stopCode": ["TaskFailedToStart"]},
                         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_events as events
 
@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_ecs as ecs
 
-__all__ = ["RunEvents"]
+__all__ = ["NEVER_STARTED", "STOPPED_ON_PURPOSE", "RunEvents"]
+
+NEVER_STARTED: Final = "TaskFailedToStart"
+"""``stopCode`` of a task whose containers never ran."""
+
+STOPPED_ON_PURPOSE: Final = "UserInitiated"
+"""``stopCode`` of a task that somebody stopped: no failure, so no alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +67,12 @@ class RunEvents:
 
         It matches once the task has stopped and the worker's container ended with another exit
         code than 0, or was never started. Sidecars, GuardDuty's among them, do not matter: the
-        name and the exit code are compared within one container of the list.
+        name and the exit code are compared within one container of the list. A run that somebody
+        stopped is no failure.
         """
         failed = {"name": [self.container_name], "exitCode": [{"anything-but": [0]}]}
-        return self.ends({"$or": [{"containers": failed}, {"stopCode": ["TaskFailedToStart"]}]})
+        ended = {"containers": failed, "stopCode": [{"anything-but": [STOPPED_ON_PURPOSE]}]}
+        return self.ends({"$or": [ended, {"stopCode": [NEVER_STARTED]}]})
 
     def _pattern(self, detail: Mapping[str, object]) -> events.EventPattern:
         return events.EventPattern(

@@ -7,10 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
-from aws_cdk.assertions import Annotations, Match
+from aws_cdk.assertions import Annotations, Match, Template
 from cfnlint.api import lint
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
@@ -189,7 +191,7 @@ def test_keeps_the_history_for_three_months_unless_told(define: Any) -> None:
     }
 
 
-def test_lets_eventbridge_write_the_history_for_its_rule_alone(define: Any) -> None:
+def test_lets_rules_write_to_the_histories_of_the_stack_alone(define: Any) -> None:
     monitored = define()
     policy = monitored.deployed(monitored.one("AWS::Logs::ResourcePolicy")["PolicyDocument"])
     group = next(
@@ -197,20 +199,27 @@ def test_lets_eventbridge_write_the_history_for_its_rule_alone(define: Any) -> N
         for name in monitored.template.find_resources("AWS::Logs::LogGroup")
         if "History" in name
     )
-    rule = next(
-        name
-        for name in monitored.template.find_resources("AWS::Events::Rule")
-        if "History" in name
-    )
     create, put = json.loads(policy)["Statement"]
     for statement in (create, put):
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-        assert statement["Resource"] == f"{group}.Arn"
+        assert statement["Resource"].endswith(":log-group:Arena-*"), statement["Resource"]
     assert create["Action"] == "logs:CreateLogStream"
     assert put["Action"] == "logs:PutLogEvents"
-    assert put["Condition"] == {"ArnEquals": {"aws:SourceArn": f"{rule}.Arn"}}
+    assert put["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":rule/*")
     (target,) = monitored.one("AWS::Events::Rule", below="History")["Targets"]
     assert monitored.deployed(target["Arn"]).endswith(f":log-group:{group}")
+
+
+def test_one_policy_has_room_for_the_histories_of_all_tasks() -> None:
+    stack = Stack()
+    cluster = ecs.Cluster(stack, "Cluster", vpc=ec2.Vpc(stack, "Vpc", max_azs=1))
+    for number in range(3):
+        ScheduledSnapshotTask(
+            stack, f"Task{number}", cluster=cluster, monitoring=SnapshotMonitoring()
+        )
+    policies = Template.from_stack(stack).find_resources("AWS::Logs::ResourcePolicy")
+    ((_, policy),) = policies.items()
+    assert str(policy["Properties"]["PolicyDocument"]).count("Effect") == 2
 
 
 def test_tells_the_command_line_where_to_look(define: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cdk.run_events import NEVER_STARTED, STOPPED_ON_PURPOSE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -12,10 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FailureCause", "failure_causes"]
 
-_NEVER_STARTED: Final = "TaskFailedToStart"
 _INTERRUPTED: Final = ("SpotInterruption", "TerminationNotice")
-# Somebody stopped the task on purpose: no failure, so no alert.
-_ON_PURPOSE: Final = "UserInitiated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +61,7 @@ def failure_causes(
         FailureCause(
             id="NeverStarted",
             meaning="the task never started",
-            detail={"stopCode": [_NEVER_STARTED]},
+            detail={"stopCode": [NEVER_STARTED]},
             is_transient=True,
         ),
         FailureCause(
@@ -85,7 +84,7 @@ def failure_causes(
 
 
 def _ended(container_name: str, exit_codes: Sequence[object]) -> dict[str, object]:
-    other_causes = [_NEVER_STARTED, *_INTERRUPTED, _ON_PURPOSE]
+    other_causes = [NEVER_STARTED, *_INTERRUPTED, STOPPED_ON_PURPOSE]
     return {
         "stopCode": [{"anything-but": other_causes}],
         **_container(container_name, exit_codes),

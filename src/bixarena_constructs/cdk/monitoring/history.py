@@ -56,14 +56,14 @@ class RunHistory(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         stack = Stack.of(self)
-        rule_arn = define_event_rule(
+        define_event_rule(
             self,
             "Rule",
             description=f"Keeps the state changes of the runs of {name}",
             pattern=runs.state_changes(),
             target_arn=_target_arn(stack, read(self.log_group, "log_group_name")),
         )
-        _let_write(stack, rule_arn, self.log_group.log_group_arn)
+        _let_write(stack)
 
 
 def _target_arn(stack: Stack, log_group_name: str) -> str:
@@ -72,28 +72,30 @@ def _target_arn(stack: Stack, log_group_name: str) -> str:
     return f"arn:{partition}:logs:{region}:{account}:log-group:{log_group_name}"
 
 
-def _let_write(stack: Stack, rule_arn: str, log_group_arn: str) -> None:
+def _let_write(stack: Stack) -> None:
+    """Let the account's rules write to the histories of a stack, all of which share one policy.
+
+    An account has ten such policies a region, of 5,120 characters each: less than nine tasks need
+    if each names its own rule and log group.
+    """
+    if read(stack, "node").try_find_child(_POLICY_ID) is not None:
+        return
+    place = f"{read(stack, 'region')}:{read(stack, 'account')}"
+    partition = read(stack, "partition")
     # As EventBridge's guide has them: the first action takes no condition on the source.
     common = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
-        "Resource": log_group_arn,
+        # CloudFormation begins the names of log groups so.
+        "Resource": f"arn:{partition}:logs:{place}:log-group:{read(stack, 'stack_name')}-*",
     }
-    _policy_of(stack).document.add_statements(
-        iam.PolicyStatement.from_json({**common, "Action": "logs:CreateLogStream"}),
-        iam.PolicyStatement.from_json(
-            {
-                **common,
-                "Action": "logs:PutLogEvents",
-                "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-            }
-        ),
-    )
-
-
-def _policy_of(stack: Stack) -> logs.ResourcePolicy:
-    """Return the stack's policy for all its histories: an account has ten policies a region."""
-    found = read(stack, "node").try_find_child(_POLICY_ID)
-    return (
-        found if isinstance(found, logs.ResourcePolicy) else logs.ResourcePolicy(stack, _POLICY_ID)
+    rules = {"ArnLike": {"aws:SourceArn": f"arn:{partition}:events:{place}:rule/*"}}
+    statements = [
+        {**common, "Action": "logs:CreateLogStream"},
+        {**common, "Action": "logs:PutLogEvents", "Condition": rules},
+    ]
+    logs.ResourcePolicy(
+        stack,
+        _POLICY_ID,
+        policy_statements=[iam.PolicyStatement.from_json(each) for each in statements],
     )
