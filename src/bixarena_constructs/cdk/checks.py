@@ -19,7 +19,7 @@ class Check(Protocol):
 
 @jsii.implements(IValidation)
 class Checks:
-    """All checks of a task, of which the CDK is told once: each costs a call back."""
+    """All checks of a task as one validation, since the CDK calls back for each."""
 
     def __init__(self, *checks: Check) -> None:
         """Take the checks.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RUN_TAG",
+    "arns_like",
     "execute_command_statement",
     "grant_all",
     "operator_statements",
@@ -177,11 +178,20 @@ def sources(
     """
     if resource is None or Stack.of(resource) is Stack.of(scope):
         return {"ArnEquals": {"aws:SourceArn": arns}}
-    stack = Stack.of(scope)
+    return {"ArnLike": {"aws:SourceArn": arns_like(Stack.of(scope), kind, "*")}}
+
+
+def arns_like(stack: Stack, kind: str, name: str) -> str:
+    """Return a pattern of ARNs in the account and region of a stack.
+
+    Args:
+        stack: The stack.
+        kind: Service and type as in ARNs, with what separates the name, as in ``events:rule/``.
+        name: The name, with ``*`` for any text.
+    """
+    partition, region, account = (read(stack, of) for of in ("partition", "region", "account"))
     service, _colon, resource_type = kind.partition(":")
-    account = f"{read(stack, 'region')}:{read(stack, 'account')}"
-    prefix = f"arn:{read(stack, 'partition')}:{service}:{account}"
-    return {"ArnLike": {"aws:SourceArn": f"{prefix}:{resource_type}*"}}
+    return f"arn:{partition}:{service}:{region}:{account}:{resource_type}{name}"
 
 
 def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]) -> iam.Grant:

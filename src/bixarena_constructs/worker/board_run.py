@@ -10,6 +10,7 @@ from bixarena_constructs.worker.contract import Event, Variable
 from bixarena_constructs.worker.errors import (
     DatabaseRefusedError,
     LoginRefusedError,
+    NoLeaderboardError,
     RowGoneError,
     VotesError,
 )
@@ -26,6 +27,8 @@ from bixarena_constructs.worker.retries import retried
 from bixarena_constructs.worker.stores import retention_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from structlog.typing import FilteringBoundLogger
 
     from bixarena_constructs.worker.deadline import Deadline
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.settings import Settings
     from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
-__all__ = ["MOST_COUNTS", "BoardRun", "since", "too_small"]
+__all__ = ["MOST_COUNTS", "BoardRun", "since", "too_small", "wanted_boards"]
 
 MOST_COUNTS = 3
 """How often a run counts: a model deleted while boards are ranked takes its votes with it."""
@@ -46,6 +49,18 @@ _EVENT_OF = {
     Status.ALREADY_PUBLISHED: Event.BOARD_ALREADY_PUBLISHED,
     Status.ALREADY_PRIVATE: Event.BOARD_ALREADY_PRIVATE,
 }
+
+
+def wanted_boards(found: Sequence[Board], slug: str | None) -> tuple[Board, ...]:
+    """Return the leaderboards that a run is for: the one of a slug, or all.
+
+    Raises:
+        NoLeaderboardError: There is none.
+    """
+    wanted = tuple(board for board in found if slug in (None, board.slug))
+    if not wanted:
+        raise NoLeaderboardError(slug, [board.slug for board in found])
+    return wanted
 
 
 def too_small(counts: VoteCounts, settings: Settings) -> str | None:

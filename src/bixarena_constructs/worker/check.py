@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.worker.board_run import too_small
+from bixarena_constructs.worker.board_run import too_small, wanted_boards
 from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
 from bixarena_constructs.worker.deadline import Deadline
-from bixarena_constructs.worker.errors import (
-    NoLeaderboardError,
-    VotesError,
-    WorkerError,
-)
-from bixarena_constructs.worker.report import RunReport
+from bixarena_constructs.worker.errors import VotesError, WorkerError
+from bixarena_constructs.worker.interrupts import carried_out
+from bixarena_constructs.worker.report import RunReport, identifier_of, note_votes
 from bixarena_constructs.worker.retries import retried
 from bixarena_constructs.worker.stores import store_for_run
 
@@ -49,8 +46,8 @@ def check(
         WorkerError: A run would fail in the same way.
     """
     deadline = Deadline(settings.max_runtime_seconds)
-    moment = settings.scheduled_at or datetime.now(UTC)
-    report = RunReport(identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"))
+    moment = (settings.scheduled_at or datetime.now(UTC)).astimezone(UTC)
+    report = RunReport(identifier=identifier_of(moment))
     place = store or store_for_run(settings, deadline)
 
     def work(log: FilteringBoundLogger) -> None:
@@ -58,10 +55,7 @@ def check(
             _look(settings, place, report, moment=moment, deadline=deadline, log=log)
 
     try:
-        if interrupts is None:
-            work(log)
-        else:
-            interrupts.carry_out(work, log=log, deadline=deadline, cancel=place.cancel)
+        carried_out(interrupts, work, log=log, deadline=deadline, cancel=place.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error(Event.CHECK_FAILED, **known.fields())
@@ -92,19 +86,15 @@ def _look(
     found = retried(
         lambda: store.boards(report.identifier), deadline=deadline, log=log, what="list_boards"
     )
-    boards = [board for board in found if settings.leaderboard_slug in (None, board.slug)]
-    if not boards:
-        raise NoLeaderboardError(settings.leaderboard_slug, [board.slug for board in found])
+    boards = wanted_boards(found, settings.leaderboard_slug)
     slugs = [board.slug for board in boards]
-    by_voter = settings.intervals in ("voter", "auto")
     votes = retried(
-        lambda: store.votes(slugs, by_voter=by_voter),
+        lambda: store.votes(slugs, by_voter=settings.counts_by_voter),
         deadline=deadline,
         log=log,
         what="count_votes",
     )
-    report.total_votes = max(votes.totals.values(), default=0)
-    report.newest_vote = votes.newest
+    note_votes(report, votes)
     report.failed.update(votes.unknown)
     for board in boards:
         try:

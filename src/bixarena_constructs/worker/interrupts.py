@@ -21,12 +21,26 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.worker.deadline import Deadline
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "carried_out"]
 
 _T = TypeVar("_T")
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # After the deadline, when the main thread should have ended the run long ago.
 _STUCK_SECONDS = 5
+
+
+def carried_out(
+    interrupts: Interrupts | None,
+    work: Callable[[FilteringBoundLogger], _T],
+    *,
+    log: FilteringBoundLogger,
+    deadline: Deadline,
+    cancel: Callable[[], None],
+) -> _T:
+    """Do some work as `Interrupts.carry_out` does, or in this thread where nothing interrupts."""
+    if interrupts is None:
+        return work(log)
+    return interrupts.carry_out(work, log=log, deadline=deadline, cancel=cancel)
 
 
 class Interrupts:

@@ -6,16 +6,12 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
-from bixarena_constructs.worker.board_run import MOST_COUNTS, BoardRun, since
+from bixarena_constructs.worker.board_run import MOST_COUNTS, BoardRun, since, wanted_boards
 from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
 from bixarena_constructs.worker.deadline import Deadline
-from bixarena_constructs.worker.errors import (
-    NoLeaderboardError,
-    WorkerError,
-)
-from bixarena_constructs.worker.report import (
-    RunReport,
-)
+from bixarena_constructs.worker.errors import WorkerError
+from bixarena_constructs.worker.interrupts import carried_out
+from bixarena_constructs.worker.report import RunReport, identifier_of, note_votes
 from bixarena_constructs.worker.retries import retried
 from bixarena_constructs.worker.stores import store_for_run
 
@@ -70,7 +66,7 @@ def run(
     started = perf_counter()
     moment = (settings.scheduled_at or now()).astimezone(UTC)
     report = RunReport(
-        identifier=moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S"),
+        identifier=identifier_of(moment),
         leaderboard_slug=settings.leaderboard_slug,
         dry_run=settings.dry_run,
     )
@@ -91,10 +87,7 @@ def run(
                     settings, store=where, moment=moment, report=report, deadline=deadline, log=log
                 ).do()
 
-        if interrupts is None:
-            work(log)
-        else:
-            interrupts.carry_out(work, log=log, deadline=deadline, cancel=where.cancel)
+        carried_out(interrupts, work, log=log, deadline=deadline, cancel=where.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error(Event.RUN_FAILED, seconds=since(started), **report.fields(), **known.fields())
@@ -155,11 +148,8 @@ class _Run:
 
     def _boards(self) -> tuple[Board, ...]:
         """List the leaderboards that this run has yet to do."""
-        identifier, slug = self._report.identifier, self._settings.leaderboard_slug
-        found = self._retried("list_boards", lambda: self._store.boards(identifier))
-        wanted = tuple(board for board in found if slug in (None, board.slug))
-        if not wanted:
-            raise NoLeaderboardError(slug, [board.slug for board in found])
+        found = self._retried("list_boards", lambda: self._store.boards(self._report.identifier))
+        wanted = wanted_boards(found, self._settings.leaderboard_slug)
         if self._settings.dry_run:
             return wanted
         for board in wanted:
@@ -181,10 +171,9 @@ class _Run:
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
         started = perf_counter()
         slugs = [board.slug for board in boards]
-        by_voter = self._settings.intervals in ("voter", "auto")
+        by_voter = self._settings.counts_by_voter
         votes = self._retried("count_votes", lambda: self._store.votes(slugs, by_voter=by_voter))
-        self._report.total_votes = max(votes.totals.values(), default=0)
-        self._report.newest_vote = votes.newest
+        note_votes(self._report, votes)
         self._log.info(
             Event.VOTES_COUNTED,
             models=len(votes.slug_by_model),

@@ -17,7 +17,25 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import Ranking
     from bixarena_constructs.worker.records import Entry, Publication, Snapshot, Votes
 
-__all__ = ["RunReport", "board_fields", "change_fields", "ranking_fields"]
+__all__ = [
+    "RunReport",
+    "board_fields",
+    "change_fields",
+    "identifier_of",
+    "note_votes",
+    "ranking_fields",
+]
+
+
+def identifier_of(moment: datetime) -> str:
+    """Return the name of the snapshots of a scheduled time, which is in UTC."""
+    return moment.strftime("snapshot_%Y-%m-%d_%H-%M-%S")
+
+
+def note_votes(report: RunReport, votes: Votes) -> None:
+    """Fill in how many votes were counted, and when the newest was cast."""
+    report.total_votes = max(votes.totals.values(), default=0)
+    report.newest_vote = votes.newest
 
 
 @dataclass(kw_only=True)

@@ -103,6 +103,11 @@ class Settings:
     old_snapshots: str = "private"
     log_format: str = "json"
 
+    @property
+    def counts_by_voter(self) -> bool:
+        """Whether the intervals are to allow for votes of one voter, where voters are known."""
+        return self.intervals in ("voter", "auto")
+
     @classmethod
     def from_environment(
         cls,

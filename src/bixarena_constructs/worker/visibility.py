@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from bixarena_constructs.worker.contract import Event
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
+from bixarena_constructs.worker.interrupts import carried_out
 from bixarena_constructs.worker.retries import retried
 from bixarena_constructs.worker.stores import store_for_visibility
 
@@ -131,10 +132,7 @@ def _set_visibility(
                 what=f"make_{visibility}",
             )
 
-    if interrupts is None:
-        slugs = work(log)
-    else:
-        slugs = interrupts.carry_out(work, log=log, deadline=deadline, cancel=place.cancel)
+    slugs = carried_out(interrupts, work, log=log, deadline=deadline, cancel=place.cancel)
     if not slugs:
         raise NoSnapshotError(identifier, slug, visibility)
     return tuple(slugs)

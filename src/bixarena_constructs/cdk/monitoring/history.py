@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.event_rule import define_event_rule
+from bixarena_constructs.cdk.permissions import arns_like
 from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
@@ -61,15 +62,10 @@ class RunHistory(Construct):
             "Rule",
             description=f"Keeps the state changes of the runs of {name}",
             pattern=runs.state_changes(),
-            target_arn=_target_arn(stack, read(self.log_group, "log_group_name")),
+            # The group's own ARN ends in ":*", which EventBridge refuses.
+            target_arn=arns_like(stack, "logs:log-group:", read(self.log_group, "log_group_name")),
         )
         _let_write(stack)
-
-
-def _target_arn(stack: Stack, log_group_name: str) -> str:
-    # The group's own ARN ends in ":*", which EventBridge refuses.
-    partition, region, account = (read(stack, of) for of in ("partition", "region", "account"))
-    return f"arn:{partition}:logs:{region}:{account}:log-group:{log_group_name}"
 
 
 def _let_write(stack: Stack) -> None:
@@ -80,16 +76,14 @@ def _let_write(stack: Stack) -> None:
     """
     if read(stack, "node").try_find_child(_POLICY_ID) is not None:
         return
-    place = f"{read(stack, 'region')}:{read(stack, 'account')}"
-    partition = read(stack, "partition")
     # As EventBridge's guide has them: the first action takes no condition on the source.
     common = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         # CloudFormation begins the names of log groups so.
-        "Resource": f"arn:{partition}:logs:{place}:log-group:{read(stack, 'stack_name')}-*",
+        "Resource": arns_like(stack, "logs:log-group:", f"{read(stack, 'stack_name')}-*"),
     }
-    rules = {"ArnLike": {"aws:SourceArn": f"arn:{partition}:events:{place}:rule/*"}}
+    rules = {"ArnLike": {"aws:SourceArn": arns_like(stack, "events:rule/", "*")}}
     statements = [
         {**common, "Action": "logs:CreateLogStream"},
         {**common, "Action": "logs:PutLogEvents", "Condition": rules},

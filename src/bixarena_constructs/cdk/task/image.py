@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, Stack
@@ -13,6 +12,7 @@ from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.cdk.task.worker_image import WorkerImage
 from bixarena_constructs.cdk.tokens import is_token
 from bixarena_constructs.deployment import WORKER_IMAGE
+from bixarena_constructs.worker.contract import RELEASE
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -25,7 +25,7 @@ _GHCR = "ghcr.io"
 
 def released_image() -> str:
     """Return the worker of this release: what runs if no image is named."""
-    return f"{WORKER_IMAGE}:{version('bixarena-constructs')}"
+    return f"{WORKER_IMAGE}:{RELEASE}"
 
 
 def container_image(

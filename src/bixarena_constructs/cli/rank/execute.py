@@ -25,6 +25,7 @@ from bixarena_constructs.cli.rank.board_table import print_table
 from bixarena_constructs.cli.rank.counting import counting
 from bixarena_constructs.cli.rank.plot import to_svg
 from bixarena_constructs.cli.rank.report import to_html
+from bixarena_constructs.cli.standard_output import discard_output
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import RankingError, rank
 
@@ -105,9 +106,9 @@ def rank_files(
         sys.stdout.flush()
     except BrokenPipeError:
         # Who reads has seen enough.
-        _close_output()
+        discard_output()
     except OSError as error:
-        _close_output()
+        discard_output()
         _fail(f"cannot write standard output: {error.strerror}", CANNOT_WRITE)
 
 
@@ -197,11 +198,6 @@ def _print(boards: Sequence[Board], reading: Reading, output_format: Format) -> 
             typer.echo(f"note: {note}", err=True)
     for note in reading.sentences():
         typer.echo(f"note: {note}", err=True)
-
-
-def _close_output() -> None:
-    """Keep the interpreter from writing once more, at its end, what could not be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -237,7 +237,7 @@ def _json_kind(table: VoteFile, opening: str) -> Kind:
 
 
 def _checked(name: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """Refuse columns that DuckDB, which ignores case, cannot tell apart."""
+    """Refuse columns that are the same to DuckDB, which ignores case."""
     names = tuple(columns)
     known: dict[str, str] = {}
     for column in names:

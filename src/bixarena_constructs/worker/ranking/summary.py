@@ -30,7 +30,7 @@ IntArray: TypeAlias = NDArray[np.int64]
 ELO_PER_NATURAL_UNIT: Final = 400 / math.log(10)
 """Elo (1978): 400 points are odds of 10 to 1."""
 _MEAN_SCORE: Final = 1000
-# As many models as the levels of a short number tell apart.
+# As many models as there are levels of a short number.
 _SHORT: Final = 2**15
 
 

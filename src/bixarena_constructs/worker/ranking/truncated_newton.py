@@ -149,7 +149,7 @@ def _solve(
         weight: What couples both ends of a pair; shape ``(ends, replicates)``.
         diagonal: Of the curvature; shape ``(models, replicates)``.
         gradient: Shape ``(models, replicates)``.
-        ends: Who met whom.
+        ends: Both ends of the pairs that met.
         precision: Norm that the residual may keep, as a part of the gradient's; shape
             ``(replicates,)``.
     """
