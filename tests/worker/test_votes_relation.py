@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Self
@@ -264,57 +265,64 @@ def test_says_what_a_server_says_of_a_relation_that_it_does_not_show(
         run(settings, log=journal.log)
 
 
-class _Warehouse:
+class _Warehouse(socketserver.ThreadingTCPServer):
     """A server that refuses statements: PostgreSQL behind a proxy that answers in its place."""
 
     def __init__(self, port: int, refused: bytes) -> None:
-        self._behind = port
-        self._refused = refused
+        super().__init__(("127.0.0.1", 0), _WarehouseSession)
+        self.behind = port
+        self.refused = refused
+        self.port = self.server_address[1]
         self.statements: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
-        Thread(target=self._serve, daemon=True).start()
+        Thread(target=self.serve_forever, args=[0.02]).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.close()
+        self.shutdown()
+        # Waits for the sessions too.
+        self.server_close()
 
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._behind))
-                Thread(target=self._pass_back, args=[server, client], daemon=True).start()
-                Thread(target=self._pass_on, args=[client, server], daemon=True).start()
 
-    def _pass_back(self, server: socket.socket, client: socket.socket) -> None:
+class _WarehouseSession(socketserver.StreamRequestHandler):
+    server: _Warehouse
+
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.behind)) as server:
+            back = Thread(target=self._pass_back, args=[server])
+            back.start()
+            with suppress(OSError):
+                self._pass_on(server)
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def _pass_back(self, server: socket.socket) -> None:
         with suppress(OSError):
             while block := server.recv(65_536):
-                client.sendall(block)
-            client.close()
+                self.connection.sendall(block)
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
-        reader = client.makefile("rb")
+    def _pass_on(self, server: socket.socket) -> None:
         # The first message of a session has no kind.
         kind_bytes = 0
-        with suppress(OSError):
-            while head := reader.read(kind_bytes + 4):
-                body = reader.read(int.from_bytes(head[kind_bytes:], "big") - 4)
-                if head[:kind_bytes] in (b"Q", b"P"):
-                    self.statements.append(body.strip(b"\0"))
-                if head[:kind_bytes] == b"Q" and body.startswith(self._refused):
-                    in_transaction = b"BEGIN READ ONLY" in self.statements[:-1]
-                    client.sendall(self._refusal(b"E" if in_transaction else b"I"))
-                else:
-                    server.sendall(head + body)
-                kind_bytes = 1
-        server.close()
+        while head := self.rfile.read(kind_bytes + 4):
+            body = self.rfile.read(int.from_bytes(head[kind_bytes:], "big") - 4)
+            if head[:kind_bytes] in (b"Q", b"P"):
+                self.server.statements.append(body.strip(b"\0"))
+            if head[:kind_bytes] == b"Q" and body.startswith(self.server.refused):
+                in_transaction = b"BEGIN READ ONLY" in self.server.statements[:-1]
+                self.connection.sendall(_refusal(b"E" if in_transaction else b"I"))
+            else:
+                server.sendall(head + body)
+            kind_bytes = 1
 
-    def _refusal(self, status: bytes) -> bytes:
-        fields = b"SERROR\0C42601\0Mthis is not what a warehouse does\0\0"
-        return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields + b"Z\0\0\0\5" + status
+
+def _refusal(status: bytes) -> bytes:
+    fields = b"SERROR\0C42601\0Mthis is not what a warehouse does\0\0"
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields + b"Z\0\0\0\5" + status
 
 
 @pytest.mark.parametrize("refused", [b"SET LOCAL", b"BEGIN", b"nothing"])
