@@ -51,7 +51,7 @@ class Account:
         return bool(status.st_mode & 0o001)
 
     def own(self, folder: Path) -> None:
-        """Make ``folder`` and all in it the account's, closed to everybody else."""
+        """Give ``folder`` and all in it to the account, closed to everybody else."""
         folder.chmod(0o700)
         if self.is_ours:
             return
@@ -80,7 +80,7 @@ class Account:
             extra_groups=None if self.is_ours else [],
             cwd="/",
             start_new_session=True,
-            # Not the whole environment: a PGDATA or PGPORT of ours would lead it astray.
+            # Not the whole environment: it would read our PGDATA or PGPORT.
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
         )
 

@@ -28,7 +28,7 @@ _SCHEMA: Final = Path(__file__).parents[2] / "examples" / "complete" / "schema.s
 
 @dataclass(frozen=True, kw_only=True)
 class BixArenaDatabase:
-    """One database, as two see it.
+    """A database and its two logins.
 
     Attributes:
         owner: May do everything.
@@ -50,11 +50,11 @@ class BixArenaDatabase:
         """Create the tables, the worker's role and the rows of a simulation.
 
         Args:
-            server: Where.
-            name: Of the new database.
+            server: The server that gets the database.
+            name: Name of the new database.
             simulation: Its rows. Default: none.
-            worker_password: Of the worker's role, which all databases of the server share. The
-                first one sets it, each later one has to pass the same.
+            worker_password: Password of the worker's role, which the server's databases share.
+                The first database sets it, each later one must pass the same.
                 Default: a random one, for the first database.
 
         Raises:

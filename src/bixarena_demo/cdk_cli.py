@@ -22,7 +22,7 @@ _NO_DIFFERENCES = "Number of stacks with differences: 0"
 
 
 class CdkError(Exception):
-    """The CDK command line failed or is not there; the message has what it said last."""
+    """The CDK command line failed or is missing; the message ends with its last lines."""
 
 
 class Cdk:

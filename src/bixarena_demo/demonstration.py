@@ -1,4 +1,4 @@
-"""The whole line once: synthesise, deploy, fire the schedule, run the worker, read the rows."""
+"""The demo: synthesise, deploy, fire the schedule, run the worker, read the rows."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _SEED: Final = 2026
 
 
 class DemonstrationError(Exception):
-    """The deployed task did not do what it is for."""
+    """The deployed task did not publish its snapshot."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demonstration:
-    """What came of it.
+    """The result of a demonstration.
 
     Attributes:
         outputs: The stack's outputs, by name without the construct's path and hash.

@@ -46,7 +46,7 @@ class PostgresServerError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionInfo:
-    """Where a database is and who asks; the password is kept out of its ``repr``."""
+    """A database's address and a login; the password is kept out of its ``repr``."""
 
     host: str
     port: int

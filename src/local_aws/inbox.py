@@ -1,4 +1,4 @@
-"""A queue that hears what a topic of the local AWS hears, for tests of alerts."""
+"""A queue that receives what a topic of the local AWS publishes, for tests of alerts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Inbox"]
 
 
 class Inbox:
-    """A queue of its own that is subscribed to one topic.
+    """A queue that is subscribed to one topic.
 
     Args:
         aws: The local AWS.
-        topic_arn: Its topic; alone in being allowed to send to the queue.
+        topic_arn: One of its topics, the only sender that the queue allows.
 
     Attributes:
         url: The queue's URL.

@@ -47,8 +47,8 @@ def prepare(
     As on Fargate, everything that the execution role fetches comes before any image.
 
     Raises:
-        ContainerStartError: A secret, the registry's credentials, a log group or an image is
-            not to be had; the message has AWS's words for it.
+        ContainerStartError: A secret, the registry's credentials, a log group or an image cannot
+            be fetched; the message is the one that AWS gives.
     """
     definitions: list[_Record] = task_definition["containerDefinitions"]
     role_arn = task_definition["executionRoleArn"]

@@ -146,11 +146,11 @@ def advance(task: _Record, status: str | None = None, **changes: str) -> None:
         if status != task["lastStatus"]:
             ecs._bump_task_version(task)
         task.update(changes, lastStatus=status or task["lastStatus"])
-        _tell(task)
+        _put_event(task)
     ecs._recount_cluster(ecs._cluster_name_from_arn(task["clusterArn"]))
 
 
-def _tell(task: _Record) -> None:
+def _put_event(task: _Record) -> None:
     """Put the event that AWS puts on the default bus for each change of a task's state.
 
     Ministack puts none.

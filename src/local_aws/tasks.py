@@ -102,7 +102,7 @@ def _stop_task(runs: dict[str, TaskRun], original: Any) -> Any:
     """Ask the containers to end, and let the task stop when they have.
 
     AWS sends SIGTERM, and SIGKILL after the container's stop timeout, and reports the exit codes
-    that come of it. Ministack records the task as stopped with exit code 0 right away.
+    of that. Ministack records the task as stopped with exit code 0 right away.
     """
 
     def handler(data: dict[str, Any]) -> Any:
