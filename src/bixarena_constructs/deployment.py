@@ -65,6 +65,8 @@ class Metric(StrEnum):
     """1 for each run with an outcome; 0 each half hour that the schedule is watched."""
     UNDER_WAY = "UnderWay"
     """1 when a run starts, 0 when it ends."""
+    WITHOUT_NEW_VOTES = "WithoutNewVotes"
+    """For each run that counted: 1 if the newest vote is too old or of unknown age, else 0."""
 
 
 def metric_namespace(stack_name: str, path: str) -> str:

@@ -127,11 +127,13 @@ class Field(StrEnum):
     LEVEL = "level"
     MODELS = "models"
     MOVED = "moved"
+    NEWEST_VOTE_AGE_SECONDS = "newest_vote_age_seconds"
     OUTCOME = "outcome"
     SECONDS = "seconds"
     SNAPSHOT = "snapshot"
     SNAPSHOTS_PUBLISHED = "snapshots_published"
     TIME = "time"
+    TOTAL_VOTES = "total_votes"
     VOTES = "votes"
 
 

@@ -84,6 +84,7 @@ class Votes:
         *,
         slug_by_model: Mapping[str, str],
         leaderboards: Collection[str],
+        newest: datetime | None = None,
     ) -> Self:
         """Count votes that come with how often each was cast.
 
@@ -94,9 +95,12 @@ class Votes:
             cells: In any order; they are read once and not kept.
             slug_by_model: Key to slug of all models that exist.
             leaderboards: Slugs of all leaderboards that exist.
+            newest: When the newest vote was cast, with its offset. Default: - not known.
         """
         counts, unknown = counted(cells, models=slug_by_model, leaderboards=leaderboards)
-        return cls(slug_by_model=slug_by_model, by_leaderboard=counts, unknown=unknown)
+        return cls(
+            slug_by_model=slug_by_model, by_leaderboard=counts, unknown=unknown, newest=newest
+        )
 
     def of(self, board: Board) -> VoteCounts:
         """Return the votes of a leaderboard.

@@ -124,7 +124,8 @@ class RunReport:
 
 
 def _age_seconds(moment: datetime) -> int:
-    return int((datetime.now(UTC) - moment).total_seconds())
+    # The database's clock may be ahead of this one.
+    return max(0, int((datetime.now(UTC) - moment).total_seconds()))
 
 
 def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:

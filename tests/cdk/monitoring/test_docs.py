@@ -79,6 +79,8 @@ def test_explains_every_alarm_exit_code_and_the_page_that_alerts_name(define: An
     explained = re.findall(r"^\*\*(\w+)\*\*:", EXPLAINED, re.MULTILINE)
     alarms = [
         name.removeprefix("SnapshotMonitoring").removeprefix("Delivery").removesuffix("Alarm")
-        for name in define().resources("AWS::CloudWatch::Alarm")
+        for name in define(monitoring=SnapshotMonitoring(no_new_votes=Duration.days(1))).resources(
+            "AWS::CloudWatch::Alarm"
+        )
     ]
     assert sorted(explained) == sorted(alarms)

@@ -30,6 +30,7 @@ class AlarmTrait:
         comparison: How a bad data point compares with the threshold of 1.
         evaluation_periods: How many data points in a row must be bad.
         description: What happened and what to do, the first words of the message.
+        missing: What a period without data counts as.
         is_active: Whether it notifies the topic.
     """
 
@@ -37,6 +38,7 @@ class AlarmTrait:
     comparison: cloudwatch.ComparisonOperator
     evaluation_periods: int
     description: str
+    missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING
     is_active: bool = True
 
 
@@ -44,8 +46,6 @@ def define_alarm(
     scope: Construct, construct_id: str, *, trait: AlarmTrait, topic: sns.ITopic
 ) -> cloudwatch.Alarm:
     """Define an alarm that notifies a topic when it goes off, and not when it returns to OK.
-
-    Missing data is not breaching.
 
     Args:
         scope: The construct that it is defined in.
@@ -61,7 +61,7 @@ def define_alarm(
         threshold=1,
         evaluation_periods=trait.evaluation_periods,
         datapoints_to_alarm=trait.evaluation_periods,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        treat_missing_data=trait.missing,
         alarm_description=f"{trait.description} See {TROUBLESHOOTING}",
         actions_enabled=trait.is_active,
     )

@@ -31,6 +31,8 @@ class SnapshotMonitoring:
         signals: How to read the worker. Default: - as the reference worker.
         missed_run_alarm: Whether to report that no snapshot came in time; must be False for a
             schedule of a week or rarer. Default: True.
+        no_new_votes: Age of the newest vote from which on a run is reported, once until there are
+            newer ones. Default: - never.
         longest_gap: Longest time between two runs, for a schedule that is a token.
             Default: - read from the schedule.
         retry_after: After what time a scheduled run that never started, was interrupted, or
@@ -44,6 +46,7 @@ class SnapshotMonitoring:
     topic: sns.ITopic | None = None
     signals: WorkerSignals = field(default_factory=WorkerSignals)
     missed_run_alarm: bool = True
+    no_new_votes: Duration | None = None
     longest_gap: Duration | None = None
     retry_after: Duration | None = None
     history_retention: logs.RetentionDays | None = None

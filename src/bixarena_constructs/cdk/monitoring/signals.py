@@ -35,6 +35,7 @@ __all__ = [
     "ExitCode",
     "WorkerSignals",
     "reference_end",
+    "reference_no_new_votes",
     "reference_outcome",
     "reference_start",
     "warn_of_other_signals",
@@ -82,6 +83,27 @@ def reference_start() -> logs.JsonPattern:
 def reference_end() -> logs.JsonPattern:
     """Return the pattern of the reference worker's last line."""
     return _any_of(Field.EVENT, *LAST_EVENTS)
+
+
+def reference_no_new_votes(seconds: int) -> tuple[logs.JsonPattern, logs.JsonPattern]:
+    """Return the patterns of the reference worker's last line without and with new votes.
+
+    A run that counted no votes, since another one had published all, matches neither.
+
+    Args:
+        seconds: Age of the newest vote from which on there are none.
+    """
+    age = f"$.{Field.NEWEST_VOTE_AGE_SECONDS}"
+    counted = logs.FilterPattern.number_value(f"$.{Field.TOTAL_VOTES}", ">=", 0)
+    is_old = logs.FilterPattern.number_value(age, ">=", seconds)
+    # Nobody voted, or the worker does not see when: an alarm that says nothing then is blind.
+    is_unknown = logs.FilterPattern.is_null(age)
+    is_new = logs.FilterPattern.number_value(age, "<", seconds)
+    without = logs.FilterPattern.any(is_old, is_unknown)
+    return (
+        logs.FilterPattern.all(reference_end(), counted, without),
+        logs.FilterPattern.all(reference_end(), counted, is_new),
+    )
 
 
 @lru_cache

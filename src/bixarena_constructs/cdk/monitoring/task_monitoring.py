@@ -22,6 +22,7 @@ from bixarena_constructs.cdk.monitoring.failures import FailureRules
 from bixarena_constructs.cdk.monitoring.hang import HangAlarm
 from bixarena_constructs.cdk.monitoring.history import RunHistory
 from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
+from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
@@ -214,6 +215,17 @@ class TaskMonitoring(Construct):
             topic=self.topic,
         )
         alarms = (*delivery.alarms, hang.alarm)
+        if settings.no_new_votes is not None:
+            votes = NoNewVotesAlarm(
+                self,
+                "NoNewVotes",
+                task=task,
+                age=settings.no_new_votes,
+                signals=settings.signals,
+                metrics=metrics,
+                topic=self.topic,
+            )
+            alarms = (*alarms, votes.alarm)
         if not settings.missed_run_alarm:
             return alarms
         missed = MissedRunAlarm(
