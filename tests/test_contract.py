@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import bixarena_constructs
 from bixarena_constructs import deployment
 from bixarena_constructs.worker import contract
 
@@ -160,6 +161,11 @@ def test_gives_each_failure_a_code_and_words_of_its_own() -> None:
     assert contract.failure_of(42) is None
 
 
-def test_the_worker_knows_the_version_of_the_package() -> None:
-    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["project"]
-    assert project["version"] == contract.RELEASE
+def test_the_version_is_written_in_one_place() -> None:
+    project = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())
+    version = project["tool"]["hatch"]["version"]
+    assert SOURCE.parent / version["path"] == CONTRACT
+    (written,) = re.findall(version["pattern"], CONTRACT.read_text(), re.MULTILINE)
+    assert written == contract.RELEASE == bixarena_constructs.__version__
+    literals = [path for path in modules() if f'"{written}"' in path.read_text()]
+    assert literals == []

@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from bixarena_constructs.cli import exit_codes
+from bixarena_constructs.worker.contract import RELEASE
+
 
 def test_loads_nothing_heavy_before_a_command_runs() -> None:
     program = "import sys; import bixarena_constructs.cli.app; print(*sys.modules)"
@@ -15,13 +20,50 @@ def test_loads_nothing_heavy_before_a_command_runs() -> None:
     assert heavy.isdisjoint(ran.stdout.split())
 
 
-def test_names_its_extra_where_that_is_not_installed() -> None:
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [
+        ("typer", ["--help"], "cli"),
+        ("boto3", ["status", "Arena"], "cli"),
+        ("duckdb", ["rank", "votes.csv"], "rank"),
+        ("jinja2", ["rank", "votes.csv"], "rank"),
+        ("numpy", ["rank", "votes.parquet"], "rank"),
+    ],
+)
+def test_names_the_extra_that_is_not_installed(
+    missing: str, arguments: list[str], extra: str
+) -> None:
     code = (
-        "import sys; sys.modules['typer'] = None\nfrom bixarena_constructs.cli import main\nmain()"
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = {arguments!r}\n"
+        "from bixarena_constructs.cli import main\nmain()"
     )
-    done = subprocess.run(
+    done = _python(code)
+    assert done.returncode == exit_codes.NOT_INSTALLED
+    assert done.stderr == (
+        f"error: {missing} is not installed; the extra {extra} brings it: "
+        f"pip install 'bixarena-constructs[{extra}]'\n"
+    )
+
+
+def test_shows_the_traceback_where_a_module_of_its_own_is_missing() -> None:
+    code = (
+        "import sys; sys.modules['bixarena_constructs.cli.app'] = None\n"
+        "from bixarena_constructs.cli import main\nmain()"
+    )
+    done = _python(code)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_prints_its_version() -> None:
+    done = _python(
+        "import sys; sys.argv[1:] = ['--version']\n"
+        "from bixarena_constructs.cli import main\nmain()"
+    )
+    assert (done.returncode, done.stdout) == (0, f"bixarena-constructs {RELEASE}\n")
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 1
-    assert "pip install 'bixarena-constructs[cli]'" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bixarena_demo.__main__ import main
 from bixarena_demo.boards import coverage, expected_coverage, published_boards
+from bixarena_demo.command_line import main
 from bixarena_demo.demonstration import DATABASE, demonstrate
 from bixarena_demo.postgres import PostgresServer
 

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
+from bixarena_constructs.worker.contract import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
 
 OUTPUT_DESCRIPTIONS: Mapping[Output, str] = {
-    Output.CONTRACT_VERSION: "Version of the worker's contract that this stack reads",
+    Output.CONTRACT_VERSION: (
+        f"Version of the worker's contract that this stack reads; bixarena-constructs {RELEASE} "
+        "defined the task"
+    ),
     Output.TASK_DEFINITION_ARN: "Task definition with its revision",
     Output.TASK_DEFINITION_FAMILY: "Family of the task definition, all revisions",
     Output.CONTAINER_NAME: (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -15,6 +15,7 @@ from bixarena_constructs.cli.rank.command import rank
 from bixarena_constructs.cli.run.command import run
 from bixarena_constructs.cli.standard_output import writable_output
 from bixarena_constructs.cli.status.command import status
+from bixarena_constructs.worker.contract import RELEASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +60,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer passes it by position
+    if is_wanted:
+        typer.echo(f"bixarena-constructs {RELEASE}")
+        raise typer.Exit
+
+
 # Without a callback, a single command would become the whole program.
 @app.callback()
-def _bixarena() -> None:
+def _bixarena(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
     """Rank models by votes, and operate BixArena's leaderboard snapshots."""
 
 

@@ -1,12 +1,14 @@
 """Exit codes of the command line, next to 0 for success.
 
 They are those of BSD's ``sysexits.h``, 64 to 78. ``bixarena run`` exits with the worker's code,
-and no code of the worker, nor of a signal, is among these.
+and no code of a run, nor of a signal, is among these.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from bixarena_constructs.worker.contract import NOT_INSTALLED
 
 __all__ = [
     "AWS_FAILED",
@@ -14,6 +16,7 @@ __all__ = [
     "DATA_ERROR",
     "NOT_ALLOWED",
     "NOT_FOUND",
+    "NOT_INSTALLED",
     "NOT_STARTED",
     "OUT_OF_SIGHT",
     "PROBLEMS_FOUND",

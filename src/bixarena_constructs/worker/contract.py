@@ -23,6 +23,7 @@ __all__ = [
     "INTERRUPTED",
     "KILLED",
     "LAST_EVENTS",
+    "NOT_INSTALLED",
     "RDS_CERTIFICATES",
     "RELEASE",
     "SETTINGS",
@@ -36,10 +37,13 @@ __all__ = [
 ]
 
 RELEASE: Final = "0.1.0"
-"""Version of this library; in the image, nothing else of the package knows it."""
+"""Version of this library. The build reads it here: a release changes this line."""
 VERSION: Final = 1
 """Number of this contract, which goes up when a name or a meaning below changes."""
 
+
+NOT_INSTALLED: Final = 72
+"""Exit code of the worker and of the command line without their extra (``EX_OSFILE``)."""
 
 RDS_CERTIFICATES: Final = "/opt/rds/global-bundle.pem"
 """File of the worker's image with the certificates that sign those of Amazon RDS."""

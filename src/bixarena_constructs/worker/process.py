@@ -6,8 +6,10 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
+from bixarena_constructs.worker.contract import NOT_INSTALLED
 from bixarena_constructs.worker.interrupts import Interrupts
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.snapshot_store import SnapshotStore
 
 __all__ = ["main"]
+
+_NEEDED = ("numpy", "psycopg", "structlog", "tenacity")
 
 
 def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoReturn:
@@ -34,6 +38,7 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
     # container, and ends any other process without a last event.
     interrupts = Interrupts()
     interrupts.hear()
+    _exit_without_extra()
     from bixarena_constructs.worker import command_line  # noqa: PLC0415 - see above
 
     # Without a handler, what it says of an abandoned transaction would go to standard error.
@@ -44,3 +49,13 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
             stream.flush()
     # sys.exit would finalize the interpreter while an abandoned thread still uses it.
     os._exit(exit_code)
+
+
+def _exit_without_extra() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        sys.stderr.write(
+            f"error: {', '.join(missing)} not installed; the extra worker brings what the worker "
+            "needs: pip install 'bixarena-constructs[worker]'\n"
+        )
+        sys.exit(NOT_INSTALLED)

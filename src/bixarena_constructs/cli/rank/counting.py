@@ -113,14 +113,10 @@ def counting(
         FileNotFoundError: An argument means no file.
         UnreadableFileError: A file is no table of votes.
         BadRowsError: A row has no model, an unknown winner or an impossible number.
-        VotesError: DuckDB is not installed, or a condition is wrong.
+        VotesError: A condition is wrong.
     """
-    try:
-        import duckdb  # noqa: PLC0415 - an extra that the other commands do without
-    except ImportError as error:
-        raise VotesError(
-            "reading votes needs duckdb: pip install 'bixarena-constructs[rank]'"
-        ) from error
+    import duckdb  # noqa: PLC0415 - an extra that the other commands do without
+
     with tempfile.TemporaryDirectory(prefix="bixarena-") as folder:
         found = find_files(arguments, Path(folder))
         settings: dict[str, str | bool | int | float | list[str]] = {

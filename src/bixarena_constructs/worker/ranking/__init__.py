@@ -82,7 +82,11 @@ _HOME_OF = {
 def __getattr__(name: str) -> object:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        error.add_note("the extra brings it: pip install 'bixarena-constructs[worker]'")
+        raise
 
 
 def __dir__() -> list[str]:
