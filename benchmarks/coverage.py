@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bixarena_constructs.worker.ranking import VoteCounts
-    from bixarena_constructs.worker.ranking.evidence import Evidence
+    from bixarena_constructs.worker.ranking.intervals import Evidence
 
 MODELS: Final = (5, 10, 20, 40)
 VOTES: Final = (30, 60, 100, 300, 1000)

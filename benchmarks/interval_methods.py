@@ -10,18 +10,21 @@ import numpy as np
 
 from bixarena_constructs.worker.ranking import RankingOptions
 from bixarena_constructs.worker.ranking.covariance import expected_points
-from bixarena_constructs.worker.ranking.evidence import (
+from bixarena_constructs.worker.ranking.fit import fit_near
+from bixarena_constructs.worker.ranking.intervals import (
     Evidence,
     bootstrap_evidence,
     evidence_of,
     normal_evidence,
     of_scores,
 )
-from bixarena_constructs.worker.ranking.fit import fit_near
 from bixarena_constructs.worker.ranking.likelihood import FloatArray, Likelihood, laplacian
+from bixarena_constructs.worker.ranking.replicate_summary import (
+    ELO_PER_NATURAL_UNIT,
+    centred_scores,
+)
 from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
-from bixarena_constructs.worker.ranking.summary import ELO_PER_NATURAL_UNIT, centred_scores
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import VoteCounts

@@ -18,7 +18,7 @@ from benchmarks.coverage import Tally
 
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts
 from bixarena_constructs.worker.ranking.board import fit_board
-from bixarena_constructs.worker.ranking.evidence import evidence_of
+from bixarena_constructs.worker.ranking.intervals import evidence_of
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import IntervalMethod

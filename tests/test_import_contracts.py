@@ -37,7 +37,7 @@ MUTANTS = [
     ),
     ("bixarena_constructs.worker.contract", "numpy", "The promises between the halves"),
     (
-        "bixarena_constructs.cdk.monitoring.signals",
+        "bixarena_constructs.cdk.monitoring.worker_signals",
         "bixarena_constructs.worker.errors",
         "The construct runs without",
     ),
@@ -61,7 +61,7 @@ MUTANTS = [
     ("bixarena_constructs.worker.job", "bixarena_constructs.aws", "The worker runs without"),
     (
         "bixarena_constructs.cli.app",
-        "bixarena_constructs.cdk.commands",
+        "bixarena_constructs.cdk.task_launch",
         "The command line runs without the CDK",
     ),
     (

@@ -13,8 +13,8 @@ from sys import modules
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
-    from bixarena_constructs.cdk.monitoring.signals import ExitCode, WorkerSignals
     from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
+    from bixarena_constructs.cdk.monitoring.worker_signals import ExitCode, WorkerSignals
     from bixarena_constructs.cdk.scheduled_snapshot_task import ScheduledSnapshotTask
     from bixarena_constructs.cdk.snapshot_task import SnapshotTask
     from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "ExitCode": "bixarena_constructs.cdk.monitoring.signals",
+    "ExitCode": "bixarena_constructs.cdk.monitoring.worker_signals",
     "GuardDutyAgentPull": "bixarena_constructs.cdk.task.guardduty",
     "RdsConnection": "bixarena_constructs.cdk.task.secrets",
     "ScheduledSnapshotTask": "bixarena_constructs.cdk.scheduled_snapshot_task",
@@ -47,7 +47,7 @@ _HOME_OF = {
     "SnapshotTask": "bixarena_constructs.cdk.snapshot_task",
     "TaskMonitoring": "bixarena_constructs.cdk.monitoring.task_monitoring",
     "WorkerImage": "bixarena_constructs.cdk.task.worker_image",
-    "WorkerSignals": "bixarena_constructs.cdk.monitoring.signals",
+    "WorkerSignals": "bixarena_constructs.cdk.monitoring.worker_signals",
     "postgres_secrets": "bixarena_constructs.cdk.task.secrets",
 }
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.outputs import outputs_by_task
 from bixarena_constructs.deployment import WORKER_IMAGE, Output
+from bixarena_demo.account_resources import define_neighbours
 from bixarena_demo.bixarena_database import BixArenaDatabase
 from bixarena_demo.boards import published_boards
 from bixarena_demo.cdk_cli import Cdk
-from bixarena_demo.neighbours import define_neighbours
 from bixarena_demo.postgres import PostgresServer
 from bixarena_demo.votes import simulate
 from local_aws import LocalAws

@@ -24,7 +24,7 @@ import psycopg
 from psycopg import sql
 
 from bixarena_constructs.worker.contract import Variable
-from bixarena_demo.account import Account, temporary_folder
+from bixarena_demo.system_account import Account, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

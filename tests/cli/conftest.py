@@ -23,8 +23,8 @@ from typer.testing import CliRunner, Result
 
 from bixarena_constructs.cli.app import app
 from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task
+from bixarena_demo.account_resources import define_neighbours
 from bixarena_demo.cdk_cli import Cdk
-from bixarena_demo.neighbours import define_neighbours
 from local_aws import LocalAws
 
 if TYPE_CHECKING:

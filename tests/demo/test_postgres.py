@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bixarena_demo.account import Account
 from bixarena_demo.postgres import ConnectionInfo, PostgresServer, PostgresServerError
+from bixarena_demo.system_account import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from bixarena_constructs.cli.deployed.outputs import outputs_by_task
 from bixarena_constructs.deployment import Output
 from bixarena_constructs.testing import SnapshotStoreContract
 from bixarena_constructs.worker import Settings
+from bixarena_demo.account_resources import define_neighbours
 from bixarena_demo.cdk_cli import Cdk
-from bixarena_demo.neighbours import define_neighbours
 from local_aws import Inbox, LocalAws
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bixarena_demo.account_resources import define_neighbours
 from bixarena_demo.cdk_cli import Cdk
-from bixarena_demo.neighbours import define_neighbours
 from bixarena_demo.postgres import ConnectionInfo
 from local_aws import Inbox, LocalAws
 

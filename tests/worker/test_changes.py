@@ -17,7 +17,7 @@ from bixarena_constructs.worker.errors import (
     VotesError,
 )
 from bixarena_constructs.worker.job import run
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:

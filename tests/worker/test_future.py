@@ -14,7 +14,7 @@ from bixarena_constructs.worker.errors import FutureRunError, SettingsError
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -135,7 +135,11 @@ def _stop(way: str, attempt: _Attempt, database: BixArenaDatabase) -> _Ending:
     with _starting(way) as command:
         process = subprocess.Popen(
             [*command, *attempt.arguments],
-            env={"PATH": os.environ["PATH"], **database.worker.environment, **attempt.environment},
+            env={
+                "PATH": os.environ["PATH"],
+                **database.worker.environment,
+                **attempt.environment,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -239,7 +243,11 @@ def test_ends_in_time_with_the_right_code_and_a_last_event(
     for kind in ("small", "large", "undo"):
         attempt = _Attempt(kind=kind, number=signal.SIGTERM, seconds=0, minute=0)
         started = time.monotonic()
-        environment = {**os.environ, **databases[kind].worker.environment, **attempt.environment}
+        environment = {
+            **os.environ,
+            **databases[kind].worker.environment,
+            **attempt.environment,
+        }
         subprocess.run(
             [*_WORKER, *attempt.arguments], env=environment, stdout=subprocess.DEVNULL, check=False
         )

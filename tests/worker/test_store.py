@@ -21,7 +21,7 @@ from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Status
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

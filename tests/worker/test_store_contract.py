@@ -9,7 +9,7 @@ import pytest
 from bixarena_constructs.testing import SnapshotStoreContract
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.settings import Settings
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker import SnapshotStore

@@ -12,7 +12,7 @@ from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.ranking import VoteCounts
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 from bixarena_constructs.worker.voter_rows import tables
 
 if TYPE_CHECKING:

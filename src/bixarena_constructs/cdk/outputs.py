@@ -1,4 +1,7 @@
-"""The CloudFormation outputs that ScheduledFargateTask lacks."""
+"""The CloudFormation outputs that ScheduledFargateTask lacks.
+
+Their names are those of `deployment.Output`; their values come from the constructs.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     OneTargetCheck,
@@ -31,6 +30,7 @@ from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.permissions import grant_all, rule_statement
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull

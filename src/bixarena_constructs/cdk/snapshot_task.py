@@ -20,9 +20,6 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from bixarena_constructs.cdk.capacity import CapacityShare, capacity_shares
-from bixarena_constructs.cdk.checked import checked
-from bixarena_constructs.cdk.checks import Checks
-from bixarena_constructs.cdk.commands import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
@@ -39,19 +36,22 @@ from bixarena_constructs.cdk.permissions import (
     run_tag_value,
     warn_of_an_immutable_role,
 )
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.run_events import RunEvents
 from bixarena_constructs.cdk.schedule_target import (
     define_schedule_role,
     scheduled_time_input,
     selection_with_address,
 )
-from bixarena_constructs.cdk.task.agent_access import AgentAccess
+from bixarena_constructs.cdk.synthesis_checks import Checks
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME, WorkerContainer
+from bixarena_constructs.cdk.task.ecs_agent_access import AgentAccess
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
+from bixarena_constructs.cdk.task_launch import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable

@@ -24,7 +24,7 @@ from bixarena_constructs.worker.ranking import (
 from bixarena_constructs.worker.records import Snapshot, Status, entries_of
 from bixarena_constructs.worker.report import board_fields, change_fields, ranking_fields
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.stores import retention_of
+from bixarena_constructs.worker.store_factory import retention_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from bixarena_constructs.worker.errors import WorkerError
 from bixarena_constructs.worker.interrupts import carried_out
 from bixarena_constructs.worker.report import RunReport, identifier_of, note_votes
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.stores import store_for_run
+from bixarena_constructs.worker.store_factory import store_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

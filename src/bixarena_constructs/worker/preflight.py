@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bixarena_constructs.worker.environment import MOST_AHEAD
+from bixarena_constructs.worker.environment_reader import MOST_AHEAD
 from bixarena_constructs.worker.errors import FutureRunError, MissingGrantsError
 from bixarena_constructs.worker.queries import query
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.worker.contract import Variable
-from bixarena_constructs.worker.environment import EnvironmentReader
+from bixarena_constructs.worker.environment_reader import EnvironmentReader
 from bixarena_constructs.worker.errors import SettingsError
 
 if TYPE_CHECKING:

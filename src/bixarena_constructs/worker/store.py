@@ -1,4 +1,4 @@
-"""BixArena's PostgreSQL as a store; the only caller of the worker's SQL."""
+"""What the worker needs of the database: its boards, votes and snapshots, as records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.rows import class_row, kwargs_row
 
-from bixarena_constructs.worker.environment import MOST_AHEAD
+from bixarena_constructs.worker.environment_reader import MOST_AHEAD
 from bixarena_constructs.worker.preflight import DATES, VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes

@@ -9,7 +9,7 @@ from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
 from bixarena_constructs.worker.interrupts import carried_out
 from bixarena_constructs.worker.retries import retried
-from bixarena_constructs.worker.stores import store_for_visibility
+from bixarena_constructs.worker.store_factory import store_for_visibility
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

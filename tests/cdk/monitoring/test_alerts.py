@@ -15,7 +15,7 @@ from aws_cdk import Duration
 from bixarena_constructs import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
 from bixarena_constructs.deployment import STARTED_BY_RETRY
-from bixarena_demo.neighbours import define_neighbours
+from bixarena_demo.account_resources import define_neighbours
 from local_aws import Inbox
 
 if TYPE_CHECKING:

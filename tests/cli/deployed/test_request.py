@@ -9,7 +9,7 @@ import boto3
 import pytest
 from aws_cdk import Stack
 
-from bixarena_constructs.cdk.commands import TaskLaunch
+from bixarena_constructs.cdk.task_launch import TaskLaunch
 from bixarena_constructs.cli.deployed.request import request_for, set_variables
 from bixarena_constructs.cli.deployed.stack import DeployedTask
 from bixarena_constructs.cli.errors import NotFoundError

@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from bixarena_constructs.cli.rank.counting import counting
+from bixarena_constructs.cli.rank.vote_faults import BadRowsError, BadValue, UnreadableFileError
 from bixarena_constructs.cli.rank.vote_forms import Wanted
-from bixarena_constructs.cli.rank.vote_rows import BadRowsError, BadValue, UnreadableFileError
 from bixarena_constructs.worker.errors import VotesError
 
 if TYPE_CHECKING:

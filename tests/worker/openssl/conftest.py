@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from bixarena_demo.account import Account, temporary_folder
 from bixarena_demo.bixarena_database import BixArenaDatabase
 from bixarena_demo.postgres import ConnectionInfo, PostgresServer
+from bixarena_demo.system_account import Account, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

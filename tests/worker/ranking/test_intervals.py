@@ -16,7 +16,7 @@ from bixarena_constructs.worker.ranking.covariance import (
     normal_draws,
     normal_probabilities,
 )
-from bixarena_constructs.worker.ranking.evidence import bootstrap_evidence, normal_evidence
+from bixarena_constructs.worker.ranking.intervals import bootstrap_evidence, normal_evidence
 
 ELO = 400 / math.log(10)
 ALL = RankingOptions(min_evals=0)

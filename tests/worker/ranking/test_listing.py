@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from bixarena_constructs.worker.ranking import RankedModel, RankingOptions
-from bixarena_constructs.worker.ranking.evidence import Evidence
+from bixarena_constructs.worker.ranking.intervals import Evidence
 from bixarena_constructs.worker.ranking.listing import list_models
 
 

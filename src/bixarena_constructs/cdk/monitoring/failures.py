@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aws_cdk import Duration
     from aws_cdk import aws_sns as sns
 
-    from bixarena_constructs.cdk.monitoring.causes import FailureCause
+    from bixarena_constructs.cdk.monitoring.failure_causes import FailureCause
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 
 __all__ = ["FailureRules"]

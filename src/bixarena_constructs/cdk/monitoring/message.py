@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cdk.commands import log_tail_command
 from bixarena_constructs.cdk.monitoring.event_rule import event_field
+from bixarena_constructs.cdk.task_launch import log_tail_command
 from bixarena_constructs.cdk.tokens import read
 
 if TYPE_CHECKING:
-    from bixarena_constructs.cdk.monitoring.causes import FailureCause
+    from bixarena_constructs.cdk.monitoring.failure_causes import FailureCause
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
 
 __all__ = ["TROUBLESHOOTING", "failure_lines", "run_lines"]

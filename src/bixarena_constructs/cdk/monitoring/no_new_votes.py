@@ -10,8 +10,8 @@ from constructs import Construct
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM
 from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
-from bixarena_constructs.cdk.monitoring.signals import reference_no_new_votes
 from bixarena_constructs.cdk.monitoring.window import seconds_of
+from bixarena_constructs.cdk.monitoring.worker_signals import reference_no_new_votes
 from bixarena_constructs.deployment import Metric
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
-    from bixarena_constructs.cdk.monitoring.signals import WorkerSignals
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.cdk.monitoring.worker_signals import WorkerSignals
 
 __all__ = ["NoNewVotesAlarm"]
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from aws_cdk import Duration
 
-    from bixarena_constructs.cdk.commands import TaskLaunch
-    from bixarena_constructs.cdk.monitoring.causes import FailureCause
+    from bixarena_constructs.cdk.monitoring.failure_causes import FailureCause
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.cdk.task_launch import TaskLaunch
 
 __all__ = ["RunRetry"]
 

@@ -9,8 +9,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
-from bixarena_constructs.cdk.checked import checked
-from bixarena_constructs.cdk.monitoring.signals import WorkerSignals
+from bixarena_constructs.cdk.monitoring.worker_signals import WorkerSignals
+from bixarena_constructs.cdk.prop_types import checked
 
 __all__ = ["SnapshotMonitoring"]
 

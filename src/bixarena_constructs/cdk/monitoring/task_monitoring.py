@@ -13,11 +13,10 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from bixarena_constructs.cdk.checked import checked
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
-from bixarena_constructs.cdk.monitoring.causes import failure_causes
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
 from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
+from bixarena_constructs.cdk.monitoring.failure_causes import failure_causes
 from bixarena_constructs.cdk.monitoring.failures import FailureRules
 from bixarena_constructs.cdk.monitoring.hang import HangAlarm
 from bixarena_constructs.cdk.monitoring.history import RunHistory
@@ -26,11 +25,15 @@ from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
-from bixarena_constructs.cdk.monitoring.signals import reference_outcome, warn_of_other_signals
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
+from bixarena_constructs.cdk.monitoring.worker_signals import (
+    reference_outcome,
+    warn_of_other_signals,
+)
 from bixarena_constructs.cdk.outputs import add_outputs
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import Metric, Output
 

@@ -12,8 +12,8 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 
-from bixarena_constructs.cdk.checked import described
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics
+from bixarena_constructs.cdk.prop_types import described
 from bixarena_constructs.cdk.schedule import RunSchedule
 from bixarena_constructs.deployment import STARTED_BY_RULE, STARTED_BY_SCHEDULE
 

@@ -11,8 +11,8 @@ from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
-from bixarena_constructs.cdk.commands import TaskLaunch
 from bixarena_constructs.cdk.run_events import RunEvents
+from bixarena_constructs.cdk.task_launch import TaskLaunch
 from bixarena_constructs.cdk.tokens import read, resource_of
 from bixarena_constructs.deployment import OUTPUTS_ID
 from bixarena_constructs.worker.contract import Variable

@@ -10,14 +10,14 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.cdk.durations import require_seconds_within
-from bixarena_constructs.cdk.task.encryption import (
+from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
+from bixarena_constructs.cdk.task.image_pull import pull_statements
+from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS
+from bixarena_constructs.cdk.task.secret_decryption import (
     decrypt_statements,
     imported_keys,
     refuse_keys_of_another_stack,
 )
-from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
-from bixarena_constructs.cdk.task.image_pull import pull_statements
-from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS
 from bixarena_constructs.cdk.task.secrets import container_secrets, visible_secrets
 from bixarena_constructs.cdk.task.size import require_fargate_size
 from bixarena_constructs.cdk.task.worker_image import WorkerImage

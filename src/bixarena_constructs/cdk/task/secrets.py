@@ -8,7 +8,7 @@ import publication
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.worker.contract import RDS_CERTIFICATES, Variable
 

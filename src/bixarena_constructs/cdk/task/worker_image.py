@@ -10,7 +10,7 @@ import publication
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 
-from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.deployment import WORKER_IMAGE
 
 if TYPE_CHECKING:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.cli.rank.vote_faults import (
+    VALUES,
+    UnreadableFileError,
+    check_values,
+    first_line,
+)
 from bixarena_constructs.cli.rank.vote_files import (
     literal,
     open_file,
@@ -18,12 +24,6 @@ from bixarena_constructs.cli.rank.vote_forms import (
 )
 from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
 from bixarena_constructs.cli.rank.vote_paths import find_files
-from bixarena_constructs.cli.rank.vote_rows import (
-    VALUES,
-    UnreadableFileError,
-    check_values,
-    first_line,
-)
 from bixarena_constructs.cli.rank.vote_statements import (
     count_file,
     judge,

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
-from bixarena_constructs.cli.rank.vote_rows import UnreadableFileError, first_line
+from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cli.rank.vote_faults import VALUES, UnreadableFileError, first_line
 from bixarena_constructs.cli.rank.vote_files import LONGEST_ROW, identifier, literal
 from bixarena_constructs.cli.rank.vote_forms import DROP, outcome_words
-from bixarena_constructs.cli.rank.vote_rows import VALUES, UnreadableFileError, first_line
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import OUTCOMES
 

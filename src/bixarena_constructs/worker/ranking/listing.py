@@ -11,8 +11,8 @@ from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS, RankedMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bixarena_constructs.worker.ranking.evidence import Evidence
     from bixarena_constructs.worker.ranking.folding import IntArray
+    from bixarena_constructs.worker.ranking.intervals import Evidence
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.options import RankingOptions
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from bixarena_constructs.worker.ranking.board import fit_board
 from bixarena_constructs.worker.ranking.errors import TooFewModelsError, VotersMissingError
-from bixarena_constructs.worker.ranking.evidence import evidence_of
 from bixarena_constructs.worker.ranking.graph import compared_groups, points_table
+from bixarena_constructs.worker.ranking.intervals import evidence_of
 from bixarena_constructs.worker.ranking.jackknife import FEWEST_VOTERS, effective_number
 from bixarena_constructs.worker.ranking.listing import list_models
 from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS

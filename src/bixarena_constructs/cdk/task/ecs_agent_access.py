@@ -10,10 +10,10 @@ from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.cdk.permissions import warn_of_an_immutable_role
 from bixarena_constructs.cdk.resolved_text import as_text
-from bixarena_constructs.cdk.task.encryption import decrypt_statements
 from bixarena_constructs.cdk.task.image import check_reference
 from bixarena_constructs.cdk.task.image_pull import pull_statements
 from bixarena_constructs.cdk.task.secret_arns import secret_arns
+from bixarena_constructs.cdk.task.secret_decryption import decrypt_statements
 from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:

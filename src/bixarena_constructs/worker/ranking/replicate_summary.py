@@ -1,4 +1,4 @@
-"""Scores, and what replicates of them say: intervals, rank intervals and probabilities.
+"""Scores, and what replicates of them say: percentiles, rank intervals and probabilities.
 
 Replicates can hold plus and minus infinity, and NaN for unknown (see `existence`): an unknown
 score counts at the low end of lower bounds and at the high end of upper ones, and as half a chance

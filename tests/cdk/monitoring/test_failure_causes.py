@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import Duration
 
 from bixarena_constructs import ExitCode, SnapshotMonitoring, WorkerSignals
-from bixarena_constructs.cdk.monitoring.signals import REFERENCE_EXIT_CODES
+from bixarena_constructs.cdk.monitoring.worker_signals import REFERENCE_EXIT_CODES
 from bixarena_constructs.worker import contract, errors
 
 if TYPE_CHECKING:

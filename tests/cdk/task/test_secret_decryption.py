@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from bixarena_constructs.cdk.task.encryption import decrypt_statements, imported_keys
+from bixarena_constructs.cdk.task.secret_decryption import decrypt_statements, imported_keys
 
 if TYPE_CHECKING:
     from aws_cdk import Stack

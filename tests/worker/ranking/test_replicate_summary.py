@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bixarena_constructs.worker.ranking.summary import (
+from bixarena_constructs.worker.ranking.replicate_summary import (
     centred_scores,
     percentile_bounds,
     probability_above,

@@ -19,9 +19,7 @@ from bixarena_constructs.worker.ranking.jackknife import (
     student_quantile,
     voter_variance,
 )
-from bixarena_constructs.worker.ranking.replicates import replicate_abilities
-from bixarena_constructs.worker.ranking.resampling import VoteResampler
-from bixarena_constructs.worker.ranking.summary import (
+from bixarena_constructs.worker.ranking.replicate_summary import (
     ELO_PER_NATURAL_UNIT,
     centred_scores,
     percentile_bounds,
@@ -29,6 +27,8 @@ from bixarena_constructs.worker.ranking.summary import (
     probability_best,
     rank_bounds,
 )
+from bixarena_constructs.worker.ranking.replicates import replicate_abilities
+from bixarena_constructs.worker.ranking.resampling import VoteResampler
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.board import Board

@@ -10,7 +10,7 @@ from bixarena_constructs.cdk.run_events import NEVER_STARTED, STOPPED_ON_PURPOSE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bixarena_constructs.cdk.monitoring.signals import ExitCode
+    from bixarena_constructs.cdk.monitoring.worker_signals import ExitCode
 
 __all__ = ["FailureCause", "failure_causes"]
 

@@ -11,7 +11,7 @@ import publication
 from aws_cdk import Annotations
 from aws_cdk import aws_logs as logs
 
-from bixarena_constructs.cdk.checked import checked
+from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.task.worker_image import runs_reference_worker
 from bixarena_constructs.deployment import WORKER_IMAGE
 from bixarena_constructs.worker.contract import (
