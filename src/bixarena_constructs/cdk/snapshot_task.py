@@ -7,7 +7,7 @@ from typing import Final
 
 import jsii
 import publication
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, IResource, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
@@ -26,6 +26,7 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
+from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import (
@@ -52,7 +53,7 @@ from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.cdk.task_launch import TaskLaunch, log_tail_command
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import is_token, read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
 
@@ -215,11 +216,21 @@ class SnapshotTask(Construct):
         self._stack = _stack_of(self)
         self._cluster = cluster
         self._vpc = vpc_of(cluster)
+        _check_places(
+            self._stack,
+            ("cluster", cluster),
+            ("VPC of cluster", self._vpc),
+            ("task_definition", task_definition),
+            ("log_group", log_group),
+            ("task_role", task_role),
+            ("execution_role", execution_role),
+            *(("security_groups", group) for group in security_groups or ()),
+        )
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
         self._capacity_provider_strategies = capacity_provider_strategies
         _check_launch(platform_version, propagate_tags, task_tags or {})
-        _check_environment(self, environment or {})
+        _check_environment(self._stack, environment or {})
         container = WorkerContainer(
             image=image,
             registry_credentials=registry_credentials,
@@ -348,6 +359,7 @@ class SnapshotTask(Construct):
         Raises:
             ValueError: The queue is a FIFO queue, or a number is out of bounds.
         """
+        require_near(self._stack, "dead_letter_queue", dead_letter_queue)
         queue = dead_letter_queue or self._define_dead_letter_queue()
         delivery = EventDelivery(
             max_event_age=max_event_age or default_event_age(None),
@@ -564,6 +576,11 @@ def _define_log(
     return log.of_task_definition()
 
 
+def _check_places(stack: Stack, *neighbours: tuple[str, IResource | None]) -> None:
+    for prop, neighbour in neighbours:
+        require_near(stack, prop, neighbour)
+
+
 def _check_launch(
     version: ecs.FargatePlatformVersion | None,
     source: ecs.PropagatedTagSource | None,
@@ -588,7 +605,7 @@ def _check_launch(
         )
 
 
-def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None:
+def _check_environment(stack: Stack, environment: Mapping[str, str]) -> None:
     if Variable.MAX_RUNTIME_SECONDS in environment:
         raise ValueError(
             f"environment sets {Variable.MAX_RUNTIME_SECONDS}; set max_runtime instead"
@@ -599,9 +616,11 @@ def _check_environment(scope: Construct, environment: Mapping[str, str]) -> None
             "event; leave it out"
         )
     for name, value in environment.items():
-        if is_plain_secret(Stack.of(scope).resolve(value)):
+        prop = f"environment[{name!r}]"
+        found = resolved_name(stack, prop, value) if is_token(value) else value
+        if is_plain_secret(found):
             raise ValueError(
-                f"environment[{name!r}] takes a secret's value, which CloudFormation would write "
+                f"{prop} takes a secret's value, which CloudFormation would write "
                 "into the task definition; use secrets"
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -25,7 +26,12 @@ def is_token(value: str | float) -> bool:
         value: Text, or a number; a number's token is a float.
     """
     may_be = _MARK in value if isinstance(value, str) else not isinstance(value, int)
-    return may_be and Token.is_unresolved(value)
+    return may_be and _is_unresolved(value)
+
+
+@lru_cache
+def _is_unresolved(value: str | float) -> bool:
+    return Token.is_unresolved(value)
 
 
 def joined(texts: Sequence[str]) -> str:

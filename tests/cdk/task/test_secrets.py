@@ -99,7 +99,11 @@ def test_takes_a_secret_that_the_app_defines(stack: Stack) -> None:
     assert container_secrets(stack, {"TOKEN": owned}, environment={})
 
 
-def test_sees_all_secrets_but_those_made_ready_before(secret: ISecret) -> None:
-    ready = ecs.Secret.from_secrets_manager(secret)
-    seen = visible_secrets({"A": secret, "B": (secret, "field"), "C": ready})
-    assert seen == {"secrets['A']": secret, "secrets['B']": secret}
+def test_sees_all_secrets_but_an_imported_one_made_ready_before(
+    secret: ISecret, stack: Stack
+) -> None:
+    imported = ecs.Secret.from_secrets_manager(secret)
+    owned = secretsmanager.Secret(stack, "Owned")
+    ready = ecs.Secret.from_secrets_manager(owned, "field")
+    seen = visible_secrets(stack, {"A": secret, "B": (secret, "field"), "C": imported, "D": ready})
+    assert seen == {"secrets['A']": secret, "secrets['B']": secret, "secrets['D']": owned}

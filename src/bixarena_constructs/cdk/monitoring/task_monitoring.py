@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import publication
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
@@ -32,6 +32,7 @@ from bixarena_constructs.cdk.monitoring.worker_signals import (
     reference_outcome,
     warn_of_other_signals,
 )
+from bixarena_constructs.cdk.neighbours import require_near
 from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.tokens import read
@@ -154,6 +155,7 @@ class TaskMonitoring(Construct):
         self._add_outputs(task)
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
+        require_near(Stack.of(self), "topic", settings.topic)
         topic = settings.topic or define_alert_topic(self)
         if settings.email is not None:
             sns.Subscription(

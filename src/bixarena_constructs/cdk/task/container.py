@@ -108,7 +108,7 @@ class WorkerContainer:
         """
         if self.stop_timeout is not None:
             require_seconds_within("stop_timeout", self.stop_timeout, _STOP_SECONDS)
-        refuse_keys_of_another_stack(scope, self._visible_secrets())
+        refuse_keys_of_another_stack(scope, self._visible_secrets(scope))
         task_definition = self._define_task(scope)
         has_readonly_root = self.has_readonly_root
         container = task_definition.add_container(
@@ -130,8 +130,8 @@ class WorkerContainer:
             _add_writable_scratch(task_definition, container)
         return task_definition
 
-    def _visible_secrets(self) -> dict[str, secretsmanager.ISecret]:
-        secrets = visible_secrets(self.secrets or {})
+    def _visible_secrets(self, scope: Construct) -> dict[str, secretsmanager.ISecret]:
+        secrets = visible_secrets(scope, self.secrets or {})
         if self.registry_credentials is not None:
             secrets["registry_credentials"] = self.registry_credentials
         return secrets
@@ -142,7 +142,7 @@ class WorkerContainer:
         Args:
             scope: A construct in the stack of the task.
         """
-        secrets = self._visible_secrets().values()
+        secrets = self._visible_secrets(scope).values()
         return decrypt_statements(scope, [*imported_keys(secrets), *(self.secret_keys or ())])
 
     def pull_statements(self, scope: Construct) -> tuple[iam.PolicyStatement, ...]:

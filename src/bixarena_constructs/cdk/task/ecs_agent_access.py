@@ -8,12 +8,17 @@ import jsii
 from aws_cdk import Aspects, IAspect, Resource, Stack
 from aws_cdk import aws_ecs as ecs
 
+from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.permissions import warn_of_an_immutable_role
 from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.task.image import check_reference
 from bixarena_constructs.cdk.task.image_pull import pull_statements
-from bixarena_constructs.cdk.task.secret_arns import secret_arns
-from bixarena_constructs.cdk.task.secret_decryption import decrypt_statements
+from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS, secret_arns
+from bixarena_constructs.cdk.task.secret_decryption import (
+    decrypt_statements,
+    is_key_of_another_stack,
+    key_of_another_stack,
+)
 from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:
@@ -80,15 +85,18 @@ class AgentAccess:
         if not isinstance(node, ecs.CfnTaskDefinition):
             return
         stack = read(self._task_definition, "stack")
-        containers = stack.resolve(node.container_definitions)
+        # `Any`: CloudFormation's JSON.
+        containers: Any = resolved_name(
+            stack, f"a setting of {node.node.path}", node.container_definitions
+        )
         for container in containers:
             self._grant_pull(container)
-        arns = [
-            arn
+        arns = {
+            name: as_text(arn)
             for container in containers
             for name, arn in secret_arns(container).items()
             if name not in self._granted_secrets
-        ]
+        }
         if arns:
             self._grant_keys(arns)
 
@@ -117,17 +125,20 @@ class AgentAccess:
         except ValueError as fault:
             self._faults.append(str(fault))
 
-    def _grant_keys(self, arns: list[object]) -> None:
+    def _grant_keys(self, wanted: Mapping[str, str]) -> None:
         stack = Stack.of(self._task_definition)
-        wanted = [as_text(arn) for arn in arns]
         granted = {key.key_arn for key in self._granted_keys}
-        keys = [
-            key
-            for arn, key in _imported_keys(self._task_definition)
-            # ECS's reference may go on with the field of the secret's JSON.
-            if key.key_arn not in granted
-            and any(one.startswith(as_text(stack.resolve(arn))) for one in wanted)
-        ]
+        keys = []
+        for name, secret in _secrets_of(stack, wanted):
+            key = getattr(secret, "encryption_key", None)
+            if key is None:
+                continue
+            if is_key_of_another_stack(stack, key):
+                # Here, as the cycle that the CDK finds next names neither secret nor way out.
+                what = f"the secret {'of ' if name == CREDENTIALS else ''}{name}"
+                raise ValueError(key_of_another_stack(what, key))
+            if not Resource.is_owned_resource(key) and key.key_arn not in granted:
+                keys.append(key)
         self._grant(decrypt_statements(self._task_definition, keys))
 
     def _grant(self, statements: Sequence[iam.PolicyStatement]) -> None:
@@ -138,9 +149,15 @@ class AgentAccess:
             warn_of_an_immutable_role(self._scope, "execution_role", role, statements)
 
 
-def _imported_keys(scope: IConstruct) -> Iterable[tuple[str, kms.IKey]]:
-    for construct in scope.node.root.node.find_all():
-        key = getattr(construct, "encryption_key", None)
-        arn = getattr(construct, "secret_arn", None)
-        if key is not None and arn is not None and not Resource.is_owned_resource(key):
-            yield arn, key
+def _secrets_of(stack: Stack, wanted: Mapping[str, str]) -> Iterable[tuple[str, IConstruct]]:
+    secrets = [
+        (Stack.of(construct) is stack, as_text(stack.resolve(arn)), construct)
+        for construct in stack.node.root.node.find_all()
+        if (arn := getattr(construct, "secret_arn", None)) is not None
+    ]
+    for name, text in wanted.items():
+        # ECS's reference may go on with the field of the secret's JSON.
+        found = [each for each in secrets if text.startswith(each[1])]
+        # Secrets of two stacks may have one logical ID, and an import has the ARN of its original.
+        own = [each for each in found if each[0]]
+        yield from ((name, secret) for _, _, secret in own or found)

@@ -8,6 +8,7 @@ from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecs as ecs
 
 from bixarena_constructs.aws.image_reference import ImageReference
+from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.cdk.task.worker_image import WorkerImage
 from bixarena_constructs.cdk.tokens import is_token
@@ -52,6 +53,8 @@ def container_image(
                 "registry_credentials goes with an image reference only; "
                 "give a ready ecs.ContainerImage its own credentials"
             )
+        if isinstance(image, ecs.EcrImage):
+            resolved_name(Stack.of(scope), "image", image.image_name)
         return image
     if credentials is not None:
         require_complete_arn(scope, "registry_credentials", credentials)

@@ -9,6 +9,7 @@ from aws_cdk import Arn, ArnComponents, Stack, Token
 from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.aws.ecr_image import EcrRepository, may_be_in_ecr
+from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.permissions import policies_of
 from bixarena_constructs.cdk.resolved_text import as_text, readable_text
 from bixarena_constructs.cdk.tokens import is_token
@@ -43,7 +44,7 @@ def pull_statements(
     if not is_token(image) and not may_be_in_ecr(image) and EcrRepository.find(image) is None:
         return ()
     stack = Stack.of(scope)
-    text = _readable(stack, image)
+    text = _readable(stack, place, image)
     repository = EcrRepository.find(text)
     if repository is None:
         if may_be_in_ecr(text):
@@ -76,10 +77,10 @@ def pull_statements(
     )
 
 
-def _readable(stack: Stack, text: str) -> str:
+def _readable(stack: Stack, place: str, text: str) -> str:
     # A token stays where it is unless it resolves to text: of a resource of another stack, only
     # the token itself becomes an import.
-    return _TOKEN.sub(lambda mark: _text_of(stack.resolve(mark[0])) or mark[0], text)
+    return _TOKEN.sub(lambda mark: _text_of(resolved_name(stack, place, mark[0])) or mark[0], text)
 
 
 def _text_of(resolved: object) -> str | None:

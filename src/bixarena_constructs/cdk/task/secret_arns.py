@@ -10,6 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import IValidation
 
 from bixarena_constructs.aws.secret_arn import SecretArn
+from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def require_complete_arn(
             refuses such a secret when a task starts, not when the stack is deployed.
     """
     arn = secret.arn if isinstance(secret, ecs.Secret) else secret.secret_full_arn
-    resolved = Stack.of(scope).resolve(arn)
+    resolved = None if arn is None else resolved_name(Stack.of(scope), prop, arn)
     if resolved is None or is_incomplete(resolved):
         raise ValueError(
             f"{prop} has a secret without its complete ARN, which ECS cannot find; {_WAY_OUT}"

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_secretsmanager as secretsmanager
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
-__all__ = ["decrypt_statements", "imported_keys", "refuse_keys_of_another_stack"]
+__all__ = [
+    "decrypt_statements",
+    "imported_keys",
+    "is_key_of_another_stack",
+    "key_of_another_stack",
+    "refuse_keys_of_another_stack",
+]
 
 
 def imported_keys(secrets: Iterable[secretsmanager.ISecret]) -> list[kms.IKey]:
@@ -46,15 +52,33 @@ def refuse_keys_of_another_stack(
     """
     for prop, secret in secrets.items():
         key = read(secret, "encryption_key")
-        if key is None or not Resource.is_owned_resource(key):
-            continue
-        if Stack.of(key) is not Stack.of(scope):
-            raise ValueError(
-                f"{prop} is encrypted with {key.node.path} of another stack, whose policy would "
-                "need this one; pass Secret.from_secret_attributes(self, id, "
-                "secret_complete_arn=secret.secret_arn, encryption_key=kms.Key.from_key_arn(self, "
-                "id, key.key_arn)), whose grants are in this stack"
-            )
+        if key is not None and is_key_of_another_stack(scope, key):
+            raise ValueError(key_of_another_stack(prop, key))
+
+
+def is_key_of_another_stack(scope: IConstruct, key: kms.IKey) -> bool:
+    """Return whether the app defines a key in another stack.
+
+    Args:
+        scope: A construct in the stack of the task.
+        key: The key.
+    """
+    return Resource.is_owned_resource(key) and Stack.of(key) is not Stack.of(scope)
+
+
+def key_of_another_stack(what: str, key: kms.IKey) -> str:
+    """Return a sentence about a secret under such a key.
+
+    Args:
+        what: The prop or the setting that names the secret.
+        key: The key.
+    """
+    return (
+        f"{what} is encrypted with {key.node.path} of another stack, whose policy would need this "
+        "one; pass Secret.from_secret_attributes(self, id, secret_complete_arn=secret.secret_arn, "
+        "encryption_key=kms.Key.from_key_arn(self, id, key.key_arn)), whose grants are in this "
+        "stack"
+    )
 
 
 def decrypt_statements(

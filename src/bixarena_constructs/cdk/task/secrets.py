@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import publication
+from aws_cdk import Reference, Stack, Tokenization
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
@@ -13,7 +14,7 @@ from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
 from bixarena_constructs.worker.contract import RDS_CERTIFICATES, Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from constructs import Construct
 
@@ -113,13 +114,39 @@ class RdsConnection:
         }
 
 
-def visible_secrets(sources: Mapping[str, SecretSource]) -> dict[str, secretsmanager.ISecret]:
-    """Return the secrets whose encryption key can be seen, all but an ``ecs.Secret``, by prop."""
-    named = {
-        f"secrets[{name!r}]": source[0] if isinstance(source, tuple) else source
-        for name, source in sources.items()
-    }
-    return {prop: each for prop, each in named.items() if not isinstance(each, ecs.Secret)}
+def visible_secrets(
+    scope: Construct, sources: Mapping[str, SecretSource]
+) -> dict[str, secretsmanager.ISecret]:
+    """Return the secrets whose encryption key can be seen, by prop.
+
+    Of an ``ecs.Secret`` it can be seen where the app defines the secret.
+
+    Args:
+        scope: A construct in the stack of the task.
+        sources: The secrets that the user named.
+    """
+    found = {f"secrets[{name!r}]": _secret_of(scope, source) for name, source in sources.items()}
+    return {prop: secret for prop, secret in found.items() if secret is not None}
+
+
+def _secret_of(scope: Construct, source: SecretSource) -> secretsmanager.ISecret | None:
+    if not isinstance(source, ecs.Secret):
+        return source[0] if isinstance(source, tuple) else source
+    # It hides the secret, and all that it shows is an ARN.
+    for token in Tokenization.reverse_string(source.arn).tokens:
+        defined = token.target.node.scope if isinstance(token, Reference) else None
+        if isinstance(defined, secretsmanager.Secret):
+            # One that is imported into the task's stack has the same ARN.
+            return next(_secrets_with_arn(Stack.of(scope), source.arn), defined)
+    return None
+
+
+# `Any`: the walk returns constructs of every class.
+def _secrets_with_arn(stack: Stack, arn: str) -> Iterator[Any]:
+    for construct in stack.node.find_all():
+        found = getattr(construct, "secret_arn", None)
+        if found is not None and arn.startswith(found):
+            yield construct
 
 
 def _container_secret(scope: Construct, name: str, source: SecretSource) -> ecs.Secret:
