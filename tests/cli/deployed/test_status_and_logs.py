@@ -36,6 +36,10 @@ def run_id(arena: Arena) -> str:
 def failed_id(arena: Arena, run_id: str) -> str:
     """A later run that failed."""
     assert run_id  # it is the earlier one
+    return _failed_run(arena)
+
+
+def _failed_run(arena: Arena) -> str:
     ran = arena.bixarena("run", STACK, "--no-follow", "--set-other", "SEED=none")
     arena.aws.wait_for_task(arena.task.cluster_arn, ran.stdout.strip())
     return str(ran.stdout.strip())
@@ -183,7 +187,8 @@ def test_status_says_what_it_could_not_learn(arena: Arena) -> None:
     assert "not known: dead letters: Could not connect to the endpoint URL" in broken.stdout
 
 
-def test_logs_shows_the_run_that_wrote_last(arena: Arena, failed_id: str) -> None:
+def test_logs_shows_the_run_that_wrote_last(arena: Arena) -> None:
+    failed_id = _failed_run(arena)
     for arguments in ((), ("--run", failed_id)):
         told = arena.bixarena("logs", STACK, *arguments)
         assert told.returncode == 0, told.stderr
