@@ -66,11 +66,14 @@ demo-psql: setup
 # pytest-randomly prints the seed of the order that it chose.
 PYTEST = $(RUN) $(PY) -m pytest $(if $(ORDER),--randomly-seed $(ORDER))
 
+# In the order of tests/conftest.py, which xdist would change.
+PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	$(PYTEST) -n 2 --dist loadfile
+	$(PYTEST) $(PARALLEL)
 
 test-fast: setup
-	$(PYTEST) -n 2 --dist loadfile -m "not slow and not browser and not openssl"
+	$(PYTEST) $(PARALLEL) -m "not slow and not browser and not openssl"
 
 check: lint test-fast
 
@@ -84,7 +87,7 @@ test-browser: setup
 
 coverage: setup
 	$(RUN) coverage erase
-	$(RUN) coverage run -m pytest -n 2 --dist loadfile tests/cli/doctor tests/cli/deployed
+	$(RUN) coverage run -m pytest $(PARALLEL) tests/cli/doctor tests/cli/deployed
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report --include "src/bixarena_constructs/cli/deployed/*" --show-missing --fail-under 95
 	$(RUN) coverage report --include "src/bixarena_constructs/cli/doctor/checks/*" --show-missing --fail-under 95
@@ -128,7 +131,7 @@ $(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 
 # And the snapshot of an example: the same template as on the newest.
 test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	$(RUN) .venv-lowest/bin/python -m pytest -n 2 --dist loadfile \
+	$(RUN) .venv-lowest/bin/python -m pytest $(PARALLEL) \
 		tests/aws tests/cdk tests/cli tests/testing tests/worker \
 		--deselect tests/cdk/test_construct_page.py::test_has_python_that_runs
 	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
