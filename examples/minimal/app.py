@@ -44,8 +44,8 @@ class SnapshotStack(Stack):
             image="ghcr.io/sage-bionetworks/bixarena-constructs-worker:0.1.0",
             secrets=postgres_secrets(credentials),
             security_groups=[security_group],
-            # Subscribe to the topic of the output AlertTopicArn.
-            monitoring=SnapshotMonitoring(),
+            # The address gets a mail that asks to confirm the subscription.
+            monitoring=SnapshotMonitoring(email=self._context("alert_email")),
         )
 
     def _context(self, name: str) -> str:

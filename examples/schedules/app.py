@@ -15,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from bixarena_constructs import (
@@ -42,6 +43,8 @@ class SnapshotStack(Stack):
         secrets = postgres_secrets(credentials)
 
         topic = sns.Topic(self, "Alerts", enforce_ssl=True)
+        # The address gets a mail that asks to confirm the subscription.
+        topic.add_subscription(subscriptions.EmailSubscription(self._context("alert_email")))
         watched = SnapshotMonitoring(topic=topic)
 
         ScheduledSnapshotTask(

@@ -12,7 +12,7 @@ from aws_cdk import Annotations
 from aws_cdk.assertions import Annotations as Found
 from aws_cdk.assertions import Match
 
-from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
+from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask, SnapshotTask
 from bixarena_constructs.cdk.permissions import RUN_TAG
 
 if TYPE_CHECKING:
@@ -44,6 +44,26 @@ def test_sorts_every_prop_under_a_topic() -> None:
     props = inspect.signature(ScheduledSnapshotTask.__init__).parameters
     expected = set(props) - {"self", "scope", "construct_id"}
     assert sorted(told) == sorted([*expected, "max_runtime"])
+
+
+def test_shows_every_property_and_metric() -> None:
+    table = PAGE.partition("## What is inside")[2].partition("\n## ")[0]
+    shown = set(re.findall(r"`([a-z_]+)(?:\(\))?`", table))
+    members = [*vars(SnapshotTask).items(), *vars(ScheduledSnapshotTask).items()]
+    doors = {name for name, member in members if isinstance(member, property)}
+    metrics = {name for name, _ in members if name.startswith("metric_")}
+    # Of the command line and of the monitoring, and the props.
+    others = {
+        "cluster",
+        "container_name",
+        "grant_principal",
+        "launch",
+        "log_tail_command",
+        "max_runtime",
+        "run_task_command",
+        "trigger",
+    }
+    assert shown == doors - others | metrics
 
 
 def test_tells_every_choice_for_guardduty() -> None:

@@ -273,3 +273,31 @@ def test_gives_a_name_of_its_own_to_each_output(stack: Stack, cluster: ecs.IClus
         "TaskDefinitionArn",
         "TaskDefinitionFamily",
     }
+
+
+class TestDoors:
+    def test_open_what_it_defined(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        task = define(stack, cluster)
+        parts = [task.task_role, task.execution_role, *task.security_groups]
+        names = ("TaskRole", "ExecutionRole", "SecurityGroup")
+        inside = "Stack/Snapshot/ScheduledTaskDef"
+        assert [part.node.path for part in parts] == [f"{inside}/{name}" for name in names]
+
+    def test_open_what_it_was_given(
+        self, stack: Stack, cluster: ecs.ICluster, vpc: ec2.IVpc
+    ) -> None:
+        given = {
+            "task_role": iam.Role.from_role_name(stack, "TaskRole", "task"),
+            "execution_role": iam.Role.from_role_name(stack, "ExecutionRole", "agent"),
+        }
+        group = ec2.SecurityGroup(stack, "Group", vpc=vpc)
+        task = define(stack, cluster, **given, security_groups=[group])
+        for name, role in given.items():
+            assert getattr(task, name).node.path == role.node.path
+        assert task.security_groups == (group,)
+
+    def test_open_the_pattern_inside(self, stack: Stack, cluster: ecs.ICluster) -> None:
+        task = ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster, image=IMAGE)
+        inside = task.scheduled_task
+        assert inside.event_rule.node.path == task.event_rule.node.path
+        assert inside.task_definition.node.path == task.task_definition.node.path

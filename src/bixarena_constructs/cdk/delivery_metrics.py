@@ -9,9 +9,11 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
-    from aws_cdk import Duration
     from aws_cdk import aws_sqs as sqs
+
+    from bixarena_constructs.cdk.metric_options import MetricOptions
 
 __all__ = ["MAXIMUM", "MINIMUM", "SUM", "DeliveryMetrics", "dead_letter_metric"]
 
@@ -61,38 +63,33 @@ class DeliveryMetrics:
             lost_dead_letters_name="InvocationsFailedToBeSentToDeadLetterCount",
         )
 
-    def starts(self, *, period: Duration | None, label: str | None = None) -> cloudwatch.Metric:
+    def starts(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many runs were asked for."""
-        return self._metric(self.starts_name, period=period, label=label)
+        return self._metric(self.starts_name, options)
 
-    def failed_starts(
-        self, *, period: Duration | None, label: str | None = None
-    ) -> cloudwatch.Metric:
+    def failed_starts(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many runs ECS refused to start; there is no data without one."""
-        return self._metric(self.failed_starts_name, period=period, label=label)
+        return self._metric(self.failed_starts_name, options)
 
-    def lost_dead_letters(self, *, period: Duration | None) -> cloudwatch.Metric:
+    def lost_dead_letters(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many events were dropped because the dead-letter queue refused them."""
-        return self._metric(self.lost_dead_letters_name, period=period, label=None)
+        return self._metric(self.lost_dead_letters_name, options)
 
-    def _metric(
-        self, name: str, *, period: Duration | None, label: str | None
-    ) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=self.namespace,
-            metric_name=name,
-            dimensions_map=dict(self.dimensions),
-            statistic=SUM,
-            period=period,
-            label=label,
-        )
+    def _metric(self, name: str, options: MetricOptions) -> cloudwatch.Metric:
+        merged: MetricOptions = {
+            "dimensions_map": dict(self.dimensions),
+            "statistic": SUM,
+            **options,
+        }
+        return cloudwatch.Metric(namespace=self.namespace, metric_name=name, **merged)
 
 
-def dead_letter_metric(queue: sqs.IQueue, *, period: Duration | None) -> cloudwatch.Metric:
+def dead_letter_metric(queue: sqs.IQueue, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
     """Return how many events lie in a dead-letter queue.
 
     Args:
         queue: The queue.
-        period: Length of a data point; None for the CDK's own 5 minutes.
+        **options: Options of the metric.
     """
-    return queue.metric_approximate_number_of_messages_visible(period=period, statistic=MAXIMUM)
+    merged: MetricOptions = {"statistic": MAXIMUM, **options}
+    return queue.metric_approximate_number_of_messages_visible(**merged)

@@ -102,10 +102,17 @@ def described(value: object) -> str:
 
 def _checking(call: Callable[..., object]) -> Callable[..., object]:
     signature = inspect.signature(call)
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    options = [name for name, kind in kinds.items() if kind is inspect.Parameter.VAR_KEYWORD]
 
     @cache
     def hints() -> dict[str, object]:
-        return get_type_hints(call)
+        found = get_type_hints(call)
+        for name in options:
+            # `**options: Unpack[...]`
+            (of_options,) = get_args(found.pop(name))
+            found |= get_type_hints(of_options)
+        return found
 
     @wraps(call)
     def check_and_call(*args: object, **props: object) -> object:
@@ -114,6 +121,8 @@ def _checking(call: Callable[..., object]) -> Callable[..., object]:
         except TypeError:
             # Python says it best.
             return call(*args, **props)
+        for name in options:
+            given |= given.pop(name, {})
         for name, value in given.items():
             if name in hints() and name not in _CHECKED_ELSEWHERE:
                 _check(name, value, hints()[name])

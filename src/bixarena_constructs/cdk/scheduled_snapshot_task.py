@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import publication
 from aws_cdk import Duration, RemovalPolicy
@@ -26,6 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     rule_input,
 )
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_letter_metric
+from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
@@ -226,7 +228,8 @@ class ScheduledSnapshotTask(SnapshotTask):
         )
         self._schedule = RunSchedule(schedule)
         self._schedule.warn_of_overlap(self, max_runtime=self.max_runtime)
-        self._event_rule = self._define_rule(enabled=enabled, rule_name=rule_name)
+        self._scheduled_task = self._define_scheduled_task(enabled=enabled, rule_name=rule_name)
+        self._event_rule = self._scheduled_task.event_rule
         self._delivery = self._define_delivery(
             max_event_age=max_event_age,
             retry_attempts=retry_attempts,
@@ -256,6 +259,11 @@ class ScheduledSnapshotTask(SnapshotTask):
         return self._monitoring
 
     @property
+    def scheduled_task(self) -> ecs_patterns.ScheduledFargateTask:
+        """The pattern inside, with the rule and the target that the CDK made."""
+        return self._scheduled_task
+
+    @property
     def trigger(self) -> RunTrigger:
         """When the task runs, as `TaskMonitoring` reads it."""
         return self._trigger
@@ -274,41 +282,56 @@ class ScheduledSnapshotTask(SnapshotTask):
         return super().grant_run(grantee).combine(read)
 
     @checked
-    def metric_dead_letters(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+    def metric_dead_letters(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many events lie in the dead-letter queue.
 
         Args:
-            period: Length of a data point. Default: 5 minutes.
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
+                minutes.
         """
-        return dead_letter_metric(self.dead_letter_queue, period=period)
+        return dead_letter_metric(self.dead_letter_queue, **options)
 
     @checked
-    def metric_failed_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+    def metric_failed_invocations(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many runs the schedule failed to start; there is no data without one.
 
         Args:
-            period: Length of a data point. Default: 5 minutes.
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
         """
-        return DeliveryMetrics.of_rule(self.event_rule.rule_name).failed_starts(period=period)
+        return self._metrics().failed_starts(**options)
 
     @checked
-    def metric_invocations(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+    def metric_invocations(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many runs the schedule asked ECS to start.
 
         Args:
-            period: Length of a data point. Default: 5 minutes.
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
         """
-        return DeliveryMetrics.of_rule(self.event_rule.rule_name).starts(period=period)
+        return self._metrics().starts(**options)
+
+    @checked
+    def metric_lost_dead_letters(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Return how many events the dead-letter queue refused; there is no data without one.
+
+        Args:
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
+        """
+        return self._metrics().lost_dead_letters(**options)
+
+    def _metrics(self) -> DeliveryMetrics:
+        return DeliveryMetrics.of_rule(self._event_rule.rule_name)
 
     def _define_monitoring(self, settings: SnapshotMonitoring | None) -> TaskMonitoring | None:
         if settings is None:
             return None
         return TaskMonitoring(self, "Monitoring", task=self, settings=settings)
 
-    def _define_rule(self, *, enabled: bool, rule_name: str | None) -> events.Rule:
+    def _define_scheduled_task(
+        self, *, enabled: bool, rule_name: str | None
+    ) -> ecs_patterns.ScheduledFargateTask:
         launch = self.launch
         tags = [targets.Tag(key=key, value=value) for key, value in launch.tags.items()]
-        scheduled_task = ecs_patterns.ScheduledFargateTask(
+        return ecs_patterns.ScheduledFargateTask(
             self,
             # These two ids, this and the task definition's, keep a bare pattern's logical ids.
             "Default",
@@ -327,7 +350,6 @@ class ScheduledSnapshotTask(SnapshotTask):
             propagate_tags=self._propagate_tags,
             tags=tags,
         )
-        return scheduled_task.event_rule
 
     def _add_outputs(self, rule_name: str) -> None:
         if self._outputs is not None:

@@ -300,6 +300,11 @@ class SnapshotTask(Construct):
         return self._container_name
 
     @property
+    def execution_role(self) -> iam.IRole:
+        """What the ECS agent may do: pull the images, read the secrets, write the log."""
+        return self._task_definition.obtain_execution_role()
+
+    @property
     def grant_principal(self) -> iam.IPrincipal:
         """The task role: what the program in the container is allowed to do."""
         return self._task_definition.task_role.grant_principal
@@ -332,9 +337,19 @@ class SnapshotTask(Construct):
         return self._launch.command
 
     @property
+    def security_groups(self) -> Sequence[ec2.ISecurityGroup]:
+        """The security groups of the task."""
+        return tuple(self._security_groups)
+
+    @property
     def task_definition(self) -> ecs.FargateTaskDefinition:
         """The task definition, with its roles and containers."""
         return self._task_definition
+
+    @property
+    def task_role(self) -> iam.IRole:
+        """What the program in the container may do."""
+        return self._task_definition.task_role
 
     @checked
     def schedule_target(

@@ -12,9 +12,10 @@ from aws_cdk import Duration
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
-from aws_cdk.assertions import Template
+from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Match, Template
 
-from bixarena_constructs import SnapshotMonitoring
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, TaskMonitoring
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
 from bixarena_constructs.worker.contract import FAILURES
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[3] / "docs"
 MONITORING = (DOCS / "monitoring.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", MONITORING, re.DOTALL)
 EXPLAINED = (DOCS / "troubleshooting.md").read_text()
 
 
@@ -44,7 +46,7 @@ def test_lists_every_resource_that_monitoring_defines(define: Any) -> None:
 
 
 def test_watches_a_bare_pattern_as_the_page_says(stack: Stack, cluster: ICluster) -> None:
-    _, block = re.findall(r"```python\n(.*?)```", MONITORING, re.DOTALL)
+    (block,) = [each for each in BLOCKS if "pattern" in each]
     pattern = ecs_patterns.ScheduledFargateTask(
         stack,
         "Bare",
@@ -57,6 +59,31 @@ def test_watches_a_bare_pattern_as_the_page_says(stack: Stack, cluster: ICluster
     names = {"stack": stack, "pattern": pattern}
     exec(compile(block, "monitoring.md", "exec"), names)  # noqa: S102 - the page's own
     Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", 3)
+
+
+def test_takes_each_alarm_as_the_page_says(stack: Stack, cluster: ICluster) -> None:
+    task = ScheduledSnapshotTask(
+        stack, "Snapshot", cluster=cluster, monitoring=SnapshotMonitoring()
+    )
+    pager = sns.Topic(stack, "Pager")
+    names = {"stack": stack, "task": task, "pager": pager, "Duration": Duration}
+    blocks = [each for each in BLOCKS if "monitoring." in each]
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "monitoring.md", "exec"), names)  # noqa: S102 - the page's own
+    template = Template.from_stack(stack)
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {"OKActions": Match.any_value()})
+    template.has_resource_properties("AWS::CloudWatch::Alarm", {"Threshold": 3})
+
+
+def test_names_every_alarm_and_metric() -> None:
+    names = {
+        name
+        for name in vars(TaskMonitoring)
+        if name.startswith("metric_") or name.endswith("_alarm")
+    }
+    assert len(names) == 9
+    assert [name for name in names if f"`{name}" not in MONITORING] == []
 
 
 def test_tells_every_setting() -> None:

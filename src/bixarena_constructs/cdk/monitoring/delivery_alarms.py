@@ -33,10 +33,15 @@ class DeliveryAlarms(Construct):
     """Reports events that started no run, by where they ended.
 
     Attributes:
-        alarms: On refused starts, on events in the dead-letter queue, and on events that did not
-            even get there.
+        failed_invocations: On refused starts, where the service counts them for this task.
+        dead_letters: On events in the dead-letter queue, where there is one.
+        lost_dead_letters: On events that did not even get there.
+        alarms: All that there are.
     """
 
+    failed_invocations: cloudwatch.Alarm | None
+    dead_letters: cloudwatch.Alarm | None
+    lost_dead_letters: cloudwatch.Alarm | None
     alarms: tuple[cloudwatch.Alarm, ...]
 
     def __init__(
@@ -58,8 +63,8 @@ class DeliveryAlarms(Construct):
             topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
-        self.alarms = tuple(
-            define_alarm(
+        alarms = {
+            construct_id: define_alarm(
                 self,
                 construct_id,
                 trait=AlarmTrait(
@@ -71,7 +76,11 @@ class DeliveryAlarms(Construct):
                 topic=topic,
             )
             for construct_id, metric in _metrics_of(trigger).items()
-        )
+        }
+        self.failed_invocations = alarms.get("FailedInvocations")
+        self.dead_letters = alarms.get("DeadLetters")
+        self.lost_dead_letters = alarms.get("LostDeadLetters")
+        self.alarms = tuple(alarms.values())
 
 
 def _metrics_of(trigger: RunTrigger) -> dict[str, cloudwatch.Metric]:

@@ -12,9 +12,11 @@ from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import metric_namespace
 
 if TYPE_CHECKING:
-    from aws_cdk import Duration
+    from typing import Unpack
+
     from constructs import Construct, IConstruct
 
+    from bixarena_constructs.cdk.metric_options import MetricOptions
     from bixarena_constructs.deployment import Metric
 
 __all__ = ["RunMetrics"]
@@ -38,17 +40,14 @@ class RunMetrics:
         inside = path.removeprefix(of_stack).strip("/")
         self.namespace = metric_namespace(read(stack, "stack_name"), inside)
 
-    def metric(self, name: Metric, *, statistic: str, period: Duration) -> cloudwatch.Metric:
+    def metric(self, name: Metric, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return a metric.
 
         Args:
             name: The metric.
-            statistic: Of a data point.
-            period: Length of a data point.
+            **options: Options of the metric.
         """
-        return cloudwatch.Metric(
-            namespace=self.namespace, metric_name=name, statistic=statistic, period=period
-        )
+        return cloudwatch.Metric(namespace=self.namespace, metric_name=name, **options)
 
     def record(
         self,

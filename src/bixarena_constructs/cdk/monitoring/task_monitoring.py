@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import publication
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
@@ -13,6 +14,8 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
+from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
 from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
@@ -25,6 +28,7 @@ from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.subscribers import warn_without_subscriber
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import missed_run_hours
@@ -39,7 +43,6 @@ from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_logs as logs
 
 
@@ -107,7 +110,7 @@ class TaskMonitoring(Construct):
         causes = failure_causes(
             settings.signals.exit_codes, container_name=watched.runs.container_name
         )
-        metrics = RunMetrics(task)
+        metrics = self._metrics = RunMetrics(task)
         self.topic = self._topic_of(settings)
         self.history = RunHistory(
             self,
@@ -152,7 +155,71 @@ class TaskMonitoring(Construct):
         self.dashboard = (
             self._define_dashboard(watched, starts, metrics) if settings.dashboard else None
         )
+        if settings.email is None:
+            warn_without_subscriber(read(watched.task_definition, "stack"), self.topic)
         self._add_outputs(task)
+
+    @property
+    def dead_letters_alarm(self) -> cloudwatch.Alarm | None:
+        """On events in the dead-letter queue; None if the trigger has no queue."""
+        return self._delivery.dead_letters
+
+    @property
+    def failed_invocations_alarm(self) -> cloudwatch.Alarm | None:
+        """On runs that could not be started; None for a schedule in the default group."""
+        return self._delivery.failed_invocations
+
+    @property
+    def hang_alarm(self) -> cloudwatch.Alarm:
+        """On a run that does not end."""
+        return self._hang.alarm
+
+    @property
+    def lost_dead_letters_alarm(self) -> cloudwatch.Alarm | None:
+        """On events that the dead-letter queue refused; None if either of the two is."""
+        return self._delivery.lost_dead_letters
+
+    @property
+    def missed_run_alarm(self) -> cloudwatch.Alarm | None:
+        """On no snapshot in time; None if the settings have ``missed_run_alarm=False``."""
+        return None if self._missed_run is None else self._missed_run.alarm
+
+    @property
+    def no_new_votes_alarm(self) -> cloudwatch.Alarm | None:
+        """On a newest vote that is too old; None without ``no_new_votes`` in the settings."""
+        return None if self._no_new_votes is None else self._no_new_votes.alarm
+
+    @checked
+    def metric_outcomes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Return how many runs came to a good end.
+
+        Args:
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
+        """
+        merged: MetricOptions = {"statistic": SUM, **options}
+        return self._metrics.metric(Metric.OUTCOMES, **merged)
+
+    @checked
+    def metric_under_way(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Return whether a run started, 1, or ended, 0; there is no data in between.
+
+        Args:
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
+                minutes.
+        """
+        merged: MetricOptions = {"statistic": MAXIMUM, **options}
+        return self._metrics.metric(Metric.UNDER_WAY, **merged)
+
+    @checked
+    def metric_without_new_votes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Return whether a run found no new votes, 1, or new ones, 0, with ``no_new_votes`` set.
+
+        Args:
+            **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
+                minutes.
+        """
+        merged: MetricOptions = {"statistic": MAXIMUM, **options}
+        return self._metrics.metric(Metric.WITHOUT_NEW_VOTES, **merged)
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
         require_near(Stack.of(self), "topic", settings.topic)
@@ -207,10 +274,10 @@ class TaskMonitoring(Construct):
         settings: SnapshotMonitoring,
         metrics: RunMetrics,
     ) -> tuple[cloudwatch.Alarm, ...]:
-        delivery = DeliveryAlarms(
+        self._delivery = DeliveryAlarms(
             self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
         )
-        hang = HangAlarm(
+        self._hang = HangAlarm(
             self,
             "Hang",
             task=task,
@@ -219,9 +286,11 @@ class TaskMonitoring(Construct):
             history=self.history,
             topic=self.topic,
         )
-        alarms = (*delivery.alarms, hang.alarm)
+        self._missed_run = None
+        self._no_new_votes = None
+        alarms = (*self._delivery.alarms, self._hang.alarm)
         if settings.no_new_votes is not None:
-            votes = NoNewVotesAlarm(
+            self._no_new_votes = NoNewVotesAlarm(
                 self,
                 "NoNewVotes",
                 task=task,
@@ -230,10 +299,10 @@ class TaskMonitoring(Construct):
                 metrics=metrics,
                 topic=self.topic,
             )
-            alarms = (*alarms, votes.alarm)
+            alarms = (*alarms, self._no_new_votes.alarm)
         if not settings.missed_run_alarm:
             return alarms
-        missed = MissedRunAlarm(
+        self._missed_run = MissedRunAlarm(
             self,
             "MissedRun",
             name=task.name,
@@ -242,7 +311,7 @@ class TaskMonitoring(Construct):
             metrics=metrics,
             topic=self.topic,
         )
-        return (*alarms, missed.alarm)
+        return (*alarms, self._missed_run.alarm)
 
     def _define_dashboard(
         self, task: WatchedTask, trigger: RunTrigger, metrics: RunMetrics
