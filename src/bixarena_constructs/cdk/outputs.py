@@ -5,9 +5,10 @@ Their names are those of `deployment.Output`; their values come from the constru
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
-from aws_cdk import CfnOutput
+from aws_cdk import Annotations, CfnOutput, Stack
 from constructs import Construct
 
 from bixarena_constructs.cdk.tokens import read
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from constructs import IConstruct
 
-__all__ = ["OUTPUT_DESCRIPTIONS", "TaskOutputs", "add_outputs"]
+__all__ = ["OUTPUT_DESCRIPTIONS", "OutputsCheck", "TaskOutputs", "add_outputs"]
 
 OUTPUT_DESCRIPTIONS: Mapping[Output, str] = {
     Output.CONTRACT_VERSION: (
@@ -44,6 +45,11 @@ OUTPUT_DESCRIPTIONS: Mapping[Output, str] = {
 """What each output holds, by its construct id."""
 
 
+# Of a template, AWS CloudFormation User Guide, "Understand CloudFormation quotas".
+_MOST_OUTPUTS: Final = 200
+_COUNTED: WeakSet[Stack] = WeakSet()
+
+
 class TaskOutputs(Construct):
     """Defines one output for each value, under ids that stay."""
 
@@ -65,7 +71,7 @@ class TaskOutputs(Construct):
         """
         super().__init__(scope, construct_id)
         self._export_prefix = export_prefix
-        self._defined: set[Output] = set()
+        self._defined: list[Output] = []
         self._of = scope
         self.add(values)
 
@@ -81,16 +87,56 @@ class TaskOutputs(Construct):
                 f"{self._of.node.path} has the outputs {', '.join(there)} already; a task has one "
                 "TaskMonitoring, either its own or one next to it"
             )
-        self._defined.update(values)
+        self._defined += values
         for output_id, value in values.items():
-            prefix = self._export_prefix
             CfnOutput(
                 self,
                 output_id,
                 value=value,
                 description=OUTPUT_DESCRIPTIONS[output_id],
-                export_name=None if prefix is None else f"{prefix}{output_id}",
+                export_name=self._export_name(output_id),
             )
+
+    @property
+    def export_names(self) -> list[str]:
+        """Names of the outputs' exports; none without a prefix."""
+        names = map(self._export_name, self._defined)
+        return [name for name in names if name is not None]
+
+    def _export_name(self, output: Output) -> str | None:
+        return None if self._export_prefix is None else f"{self._export_prefix}{output}"
+
+
+class OutputsCheck:
+    """Warns if a stack has more outputs than CloudFormation takes, which the CDK does not."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Take the stack.
+
+        Args:
+            stack: It is counted once, whichever of its tasks comes first.
+        """
+        self._stack = stack
+
+    def validate(self) -> list[str]:
+        """Warn, and return no fault."""
+        if self._stack in _COUNTED:
+            return []
+        _COUNTED.add(self._stack)
+        outputs = [
+            each
+            for each in read(self._stack, "node").find_all()
+            # Not those of stacks that are nested in it.
+            if isinstance(each, CfnOutput) and Stack.of(each) is self._stack
+        ]
+        if len(outputs) > _MOST_OUTPUTS:
+            Annotations.of(self._stack).add_warning_v2(
+                "bixarena-constructs:tooManyOutputs",
+                f"{read(self._stack, 'stack_name')} has {len(outputs)} outputs; CloudFormation "
+                f"takes {_MOST_OUTPUTS}: move some tasks to another stack, or set outputs=False "
+                "where nobody needs them",
+            )
+        return []
 
 
 def add_outputs(scope: IConstruct, values: Mapping[Output, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import jsii
@@ -20,6 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from bixarena_constructs.cdk.capacity import CapacityShare, capacity_shares
+from bixarena_constructs.cdk.claims import Claim, ClaimsCheck
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
@@ -27,7 +28,7 @@ from bixarena_constructs.cdk.delivery import (
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
-from bixarena_constructs.cdk.outputs import TaskOutputs
+from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
 from bixarena_constructs.cdk.permissions import (
     RUN_TAG,
@@ -52,6 +53,7 @@ from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
+from bixarena_constructs.cdk.task.worker_image import runs_reference_worker
 from bixarena_constructs.cdk.task_launch import TaskLaunch, log_tail_command
 from bixarena_constructs.cdk.tokens import is_token, read
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
@@ -261,6 +263,8 @@ class SnapshotTask(Construct):
         require_seconds_within("max_runtime", self._max_runtime, _RUNTIME_SECONDS)
         self._own_node = read(self, "node")
         self._own_queue: sqs.Queue | None = None
+        self._is_definition_brought = task_definition is not None
+        self._has_failure_rule = False
         self._log_group = _define_log(self, log, container, task_definition)
         self._task_definition = self._define_worker(container, log, task_definition)
         self._container_name = _name_of_worker(container, task_definition)
@@ -433,6 +437,7 @@ class SnapshotTask(Construct):
             construct_id: Id of the rule below this construct.
             target: Where the event goes. Default: - nowhere; add targets to the rule.
         """
+        self._has_failure_rule = True
         return events.Rule(
             self,
             construct_id,
@@ -502,9 +507,25 @@ class SnapshotTask(Construct):
         )
         access.bind()
         self._checks = Checks(
-            SecretsCheck(self._task_definition), PassRoleCheck(self._task_definition), access
+            SecretsCheck(self._task_definition),
+            PassRoleCheck(self._task_definition),
+            access,
+            ClaimsCheck(self, self._claims),
+            OutputsCheck(self._stack),
         )
         self._own_node.add_validation(self._checks)
+
+    def _claims(self) -> Iterator[Claim]:
+        # A `TaskMonitoring` claims family and log group, too, and alone.
+        family = (self._launch.cluster_arn, read(self._task_definition, "family"))
+        yield Claim("family", family, alone=self._has_failure_rule)
+        if self._is_definition_brought:
+            yield Claim("task_definition", (self._launch.task_definition_arn,))
+        if runs_reference_worker(_default_container(self._task_definition)):
+            yield Claim("log_group", (read(self._log_group, "log_group_name"),), alone=False)
+        if self._outputs is not None:
+            for name in self._outputs.export_names:
+                yield Claim("export_prefix", (name,))
 
     def _allow_execute_command(self, container: WorkerContainer) -> None:
         if container.has_readonly_root:

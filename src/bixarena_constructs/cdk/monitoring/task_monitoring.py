@@ -14,6 +14,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from bixarena_constructs.cdk.claims import Claim, ClaimsCheck
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
 from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
@@ -39,11 +40,14 @@ from bixarena_constructs.cdk.monitoring.worker_signals import (
 from bixarena_constructs.cdk.neighbours import require_near
 from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.prop_types import checked
+from bixarena_constructs.cdk.synthesis_checks import Checks
 from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
     from aws_cdk import aws_logs as logs
+
+    from bixarena_constructs.cdk.monitoring.worker_signals import WorkerSignals
 
 
 __all__ = ["TaskMonitoring"]
@@ -107,6 +111,7 @@ class TaskMonitoring(Construct):
         starts = self._trigger_of(task, trigger)
         watched = self._watched(task, starts, max_runtime=max_runtime)
         warn_of_other_signals(self, settings.signals, watched.worker)
+        self._claim(task, watched, settings.signals)
         causes = failure_causes(
             settings.signals.exit_codes, container_name=watched.runs.container_name
         )
@@ -220,6 +225,15 @@ class TaskMonitoring(Construct):
         """
         merged: MetricOptions = {"statistic": MAXIMUM, **options}
         return self._metrics.metric(Metric.WITHOUT_NEW_VOTES, **merged)
+
+    def _claim(self, task: Monitorable, watched: WatchedTask, signals: WorkerSignals) -> None:
+        log_group_name = read(watched.log_group, "log_group_name")
+        claims = [Claim("family", (watched.runs.cluster_arn, watched.runs.family))]
+        for pattern in (signals.started, signals.ended, signals.outcome):
+            # Without a pattern those of the reference worker are read.
+            own = () if pattern is None else (pattern.log_pattern_string,)
+            claims.append(Claim("log_group", (log_group_name, *own)))
+        read(self, "node").add_validation(Checks(ClaimsCheck(task, lambda: claims)))
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
         require_near(Stack.of(self), "topic", settings.topic)
