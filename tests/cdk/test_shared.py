@@ -7,9 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, CfnOutput, Environment, NestedStack, Stack, Stage
+from aws_cdk import App, CfnOutput, Duration, Environment, NestedStack, Stack, Stage
+from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -18,18 +20,18 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from cfnlint.api import lint
+from constructs import Construct
 
 from bixarena_constructs import (
     ScheduledSnapshotTask,
     SnapshotMonitoring,
     SnapshotTask,
+    TaskMonitoring,
     WorkerSignals,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from constructs import Construct
 
 AGENT = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
 HERE = Environment(account="111122223333", region="eu-west-1")
@@ -47,7 +49,7 @@ def cluster_in(stack: Stack) -> ecs.ICluster:
     return ecs.Cluster.from_cluster_attributes(stack, "Cluster", cluster_name="arena", vpc=vpc)
 
 
-def definition_in(stack: Stack, log_group: logs.ILogGroup) -> ecs.FargateTaskDefinition:
+def definition_in(stack: Construct, log_group: logs.ILogGroup) -> ecs.FargateTaskDefinition:
     definition = ecs.FargateTaskDefinition(stack, "Definition")
     definition.add_container(
         "worker",
@@ -201,6 +203,27 @@ def test_refuses_lines_of_ones_own_that_two_tasks_read() -> None:
     define(stack, "Two", **props)
     (fault,) = faults(stack)
     assert "log_group of Stack/Two is that of Stack/One" in fault
+
+
+def test_refuses_a_log_group_of_two_watched_tasks_of_other_constructs() -> None:
+    stack = Stack(App(), "Stack")
+    cluster, log_group = cluster_in(stack), logs.LogGroup(stack, "Log")
+    for name in ("One", "Two"):
+        scope = Construct(stack, name)
+        pattern = ecs_patterns.ScheduledFargateTask(
+            scope,
+            "Pattern",
+            cluster=cluster,
+            schedule=appscaling.Schedule.rate(Duration.hours(1)),
+            scheduled_fargate_task_definition_options=(
+                ecs_patterns.ScheduledFargateTaskDefinitionOptions(
+                    task_definition=definition_in(scope, log_group)
+                )
+            ),
+        )
+        TaskMonitoring(scope, "Monitoring", task=pattern, max_runtime=Duration.minutes(5))
+    (fault,) = faults(stack)
+    assert "log_group of Stack/Two/Pattern is that of Stack/One/Pattern, too" in fault
 
 
 def two_stacks(one: Construct, two: Construct, places: list[Environment | None]) -> Stack:

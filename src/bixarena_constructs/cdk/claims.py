@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from constructs import IConstruct
 
-__all__ = ["Claim", "ClaimsCheck"]
+__all__ = ["Claim", "ClaimsCheck", "add_claims"]
 
 _WHY: Final[Mapping[str, str]] = {
     "export_prefix": (
@@ -40,6 +40,9 @@ _CLAIMS: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], dict[str, bool]]] =
 )
 
 
+_ADDED: WeakKeyDictionary[IConstruct, list[Claim]] = WeakKeyDictionary()
+
+
 class Claim(NamedTuple):
     """Something that a task has.
 
@@ -54,15 +57,21 @@ class Claim(NamedTuple):
     alone: bool = True
 
 
+def add_claims(task: IConstruct, claims: Iterable[Claim]) -> None:
+    """Add what a task has by something that is defined for it; its `ClaimsCheck` sees it."""
+    _ADDED.setdefault(task, []).extend(claims)
+
+
 class ClaimsCheck:
     """Fails the synthesis if two tasks share what one of them must have alone."""
 
-    def __init__(self, task: IConstruct, claims: Callable[[], Iterable[Claim]]) -> None:
+    def __init__(self, task: IConstruct, claims: Callable[[], Iterable[Claim]] = tuple) -> None:
         """Take the task.
 
         Args:
             task: The construct that stands for it.
-            claims: Returns what it has, once all is defined.
+            claims: Returns what it has, once all is defined, besides what is added.
+                Default: - nothing.
         """
         self._task = task
         self._claims = claims
@@ -73,7 +82,7 @@ class ClaimsCheck:
         path, place = read(node, "path"), _place_of(Stack.of(self._task))
         of_app = _CLAIMS.setdefault(read(node, "root"), {})
         faults = []
-        for prop, names, alone in self._claims():
+        for prop, names, alone in (*self._claims(), *_ADDED.get(self._task, ())):
             holders = of_app.setdefault((prop, *names, *place), {})
             holders[path] = holders.get(path, False) or alone
             faults += [

@@ -14,7 +14,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from bixarena_constructs.cdk.claims import Claim, ClaimsCheck
+from bixarena_constructs.cdk.claims import Claim, ClaimsCheck, add_claims
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
 from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
@@ -233,7 +233,9 @@ class TaskMonitoring(Construct):
             # Without a pattern those of the reference worker are read.
             own = () if pattern is None else (pattern.log_pattern_string,)
             claims.append(Claim("log_group", (log_group_name, *own)))
-        read(self, "node").add_validation(Checks(ClaimsCheck(task, lambda: claims)))
+        add_claims(task, claims)
+        if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
+            self.node.add_validation(Checks(ClaimsCheck(task)))
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
         require_near(Stack.of(self), "topic", settings.topic)
