@@ -9,8 +9,8 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench check checkov coverage demo demo-psql fix help lint lock setup soak test \
-	test-browser test-fast test-lowest test-signals test-tls
+.PHONY: api bench check checkov coverage demo demo-psql fix help lint lock package setup smoke soak \
+	test test-browser test-fast test-lowest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +29,8 @@ help:
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make checkov  run checkov on the templates of the examples"
 	@echo "make test-lowest  run the construct's tests on the lowest supported aws-cdk-lib"
+	@echo "make package  build wheel and sdist into dist/, twice the same, and check them"
+	@echo "make smoke  install the wheel with each extra, and use it; PYTHONS=\"3.11 3.14\""
 	@echo "make api    write API.md from the docstrings"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
@@ -144,6 +146,29 @@ lint: setup
 	$(RUN) ruff check
 	$(RUN) lint-imports
 	$(RUN) mypy
+	$(RUN) zizmor --offline --quiet .
+
+# What is uploaded, of a release or not: the wheel is built from the sdist.
+$(CURDIR)/.venv-package/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-package UV_PYTHON_DOWNLOADS=never \
+		$(VENV)/bin/uv sync --quiet --locked --only-group package --python "$(PY)"
+	@touch $@
+
+package: $(CURDIR)/.venv-package/.synced
+	rm -rf dist && $(VENV)/bin/uv build --quiet --out-dir dist
+	rm -rf dist/again && $(VENV)/bin/uv build --quiet --out-dir dist/again
+	cd dist && sha256sum *.whl *.tar.gz > again/sums && cd again && sha256sum --check --quiet sums
+	rm -r dist/again
+	.venv-package/bin/twine check --strict dist/*
+	.venv-package/bin/check-wheel-contents dist/*.whl
+	.venv-package/bin/validate-pyproject pyproject.toml
+
+PYTHONS ?= $(PY)
+smoke: setup package
+	for python in $(PYTHONS); do for resolution in lowest-direct highest; do \
+		$(RUN) $(PY) tools/package/smoke.py dist/*.whl --python $$python --resolution $$resolution \
+			|| exit 1; \
+	done; done
 
 # Peers that the ranking is measured against, apart from everything else.
 .bench/.synced: benchmarks/peers.txt | $(VENV)/.synced
