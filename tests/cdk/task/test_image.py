@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from bixarena_constructs.cdk.task.image import (
     released_image,
 )
 from bixarena_constructs.deployment import WORKER_IMAGE
+from bixarena_constructs.worker.contract import RELEASE
 
 if TYPE_CHECKING:
     from aws_cdk.aws_secretsmanager import ISecret
@@ -152,15 +152,14 @@ def test_names_the_worker_of_this_release_where_no_image_is_named(stack: Stack) 
     image = container_image(stack, None, credentials=None)
     definition = ecs.FargateTaskDefinition(stack, "Definition")
     container = definition.add_container("worker", image=image)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert container.image_name == f"ghcr.io/{WORKER}:{project['version']}" == released_image()
+    assert container.image_name == f"ghcr.io/{WORKER}:{RELEASE}" == released_image()
     assert is_reference_worker(None)
     assert warnings_of(stack) == []
 
 
 def test_has_one_name_for_the_worker_wherever_it_is_published_and_used() -> None:
-    workflow = (ROOT / ".github" / "workflows" / "worker-image.yml").read_text()
-    assert f"  IMAGE: {WORKER_IMAGE}\n" in workflow
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    assert f"/pkgs/container/{WORKER_IMAGE.rpartition('/')[2]}\n" in workflow
     pages = [ROOT / "README.md", *(ROOT / "examples").rglob("*.py"), *(ROOT / "docs").glob("*.md")]
     named = re.findall(
         rf"{re.escape(WORKER_IMAGE)}:[\w.-]+", "".join(page.read_text() for page in pages)
