@@ -155,7 +155,7 @@ $(CURDIR)/.venv-docs/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 
 # MkDocs 2 drops the plugins; Material's warning of it is about another release.
 docs: $(CURDIR)/.venv-docs/.synced
-	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 lint: setup
 	$(RUN) ruff format --check

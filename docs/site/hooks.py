@@ -6,6 +6,7 @@ repository.
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,18 +16,17 @@ from mkdocs.structure.files import File
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 _ROOT: Final = Path(__file__).parents[2]
 _REPOSITORY: Final = "https://github.com/Sage-Bionetworks/bixarena-constructs/blob/main"
-_DOORS: Final = (
-    "bixarena_constructs",
-    "bixarena_constructs.testing",
-    "bixarena_constructs.worker",
-    "bixarena_constructs.worker.ranking",
-)
+# A warning of MkDocs's, which a strict build ends with.
+_log: Final = logging.getLogger("mkdocs.hooks")
 # Pages at the root of the repository, by their name on the site.
 _OF_ROOT: Final = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "API.md": "api.md"}
-_LINK: Final = re.compile(r"(?P<open>\]\(|(?:src|srcset)=\")(?P<target>[^)\"\s#]*)(?P<anchor>#[^)\"\s]*)?")
+_LINK: Final = re.compile(
+    r"(?P<open>\]\(|(?:src|srcset)=\")(?P<target>[^)\"\s#]*)(?P<anchor>#[^)\"\s]*)?"
+)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -37,9 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_read_source(page: object, config: MkDocsConfig) -> str | None:
+def on_page_read_source(page: Page, **_: object) -> str | None:
     """Return a page of ``docs`` with the links of the site."""
-    file = page.file  # type: ignore[attr-defined] # of MkDocs, which has no types here
+    file = page.file
     if file.generated_by or file.abs_src_path is None:
         return None
     source = Path(file.abs_src_path)
@@ -48,14 +48,15 @@ def on_page_read_source(page: object, config: MkDocsConfig) -> str | None:
 
 
 def _api() -> str:
-    introduction = (
-        "# API\n\nThe names below are public, under the modules that they are imported from; "
-        "everything else is internal to the package and may change in any release."
+    """Return the page of the API: the modules of API.md, for mkdocstrings to document."""
+    text = (_ROOT / "API.md").read_text()
+    introduction = text.partition("\n\n## ")[0].replace(
+        "Written from the docstrings by `make api`. ", ""
     )
     doors = (
         f"## `{door}`\n\n::: {door}\n    options:\n      show_root_heading: false\n"
         "      show_root_toc_entry: false\n"
-        for door in _DOORS
+        for door in re.findall(r"^## `([\w.]+)`$", text, re.MULTILINE)
     )
     return "\n\n".join([introduction, *doors])
 
@@ -84,4 +85,6 @@ def _address(path: Path, folder: Path) -> str:
         return f"{depth}{path.relative_to('docs').as_posix()}"
     if path.as_posix() in _OF_ROOT:
         return f"{depth}{_OF_ROOT[path.as_posix()]}"
+    if not (_ROOT / path).exists():
+        _log.warning("a page of %s/ links to %s, which does not exist", folder, path)
     return f"{_REPOSITORY}/{path.as_posix()}"

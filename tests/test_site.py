@@ -1,0 +1,19 @@
+"""The documentation's site, as far as it is read without MkDocs; `make docs` builds it strictly."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+NAVIGATION = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2].partition("\n\n")[0]
+# Made of files at the root by docs/site/hooks.py.
+OF_ROOT = {"index.md", "api.md", "changelog.md"}
+
+
+def test_leads_to_every_page_once() -> None:
+    listed = Counter(re.findall(r": (\S+\.md)$", NAVIGATION, re.MULTILINE))
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    assert listed == Counter(pages | OF_ROOT)
