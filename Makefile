@@ -162,7 +162,7 @@ lint: setup
 	$(RUN) ruff check
 	$(RUN) lint-imports
 	$(RUN) mypy
-	$(RUN) zizmor --offline --quiet .
+	$(RUN) zizmor --offline --quiet --persona pedantic .
 
 # What is uploaded, of a release or not: the wheel is built from the sdist.
 $(CURDIR)/.venv-package/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv

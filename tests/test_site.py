@@ -1,4 +1,4 @@
-"""The documentation's site, as far as it is read without MkDocs; `make docs` builds it strictly."""
+"""The documentation site, as far as it is read without MkDocs; `make docs` builds it."""
 
 from __future__ import annotations
 
