@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import numpy as np
@@ -63,9 +63,14 @@ def _normal(board: Board, covariance: FloatArray, listed: IntArray) -> Evidence:
 
 
 def _percentile(board: Board, votes: VoteCounts) -> Callable[[IntArray], Evidence]:
+    return partial(_bootstrap, board, _replicates(board, votes))
+
+
+@lru_cache(maxsize=1)
+def _replicates(board: Board, votes: VoteCounts) -> FloatArray:
+    """Resample the votes; two methods take the same replicates."""
     options = RankingOptions(num_bootstrap=_ROUNDS, interval_method="percentile", threads=1)
-    abilities = replicate_abilities(board, VoteResampler.of(votes), options=options)
-    return partial(_bootstrap, board, abilities)
+    return replicate_abilities(board, VoteResampler.of(votes), options=options)
 
 
 def _bootstrap(board: Board, abilities: FloatArray, listed: IntArray) -> Evidence:

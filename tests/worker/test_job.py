@@ -329,9 +329,7 @@ def test_writes_no_line_over_16_kb_for_521_models(
 ) -> None:
     with empty_bixarena.owner.connect() as connection:
         fill(connection, simulate(seed=5, models=521, battles=2000))
-    settings = settings_for(
-        empty_bixarena.worker, MIN_EVALS="0", INTERVALS="wald", LEADERBOARD_SLUG="overall"
-    )
+    settings = settings_for(empty_bixarena.worker, MIN_EVALS="0", LEADERBOARD_SLUG="overall")
     run(replace(settings, dry_run=True), log=journal.log)
     assert max(map(len, journal.getvalue().splitlines())) < 16_384
     overall = journal.named("board_computed")

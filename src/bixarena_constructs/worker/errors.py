@@ -146,7 +146,7 @@ class NotStorableError(VotesError):
         more = f" and {len(faults) - 10} more" if len(faults) > 10 else ""  # noqa: PLR2004
         super().__init__(
             "a stored score or bound must be a number between -9999.999999 and 9999.999999, "
-            f"got {named}{more}; set prior_battles above 0 (the default is 0.5)"
+            f"got {named}{more}; raise {Variable.PRIOR_BATTLES} (the default is 0.5)"
         )
 
 

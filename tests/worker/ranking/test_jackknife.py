@@ -38,8 +38,8 @@ def random_cells(*, voters: int, models: int, votes: int, seed: int) -> Cells:
     return cells
 
 
-def widths(votes: VoteCounts, method: IntervalMethod) -> np.ndarray:
-    options = RankingOptions(interval_method=method, min_evals=0)
+def widths(votes: VoteCounts, method: IntervalMethod, prior: float = 0.5) -> np.ndarray:
+    options = RankingOptions(interval_method=method, min_evals=0, prior_battles=prior)
     entries = sorted(rank(votes, options).entries, key=lambda entry: entry.model)
     return np.array([(entry.upper or math.nan) - (entry.lower or math.nan) for entry in entries])
 
@@ -191,6 +191,18 @@ def test_a_voter_without_whom_a_model_is_unknown_makes_no_number_infinite(prior:
         assert entry.upper is not None
         assert math.isfinite(entry.lower)
         assert math.isfinite(entry.upper)
+
+
+@pytest.mark.parametrize(("prior", "widest"), [(0.5, 1926), (8.0, 482)])
+def test_nobody_is_less_known_than_a_model_without_a_vote(prior: float, widest: float) -> None:
+    # Without the cap, the only voters on 521 models with a vote or two leave widths of 10,000.
+    cells = random_cells(voters=50, models=521, votes=1500, seed=4)
+    votes = VoteCounts.from_voter_cells(cells)
+    by_voter, by_votes = widths(votes, "auto", prior), widths(votes, "wald", prior)
+    assert (by_voter >= by_votes * (1 - 1e-12)).all()
+    # The curvature of the prior is a quarter of its battles: 2 * 1.96 * 173.7 * (4 / prior) ** .5.
+    assert (by_voter <= np.maximum(widest, by_votes) + 1).all()
+    assert by_voter.max() == pytest.approx(widest, abs=1)
 
 
 def test_refuses_intervals_by_voter_where_voters_were_not_counted() -> None:

@@ -167,13 +167,17 @@ def _widened(
     """Widen the covariance of each score to what voters vary by, where that is more.
 
     The variance between voters is estimated from as many as voted on a model, so Student's
-    quantile takes the place of the normal one.
+    quantile takes the place of the normal one. A step without the only voter on a model goes
+    anywhere; no interval is widened beyond that of a model without a vote, whose curvature is the
+    prior's, a quarter of its battles.
     """
     between, effective = voter_variance(board, voters, listed)
     share = (1 + options.confidence) / 2
     student = student_quantile(share, np.maximum(effective, FEWEST_VOTERS) - 1)
-    wide = between * (student / NormalDist().inv_cdf(share) * ELO_PER_NATURAL_UNIT) ** 2
-    factor = np.sqrt(np.maximum(wide / np.diag(variance), 1))
+    wide = between * (student / NormalDist().inv_cdf(share)) ** 2
+    if options.prior_battles:
+        wide = np.minimum(wide, 4 / options.prior_battles)
+    factor = np.sqrt(np.maximum(wide * ELO_PER_NATURAL_UNIT**2 / np.diag(variance), 1))
     return variance * factor * factor[:, np.newaxis]
 
 
