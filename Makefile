@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
 .PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint lock package \
-	setup smoke soak test test-browser test-fast test-lowest test-newest test-signals test-tls
+	setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test-fast  the tests that start no server and take less than a second each"
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
 	@echo "make test-browser  test the HTML report in the Chromium on PATH"
+	@echo "make test-engines  count votes with Spark, on a cluster of two processes"
 	@echo "make coverage  measure the tests of doctor's checks and of cli/deployed, in branches"
 	@echo "make bench  run the benchmarks; see benchmarks/README.md"
 	@echo "make test-signals  stop the worker at 500 random moments; as root; SEED=n replays"
@@ -79,7 +80,7 @@ test: setup
 	$(PYTEST) $(PARALLEL)
 
 test-fast: setup
-	$(PYTEST) $(PARALLEL) -m "not slow and not browser and not openssl"
+	$(PYTEST) $(PARALLEL) -m "not slow and not browser and not engines and not openssl"
 
 check: lint test-fast
 
@@ -117,6 +118,15 @@ $(CURDIR)/.venv-checkov/.synced: tools/checkov/requirements.txt | $(VENV)/bin/uv
 	VIRTUAL_ENV= $(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .venv-checkov
 	VIRTUAL_ENV=.venv-checkov $(VENV)/bin/uv pip sync --quiet --require-hashes $<
 	@touch $@
+
+# Spark and a Java runtime, 400 MB.
+$(CURDIR)/.venv-spark/.synced: examples/spark/requirements.txt | $(VENV)/bin/uv
+	VIRTUAL_ENV= $(VENV)/bin/uv venv --quiet --allow-existing --python "$(PY)" .venv-spark
+	VIRTUAL_ENV=.venv-spark $(VENV)/bin/uv pip sync --quiet --require-hashes $<
+	@touch $@
+
+test-engines: setup $(CURDIR)/.venv-spark/.synced
+	$(RUN) $(PY) -m pytest -m engines
 
 checkov: setup $(CURDIR)/.venv-checkov/.synced
 	cd examples/minimal && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/minimal

@@ -311,7 +311,8 @@ def test_reads_words_that_are_said_to_mean_an_outcome(bixarena: Bixarena, tmp_pa
     path = tmp_path / "votes.csv"
     path.write_text("model_a,model_b,winner\na,b,A>>B\na,b,A=B\nb,a,B>A\na,b,skip\n")
     result = bixarena("rank", path)
-    assert "--outcomes VALUE=OUTCOME,... says what further values mean" in result.stderr
+    pairs = "'A>>B=OUTCOME,A=B=OUTCOME,B>A=OUTCOME,skip=OUTCOME'"
+    assert f"--outcomes {pairs} says what these mean" in result.stderr
     words = "A>>B=model_a,A=B=tie,B>A=model_b,skip=drop"
     options = ("--outcomes", words, "--min-evals", "0", "--format", "json")
     found = ranked(bixarena("rank", path, *options))
@@ -393,6 +394,9 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
         ("--columns", "model_a", "--columns: 'model_a' is not ROLE=COLUMN"),
         ("--columns", "side=x", "with a role of model_a, model_b, winner, chosen, rejected"),
         ("--outcomes", "x=win", "with an outcome of model_a, model_b, tie, drop"),
+        ("--outcomes", "x=won,y=tie", "'x=won,y=tie' is not VALUE=OUTCOME"),
+        ("--outcomes", "A=tie,a=drop", "'a' has two outcomes"),
+        ("--encoding", "utf-9", "'utf-9' is unknown"),
     ],
 )
 def test_says_how_columns_and_outcomes_are_written(

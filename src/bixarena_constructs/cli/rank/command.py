@@ -26,8 +26,8 @@ _Files: TypeAlias = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="CSV, JSON lines, JSON (each also with gzip) or Parquet; folders, patterns such as "
-        "'votes/*.csv', and - for standard input.",
+        help="CSV, JSON lines, JSON (each also with gzip or zstd) or Parquet; folders, patterns "
+        "such as 'votes/*.csv', and - for standard input.",
         show_default=False,
     ),
 ]
@@ -105,6 +105,15 @@ _Delimiter: TypeAlias = Annotated[
         metavar="SIGN",
         help="What separates the values of CSV.",
         show_default="comma, semicolon, tab or bar, by the first line",
+        rich_help_panel=_VOTES,
+    ),
+]
+_Encoding: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Encoding of CSV and JSON, as cp1252 for what Excel saves on Windows.",
+        show_default="UTF-8, or UTF-16 where a mark says so",
         rich_help_panel=_VOTES,
     ),
 ]
@@ -224,6 +233,7 @@ def rank(
     weight_column: _WeightColumn = None,
     voter_column: _VoterColumn = None,
     delimiter: _Delimiter = None,
+    encoding: _Encoding = None,
     memory_limit: _MemoryLimit = "1GB",
     prior_battles: _PriorBattles = 0.5,
     bootstrap: _Bootstrap = 1000,
@@ -247,7 +257,7 @@ def rank(
     # The rounds run in threads; BLAS's threads would compete with them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from bixarena_constructs.cli.rank.execute import rank_files  # noqa: PLC0415 - loads numpy
-    from bixarena_constructs.cli.rank.vote_forms import (  # noqa: PLC0415 - likewise
+    from bixarena_constructs.cli.rank.wanted import (  # noqa: PLC0415 - likewise
         Wanted,
         parse_anchor,
         parse_columns,
@@ -278,6 +288,7 @@ def rank(
             voter=voter_column,
             intervals=intervals,
             delimiter=delimiter,
+            encoding=encoding,
         )
         anchored = parse_anchor(anchor)
     except ValueError as error:

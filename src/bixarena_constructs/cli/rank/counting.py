@@ -8,27 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.cli.rank.opening import lists_within, open_file
+from bixarena_constructs.cli.rank.vote_files import literal
+from bixarena_constructs.cli.rank.vote_forms import find_column, find_form, missing_columns
+from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
+from bixarena_constructs.cli.rank.vote_paths import find_files
 from bixarena_constructs.cli.rank.vote_faults import (
     VALUES,
     UnreadableFileError,
     check_values,
     first_line,
 )
-from bixarena_constructs.cli.rank.vote_files import (
-    literal,
-    open_file,
-)
-from bixarena_constructs.cli.rank.vote_forms import (
-    find_form,
-    missing_columns,
-)
-from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
-from bixarena_constructs.cli.rank.vote_paths import find_files
-from bixarena_constructs.cli.rank.vote_statements import (
-    count_file,
-    judge,
-    number_names,
-)
+from bixarena_constructs.cli.rank.vote_statements import count_file, judge, number_names
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts
 
@@ -38,7 +29,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bixarena_constructs.cli.rank.vote_files import VoteFile
-    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+    from bixarena_constructs.cli.rank.vote_forms import Form
+    from bixarena_constructs.cli.rank.wanted import Wanted
 
 __all__ = ["Votes", "counting"]
 
@@ -134,8 +126,10 @@ def counting(
                 f"--memory-limit {memory_limit!r} is no size; write it as in 500MB or 2GB"
             ) from error
         with closing(opened) as connection:
+            # It would appear on standard output, among what is piped on.
+            connection.execute("SET enable_progress_bar = false")
             try:
-                yield _counted(connection, found, wanted)
+                yield _counted(connection, found, wanted, scratch=Path(folder))
             except duckdb.OutOfMemoryException as error:
                 raise VotesError(
                     f"--memory-limit {memory_limit} is too little: {first_line(error)}"
@@ -145,28 +139,37 @@ def counting(
 
 
 def _counted(
-    connection: DuckDBPyConnection, found: Sequence[tuple[str, Path]], wanted: Wanted
+    connection: DuckDBPyConnection,
+    found: Sequence[tuple[str, Path]],
+    wanted: Wanted,
+    *,
+    scratch: Path,
 ) -> Votes:
     columns = ", ".join(f"{role} VARCHAR" for role in VALUES)
     connection.execute(f"CREATE TABLE counted (file INT, kept BOOLEAN, {columns}, n BIGINT)")
-    connection.execute("CREATE TABLE words (file INT, won VARCHAR, word VARCHAR, given BOOLEAN)")
+    connection.execute(
+        "CREATE TABLE words (words_of INT, folded VARCHAR, word VARCHAR, given BOOLEAN)"
+    )
     files, forms, sources = [], [], []
     for number, (name, path) in enumerate(found):
         file = open_file(
             name,
             path,
             connection=connection,
+            scratch=scratch,
             delimiter=wanted.delimiter,
+            encoding=wanted.encoding,
             is_known=lambda columns: find_form(columns, wanted) is not None,
         )
-        form = _form(file, wanted)
+        form = _form(file, wanted, connection)
         sources.append(count_file(connection, number, file, form=form, wanted=wanted))
         files.append(file)
         forms.append(form)
     judge(connection, by_name=not wanted.is_cells, least=1 if wanted.is_cells else 0)
     check_values(connection, list(zip(files, forms, sources, strict=True)), wanted=wanted)
     models = number_names(connection)
-    by_voter = any(form.voter or form.weight for form in forms)
+    is_weighed = any(form.weight for form in forms)
+    by_voter = is_weighed or _number_of(connection, "SELECT count(*) FROM voters") > 0
     return Votes(
         connection=connection,
         files=tuple(file.name for file in files),
@@ -180,12 +183,15 @@ def _counted(
     )
 
 
-def _form(file: VoteFile, wanted: Wanted) -> Form:
+def _form(file: VoteFile, wanted: Wanted, connection: DuckDBPyConnection) -> Form:
     form = find_form(file.columns, wanted)
     if form is None:
-        raise UnreadableFileError(file.name, missing_columns(file.columns, wanted))
+        reason = missing_columns(file.columns, wanted)
+        for key in lists_within(file, connection):
+            reason += f"; to read the list in {key}: jq -c '.{key}[]' FILE | bixarena rank -"
+        raise UnreadableFileError(file.name, reason)
     named = (form.voter, form.weight, form.count, form.category)
-    missing = [column for column in named if column and column not in file.columns]
+    missing = [column for column in named if column and not find_column(column, file.columns)]
     if missing:
         raise UnreadableFileError(
             file.name, f"{', '.join(missing)} not found among {', '.join(file.columns)}"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.rank.board_formats import Format
     from bixarena_constructs.cli.rank.counting import Votes
-    from bixarena_constructs.cli.rank.vote_forms import Wanted
+    from bixarena_constructs.cli.rank.wanted import Wanted
     from bixarena_constructs.worker.ranking import Ranking, RankingOptions
 
 __all__ = ["rank_files"]

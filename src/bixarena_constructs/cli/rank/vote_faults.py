@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD
+from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD, NO_WINNER
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import OUTCOMES
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bixarena_constructs.cli.rank.vote_files import VoteFile
-    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+    from bixarena_constructs.cli.rank.vote_forms import Form
+    from bixarena_constructs.cli.rank.wanted import Wanted
 
 __all__ = [
     "VALUES",
@@ -153,13 +155,18 @@ def _bad_values(
 
 def _hint(values: Sequence[BadValue]) -> str:
     """Name the option that says what such values mean."""
-    found = {value.value for value in values if value.allowed.startswith(OUTCOMES[0])}
+    of_winners = [value.value or "" for value in values if value.allowed.startswith(OUTCOMES[0])]
+    found = {value.strip().lower() for value in of_winners}
     if found & set(BOTH_BAD):
         return "--both-bad tie, or drop, says what a vote is that finds both answers bad"
-    if found & {None, "0/0/0"}:
+    if found & set(NO_WINNER):
         return "--empty drop, or tie, says what a vote without a winner is"
     if found:
-        return "--outcomes VALUE=OUTCOME,... says what further values mean; drop leaves them out"
+        pairs = ",".join(f"{value}=OUTCOME" for value in dict.fromkeys(of_winners))
+        return (
+            f"--outcomes {shlex.quote(pairs)} says what these mean: an outcome of "
+            f"{', '.join(OUTCOMES)}, or drop, which leaves them out"
+        )
     return ""
 
 

@@ -1,48 +1,57 @@
-"""Files of votes: which files are meant, what they are, and the SQL that reads each.
+"""Files of votes: what each is, the SQL that reads it, and its text.
 
-What a file is follows from its first bytes, the same for a name, a pipe and standard input. DuckDB
-reads the rows and is given everything: its sniffer would take a ragged file for one column.
+DuckDB reads the rows and is given everything: its sniffer would take a ragged file for one column.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
-import json
 import sys
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
+import zlib
+from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
-from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import TextIO
 
-    from duckdb import DuckDBPyConnection
-
-__all__ = ["LONGEST_ROW", "VoteFile", "identifier", "literal", "open_file"]
+__all__ = [
+    "BROKEN",
+    "LONGEST_ROW",
+    "Compression",
+    "Kind",
+    "VoteFile",
+    "csv_records",
+    "identifier",
+    "literal",
+]
 
 Kind: TypeAlias = Literal["CSV", "JSON lines", "JSON array", "JSON", "Parquet"]
+Compression: TypeAlias = Literal["uncompressed", "gzip", "zstd"]
 
 LONGEST_ROW: Final = 2**21
 """Bytes that a row may have at first; DuckDB keeps sixteen times as many for each thread."""
 
-_OPENING: Final = 4096
-_LONGEST_OBJECT: Final = 2**26
-_DELIMITERS: Final = (",", ";", "\t", "|")
-_FOREIGN: Final = {
-    b"\x28\xb5\x2f\xfd": "compressed with Zstandard; pipe it: zstd -dc FILE | bixarena rank -",
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    codecs.BOM_UTF16_LE: "UTF-16; convert it: iconv -f UTF-16 -t UTF-8 FILE | bixarena rank -",
-    codecs.BOM_UTF16_BE: "UTF-16; convert it: iconv -f UTF-16 -t UTF-8 FILE | bixarena rank -",
-}
+BROKEN: Final = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+"""What reading a damaged file raises."""
+
 _JSON_FORMATS: Final = {
     "JSON lines": "newline_delimited",
     "JSON array": "array",
     "JSON": "unstructured",
+}
+_OPENERS: Final[dict[Compression, Callable[..., Any]]] = {
+    "uncompressed": open,
+    "gzip": gzip.open,
+    "zstd": zstd.open,
 }
 
 
@@ -64,7 +73,7 @@ class VoteFile:
         kind: Its format.
         columns: Names of its columns, or the keys of its first object.
         delimiter: What separates the values of a CSV file.
-        is_gzipped: Whether it is compressed; Parquet is not.
+        compression: How the whole file is compressed; Parquet is not.
     """
 
     name: str
@@ -72,7 +81,7 @@ class VoteFile:
     kind: Kind
     columns: tuple[str, ...] = ()
     delimiter: str = ","
-    is_gzipped: bool = False
+    compression: Compression = "uncompressed"
 
     def relation(self, longest_row: int) -> str:
         """Write the SQL that reads the rows; every value of CSV and JSON is text.
@@ -87,7 +96,7 @@ class VoteFile:
         path = literal(escaped)
         if self.kind == "Parquet":
             return f"read_parquet({path})"
-        given = f"compression = '{'gzip' if self.is_gzipped else 'uncompressed'}'"
+        given = f"compression = '{self.compression}'"
         if self.kind != "CSV":
             given += (
                 f", format = '{_JSON_FORMATS[self.kind]}', maximum_object_size = {longest_row}"
@@ -123,7 +132,7 @@ class VoteFile:
         """Yield the last line of each record, and its values; blank lines are none."""
         with self.text() as file:
             if self.kind == "CSV":
-                reader = _reader(file, self.delimiter)
+                reader = csv_records(file, self.delimiter)
                 rows = filter(None, reader)
                 next(rows, None)
                 for values in rows:
@@ -133,56 +142,14 @@ class VoteFile:
                     if text.strip():
                         yield line, [text]
 
-    def text(self) -> TextIO:
+    def text(self, encoding: str = "utf-8-sig") -> TextIO:
         """Open the file as text."""
-        opened: Callable[..., TextIO] = gzip.open if self.is_gzipped else open
-        return opened(self.path, "rt", encoding="utf-8-sig", newline="")
+        return TextIOWrapper(self.content(), encoding=encoding, newline="")
 
-
-def open_file(
-    name: str,
-    path: Path,
-    *,
-    connection: DuckDBPyConnection,
-    delimiter: str | None,
-    is_known: Callable[[Sequence[str]], bool],
-) -> VoteFile:
-    """Look at a file's beginning.
-
-    Args:
-        name: What messages call it.
-        path: A regular file.
-        connection: To DuckDB.
-        delimiter: What separates the values of a CSV file. Default: - the first of comma,
-            semicolon, tab and bar that makes columns of votes of the first line.
-        is_known: Whether these are columns of votes.
-
-    Raises:
-        UnreadableFileError: It is no table.
-    """
-    import duckdb  # noqa: PLC0415 - an extra that the other commands do without
-
-    with path.open("rb") as file:
-        start = file.read(4)
-    for mark, what in _FOREIGN.items():
-        if start.startswith(mark):
-            raise UnreadableFileError(name, f"this is {what}")
-    kind: Kind = "Parquet" if start == b"PAR1" else "CSV"
-    if kind == "CSV" and name.lower().endswith(".parquet"):
-        raise UnreadableFileError(name, "not a Parquet file: it does not begin with PAR1")
-    is_gzipped = start.startswith(b"\x1f\x8b")
-    table = VoteFile(name=name, path=path, kind=kind, is_gzipped=is_gzipped)
-    try:
-        if kind == "CSV":
-            return _text_table(table, connection, delimiter=delimiter, is_known=is_known)
-        described = connection.execute(f"DESCRIBE FROM {table.relation(LONGEST_ROW)}").fetchall()
-        return replace(table, columns=_checked(name, (row[0] for row in described)))
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        raise UnreadableFileError(name, f"not readable: {first_line(error)}") from error
-    except (UnicodeDecodeError, csv.Error, EOFError, gzip.BadGzipFile) as error:
-        raise UnreadableFileError(name, f"not a table in UTF-8: {error}") from error
+    def content(self) -> IO[bytes]:
+        """Open the file as bytes, uncompressed."""
+        opened: IO[bytes] = _OPENERS[self.compression](self.path, "rb")
+        return opened
 
 
 def identifier(name: str) -> str:
@@ -195,62 +162,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _text_table(
-    table: VoteFile,
-    connection: DuckDBPyConnection,
-    *,
-    delimiter: str | None,
-    is_known: Callable[[Sequence[str]], bool],
-) -> VoteFile:
-    """Take the columns from the first object, or from the first line."""
-    with table.text() as file:
-        opening = file.read(_OPENING).lstrip()[:1]
-    if opening in ("{", "["):
-        table = replace(table, kind=_json_kind(table, opening))
-        # Nothing is kept of it, so a long first object is no matter.
-        objects = table.relation(_LONGEST_OBJECT)
-        found = connection.execute(f"SELECT json_keys(json) FROM {objects} LIMIT 1").fetchone()
-        if not found or not found[0]:
-            raise UnreadableFileError(table.name, "its JSON holds no object with keys")
-        return replace(table, columns=_checked(table.name, found[0]))
-    headers = {}
-    for sign in (delimiter,) if delimiter else _DELIMITERS:
-        with table.text() as file:
-            headers[sign] = next(filter(None, _reader(file, sign)), [])
-        if is_known(headers[sign]):
-            break
-    else:
-        sign = max(headers, key=lambda each: len(headers[each]))
-    return replace(table, columns=_checked(table.name, headers[sign]), delimiter=sign)
-
-
-def _json_kind(table: VoteFile, opening: str) -> Kind:
-    if opening == "[":
-        return "JSON array"
-    with table.text() as file:
-        line = next(filter(str.strip, file), "")
-    try:
-        json.loads(line)
-    except json.JSONDecodeError:
-        return "JSON"
-    return "JSON lines"
-
-
-def _checked(name: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """Refuse columns that are the same to DuckDB, which ignores case."""
-    names = tuple(columns)
-    known: dict[str, str] = {}
-    for column in names:
-        if column.lower() in known:
-            raise UnreadableFileError(
-                name,
-                f"columns {known[column.lower()]!r} and {column!r} have the same name; rename one",
-            )
-        known[column.lower()] = column
-    return names
-
-
-def _reader(file: TextIO, delimiter: str) -> _Reader:
+def csv_records(file: TextIO, delimiter: str) -> _Reader:
+    """Split a text into records of values."""
     # Texts are as long as conversations are.
     csv.field_size_limit(sys.maxsize)
     return csv.reader(file, delimiter=delimiter, strict=True)

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.worker.ranking import OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from bixarena_constructs.worker.ranking import IntervalMethod
+    from bixarena_constructs.cli.rank.wanted import Wanted
 
 __all__ = [
     "BOTH_BAD",
-    "DROP",
+    "NO_WINNER",
     "POINTS",
-    "ROLES",
-    "Choice",
     "Form",
-    "Wanted",
+    "find_column",
     "find_form",
     "missing_columns",
+    "nested_path",
     "outcome_words",
-    "parse_anchor",
-    "parse_columns",
-    "parse_outcomes",
 ]
 
-Choice: TypeAlias = Literal["tie", "drop", "refuse"]
-
-ROLES: Final = ("model_a", "model_b", "winner", "chosen", "rejected")
-DROP: Final = "drop"
 BOTH_BAD: Final = (
     "tie (bothbad)",
     "tie (both bad)",
@@ -45,23 +37,22 @@ BOTH_BAD: Final = (
 )
 """What arenas call a vote that finds both answers bad."""
 
-_ONE_HOT: Final = ("winner_model_a", "winner_model_b", "winner_tie")
+_NESTED: Final = re.compile(r"(?P<column>[^.\[\]]+)(?P<path>(?:\.[^.\[\]]+|\[\d+\])+)")
 # In the order in which they are tried: the sides, and what says who won.
 _FORMS: Final = (
-    ("model_a", "model_b", ("winner",)),
-    ("left", "right", ("winner",)),
-    ("model_a", "model_b", _ONE_HOT),
-    ("chosen_model", "rejected_model", ()),
+    ("model_a", "model_b", "winner"),
+    ("left", "right", "winner"),
+    ("model_a", "model_b", "winner_model_a", "winner_model_b", "winner_tie"),
+    ("chosen_model", "rejected_model"),
 )
 _CELLS: Final = ("model_a", "model_b", "outcome", "votes")
-# Points of the first model.
+NO_WINNER: Final = ("", "0/0/0")
 POINTS: Final = {
-    "1": "model_a",
-    "1.0": "model_a",
-    "0.5": "tie",
-    "0": "model_b",
-    "0.0": "model_b",
+    **dict.fromkeys(("1", "1.0", "1.00", "1,0", "1-0"), "model_a"),
+    **dict.fromkeys(("0.5", ".5", "0.50", "0,5", "1/2-1/2", "½-½"), "tie"),
+    **dict.fromkeys(("0", "0.0", "0.00", "0,0", "0-1"), "model_b"),
 }
+"""Points of the first model, and results of games."""
 # Columns by which votes are commonly filtered, weighed or grouped, and what uses them.
 _SPECIAL: Final = {
     "weight": "--weight-column weight",
@@ -76,56 +67,6 @@ _SPECIAL: Final = {
     "anony": "--where anony",
     "is_valid": "--where is_valid",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What the command line says about the columns and the outcomes.
-
-    Attributes:
-        columns: Column of each role that is not named as in a known form.
-        voter: Column of voters.
-        weight: Column of whole weights.
-        count: Column of how often a row was cast.
-        category: Column that splits the votes into boards.
-        where: SQL condition of the rows that count.
-        outcomes: Outcome, or ``drop``, of further values.
-        both_bad: What a vote is that finds both answers bad.
-        empty: What a vote without a winner is.
-        is_cells: Whether rows are counted cells.
-        delimiter: What separates the values of a CSV file.
-        intervals: The method of the intervals, which takes a column ``voter`` or does not.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    voter: str | None = None
-    weight: str | None = None
-    count: str | None = None
-    category: str | None = None
-    where: str | None = None
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    both_bad: Choice = "refuse"
-    empty: Choice = "refuse"
-    is_cells: bool = False
-    delimiter: str | None = None
-    intervals: IntervalMethod = "auto"
-
-    @property
-    def takes_voters(self) -> bool:
-        """Whether votes are counted by voter."""
-        return self.intervals in ("auto", "voter")
-
-    def __post_init__(self) -> None:
-        if self.weight and not self.takes_voters:
-            raise ValueError(
-                f"--weight-column goes with --intervals auto or voter, got {self.intervals}: "
-                "the others take each point of weight as a vote"
-            )
-        if self.is_cells and (self.columns or self.outcomes or self.weight or self.count):
-            raise ValueError(
-                "--cells files have columns and outcomes of their own; leave out --columns, "
-                "--outcomes, --count-column and --weight-column"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,57 +114,78 @@ class Form:
 
 def find_form(columns: Sequence[str], wanted: Wanted) -> Form | None:
     """Find the columns of votes; None where there are none of a known form."""
-    for model_a, model_b, winner in _forms(wanted):
-        if {model_a, model_b, *winner} <= set(columns):
+
+    def found(name: str | None) -> str | None:
+        # A column that is asked for by name and missing is reported by its name.
+        return name and (find_column(name, columns) or name)
+
+    for names in _forms(wanted):
+        model_a, model_b, *winner = (find_column(name, columns) for name in names)
+        if model_a and model_b and all(winner):
             break
     else:
         return None
+    voter = None
+    if wanted.takes_voters:
+        asked = wanted.voter or ("voter" if wanted.intervals == "voter" else None)
+        voter = found(asked) or find_column("voter", columns)
     category, count = wanted.category, wanted.count
-    voter = wanted.voter if wanted.takes_voters else None
-    if (
-        voter is None
-        and wanted.takes_voters
-        and ("voter" in columns or wanted.intervals == "voter")
-    ):
-        voter = "voter"
     if wanted.is_cells:
         count = "votes"
-        category = category or ("leaderboard" if "leaderboard" in columns else None)
+        category = category or find_column("leaderboard", columns)
     return Form(
         model_a=model_a,
         model_b=model_b,
-        winner=winner,
+        winner=tuple(filter(None, winner)),
         voter=voter,
-        weight=wanted.weight,
-        count=count,
-        category=category,
+        weight=found(wanted.weight),
+        count=found(count),
+        category=found(category),
     )
 
 
-def _forms(wanted: Wanted) -> list[tuple[str, str, tuple[str, ...]]]:
+def find_column(name: str, columns: Sequence[str]) -> str | None:
+    """Find a column by its name; capitals, spaces and hyphens are no difference.
+
+    Also a field within one, as ``info.model`` or ``models[0]``: see `nested_path`.
+    """
+    if name in columns:
+        return name
+    alike = [column for column in columns if _plain(column) == _plain(name)]
+    if len(alike) == 1:
+        return alike[0]
+    return name if nested_path(name, columns) else None
+
+
+def nested_path(name: str, columns: Sequence[str]) -> tuple[str, str] | None:
+    """Split a field within a column into the column and JSON's path from there."""
+    match = _NESTED.fullmatch(name)
+    if name in columns or not match or match["column"] not in columns:
+        return None
+    return match["column"], "$" + re.sub(r"\.([^.\[\]]+)", r'."\1"', match["path"])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip().casefold())
+
+
+def _forms(wanted: Wanted) -> list[tuple[str, ...]]:
     named = wanted.columns
     if wanted.is_cells:
-        return [("model_a", "model_b", ("outcome",))]
-    forms: list[tuple[str, str, tuple[str, ...]]] = []
-    for model_a, model_b, winner in _FORMS:
+        return [("model_a", "model_b", "outcome")]
+    forms: list[tuple[str, ...]] = []
+    for model_a, model_b, *winner in _FORMS:
         first, second = ("model_a", "model_b") if winner else ("chosen", "rejected")
-        if "winner" in named and winner != ("winner",):
+        if "winner" in named and winner != ["winner"]:
             continue
-        forms.append(
-            (
-                named.get(first, model_a),
-                named.get(second, model_b),
-                (named["winner"],) if "winner" in named else winner,
-            )
-        )
+        of_winner = [named["winner"]] if "winner" in named else winner
+        forms.append((named.get(first, model_a), named.get(second, model_b), *of_winner))
     return forms
 
 
 def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
     """Say which columns are needed and which there are."""
-    needed = " or ".join(
-        ", ".join((model_a, model_b, *winner)) for model_a, model_b, winner in _forms(wanted)
-    )
+    needed = " or ".join(map(", ".join, _forms(wanted)))
     found = ", ".join(columns) or "no columns at all"
     hint = ""
     if set(_CELLS) <= set(columns):
@@ -236,7 +198,8 @@ def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
 def outcome_words(form: Form, wanted: Wanted) -> dict[str, str]:
     """Say what each value of the winner means: an outcome, or ``drop``.
 
-    Where the winner is three columns, a value is written as ``1/0/0``.
+    Values are in lower case and without spaces around them. Where the winner is three columns, a
+    value is written as ``1/0/0``.
     """
     words = {outcome: outcome for outcome in OUTCOMES}
     if wanted.is_cells:
@@ -244,62 +207,10 @@ def outcome_words(form: Form, wanted: Wanted) -> dict[str, str]:
     if len(form.winner) > 1:
         words = {"1/0/0": "model_a", "0/1/0": "model_b", "0/0/1": "tie"}
     else:
-        words |= {form.model_a: "model_a", form.model_b: "model_b", **POINTS}
+        sides = {form.model_a: "model_a", form.model_b: "model_b"}
+        words |= {side.strip().lower(): outcome for side, outcome in sides.items()} | POINTS
     if wanted.both_bad != "refuse":
         words |= dict.fromkeys(BOTH_BAD, wanted.both_bad)
     if wanted.empty != "refuse":
-        words |= dict.fromkeys(("", "0/0/0"), wanted.empty)
+        words |= dict.fromkeys(NO_WINNER, wanted.empty)
     return words | dict(wanted.outcomes)
-
-
-def parse_columns(text: str | None) -> dict[str, str]:
-    """Read ``ROLE=COLUMN,ROLE=COLUMN``.
-
-    Raises:
-        ValueError: It is not of this form.
-    """
-    columns = {}
-    for pair in text.split(",") if text else ():
-        role, _, column = pair.partition("=")
-        if role not in ROLES or not column:
-            raise ValueError(
-                f"--columns: {pair!r} is not ROLE=COLUMN with a role of {', '.join(ROLES)}"
-            )
-        columns[role] = column
-    return columns
-
-
-def parse_outcomes(text: str | None) -> dict[str, str]:
-    """Read ``VALUE=OUTCOME,VALUE=OUTCOME``.
-
-    Raises:
-        ValueError: It is not of this form.
-    """
-    outcomes = {}
-    for pair in text.split(",") if text else ():
-        value, sign, outcome = pair.rpartition("=")
-        if not sign or outcome not in (*OUTCOMES, DROP):
-            raise ValueError(
-                f"--outcomes: {pair!r} is not VALUE=OUTCOME with an outcome of "
-                f"{', '.join((*OUTCOMES, DROP))}"
-            )
-        outcomes[value] = outcome
-    return outcomes
-
-
-def parse_anchor(text: str | None) -> tuple[str, float] | None:
-    """Read ``MODEL=SCORE``.
-
-    Raises:
-        ValueError: It is not of this form.
-    """
-    if text is None:
-        return None
-    model, _, score = text.rpartition("=")
-    try:
-        value = float(score)
-    except ValueError:
-        value = math.nan
-    if not model or not math.isfinite(value):
-        raise ValueError(f"--anchor: {text!r} is not MODEL=SCORE, as in gpt-4=1200")
-    return model, value

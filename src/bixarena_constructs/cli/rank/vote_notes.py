@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD, DROP, POINTS
+from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD, NO_WINNER, POINTS
+from bixarena_constructs.cli.rank.wanted import DROP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from bixarena_constructs.cli.rank.vote_files import VoteFile
-    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+    from bixarena_constructs.cli.rank.vote_forms import Form
+    from bixarena_constructs.cli.rank.wanted import Wanted
 
 __all__ = ["dropped_rows", "reading_notes"]
 
@@ -66,11 +68,11 @@ def reading_notes(
     for value, rows in connection.execute(
         "SELECT won, sum(n)::BIGINT FROM judged WHERE outcome = 'tie' GROUP BY ALL ORDER BY ALL"
     ).fetchall():
-        if value in BOTH_BAD or value in ("", "0/0/0"):
+        if value.strip().lower() in (*BOTH_BAD, *NO_WINNER):
             yield f"counted as ties: {rows} rows with winner {value!r}"
     points = connection.execute(
         f"SELECT DISTINCT won FROM judged WHERE word IS NOT NULL AND NOT given "
-        f"AND won IN {tuple(POINTS)} ORDER BY won DESC"
+        f"AND folded IN {tuple(POINTS)} ORDER BY won DESC"
     ).fetchall()
     if points:
         found = ", ".join(value for (value,) in points)

@@ -15,6 +15,7 @@ __all__ = ["find_files"]
 
 _STDIN: Final = "-"
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
+_COMPRESSED: Final = (".gz", ".zst")
 
 
 def find_files(arguments: Sequence[str], scratch: Path) -> list[tuple[str, Path]]:
@@ -63,11 +64,12 @@ def _expanded(argument: str) -> list[Path]:
             for each in path.rglob("*")
             if each.is_file()
             and not each.name.startswith((".", "_"))
-            and each.name.lower().removesuffix(".gz").endswith(_SUFFIXES)
+            and _plain_name(each).endswith(_SUFFIXES)
         )
         if not files:
             raise FileNotFoundError(
-                f"{argument} holds no file that ends with {', '.join(_SUFFIXES)}, or .gz after it"
+                f"{argument} holds no file that ends with {', '.join(_SUFFIXES)}, "
+                f"with or without {' or '.join(_COMPRESSED)}"
             )
         return files
     matched = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - from any root
@@ -75,3 +77,9 @@ def _expanded(argument: str) -> list[Path]:
     if not files:
         raise FileNotFoundError(f"there is no file {argument}")
     return files
+
+
+def _plain_name(path: Path) -> str:
+    """Return a file's name as it is without compression, in lower case."""
+    is_compressed = path.suffix.lower() in _COMPRESSED
+    return (path.stem if is_compressed else path.name).lower()

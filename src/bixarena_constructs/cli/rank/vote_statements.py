@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cli.rank.opening import not_text
+from bixarena_constructs.cli.rank.vote_files import BROKEN, LONGEST_ROW, identifier, literal
+from bixarena_constructs.cli.rank.vote_forms import nested_path, outcome_words
 from bixarena_constructs.cli.rank.vote_faults import VALUES, UnreadableFileError, first_line
-from bixarena_constructs.cli.rank.vote_files import LONGEST_ROW, identifier, literal
-from bixarena_constructs.cli.rank.vote_forms import DROP, outcome_words
+from bixarena_constructs.cli.rank.wanted import DROP
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import OUTCOMES
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, Error
 
     from bixarena_constructs.cli.rank.vote_files import VoteFile
-    from bixarena_constructs.cli.rank.vote_forms import Form, Wanted
+    from bixarena_constructs.cli.rank.vote_forms import Form
+    from bixarena_constructs.cli.rank.wanted import Wanted
 
 __all__ = ["count_file", "judge", "number_names"]
 
@@ -43,7 +46,7 @@ def count_file(
     )
     connection.execute(f"INSERT INTO words VALUES {words}")
     for longest_row in _LONGEST_ROWS:
-        source = _source(file.relation(longest_row), form, wanted)
+        source = _source(file, longest_row, form=form, wanted=wanted)
         try:
             if wanted.where:
                 connection.execute(f"DESCRIBE {source}")
@@ -69,11 +72,17 @@ def count_file(
     return source
 
 
-def _source(relation: str, form: Form, wanted: Wanted) -> str:
+def _source(file: VoteFile, longest_row: int, *, form: Form, wanted: Wanted) -> str:
     """Write the SQL that gives the roles' values, as text, and whether a row is to count."""
 
     def text(column: str | None, absent: str = "NULL") -> str:
-        return f"CAST({identifier(column)} AS VARCHAR)" if column else absent
+        if not column:
+            return absent
+        nested = nested_path(column, file.columns)
+        if not nested:
+            return f"CAST({identifier(column)} AS VARCHAR)"
+        outer, path = nested
+        return f"json_extract_string(TRY_CAST({identifier(outer)} AS JSON), {literal(path)})"
 
     once = "'1'"
     if len(form.winner) > 1:
@@ -91,7 +100,7 @@ def _source(relation: str, form: Form, wanted: Wanted) -> str:
         f"SELECT {kept} AS kept, {text(form.model_a)} AS side_a, {text(form.model_b)} AS side_b, "
         f"coalesce({won}, '') AS won, nullif(trim({text(form.voter)}), '') AS who, "
         f"coalesce({text(form.category)}, '') AS category, {text(form.count, once)} AS times, "
-        f"{text(form.weight, once)} AS heft FROM {relation}"
+        f"{text(form.weight, once)} AS heft FROM {file.relation(longest_row)}"
     )
 
 
@@ -99,7 +108,13 @@ def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
     """Say of each count who won, and what is wrong with it.
 
     A value that is a word and the name of the other model as well means neither.
+
+    Args:
+        connection: Holds ``counted`` and ``words``.
+        by_name: Whether a winner can be a model's name, or a word in capitals or among spaces.
+        least: How often a row is cast at least.
     """
+    folded = "lower(trim(won))" if by_name else "won"
     named = "CASE WHEN won = side_a THEN 'model_a' WHEN won = side_b THEN 'model_b' END"
     connection.execute(f"""
         CREATE VIEW judged AS
@@ -113,7 +128,7 @@ def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
             coalesce(NOT {_is_whole("times")} OR times::DOUBLE < {least}, true) AS no_times,
             coalesce(NOT {_is_whole("heft")}, true) AS no_heft,
             no_a::INT + no_b::INT + no_outcome::INT + no_times::INT + no_heft::INT AS faults
-        FROM counted LEFT JOIN words USING (file, won) WHERE kept
+        FROM counted LEFT JOIN words ON words_of = file AND folded = {folded} WHERE kept
     """)
 
 
@@ -167,8 +182,10 @@ def _unreadable(file: VoteFile, error: Error) -> UnreadableFileError:
             for line, values in file.records():
                 if len(values) != width:
                     uneven.append(f"line {line}: {len(values)} values, the first line has {width}")
-        except (csv.Error, UnicodeDecodeError, EOFError) as found:
-            return UnreadableFileError(file.name, f"not a CSV file in UTF-8: {found}")
+        except UnicodeDecodeError as found:
+            return UnreadableFileError(file.name, not_text(found))
+        except (csv.Error, *BROKEN) as found:
+            return UnreadableFileError(file.name, f"not a CSV file: {found}")
     if not uneven:
         return UnreadableFileError(file.name, f"not readable as {file.kind}: {first_line(error)}")
     lines = [f"{len(uneven)} rows do not fit the first line", *uneven[:_LINES_SHOWN]]

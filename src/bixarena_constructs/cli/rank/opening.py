@@ -1,0 +1,190 @@
+"""Looks at the beginning of vote files: what they are, and which columns they have.
+
+What a file is follows from its first bytes, the same for a name, a pipe and standard input.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.cli.rank.vote_files import (
+    BROKEN,
+    LONGEST_ROW,
+    VoteFile,
+    csv_records,
+)
+from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from bixarena_constructs.cli.rank.vote_files import Compression, Kind
+
+__all__ = ["lists_within", "not_text", "open_file"]
+
+_COMPRESSIONS: Final[dict[bytes, Compression]] = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_ZIP: Final = b"PK\x03\x04"
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_OPENING: Final = 4096
+_LONGEST_OBJECT: Final = 2**26
+# Some rows leave out what they have no value for.
+_OBJECTS: Final = 1000
+
+
+def open_file(
+    name: str,
+    path: Path,
+    *,
+    connection: DuckDBPyConnection,
+    scratch: Path,
+    delimiter: str | None,
+    encoding: str | None,
+    is_known: Callable[[Sequence[str]], bool],
+) -> VoteFile:
+    """Look at a file's beginning.
+
+    Args:
+        name: What messages call it.
+        path: A regular file.
+        connection: To DuckDB.
+        scratch: A folder for a copy in UTF-8.
+        encoding: Encoding of a text. Default: - UTF-8, or UTF-16 where a mark says so.
+        delimiter: What separates the values of a CSV file. Default: - the first of comma,
+            semicolon, tab and bar that makes columns of votes of the first line.
+        is_known: Whether these are columns of votes.
+
+    Raises:
+        UnreadableFileError: It is no table.
+    """
+    import duckdb  # noqa: PLC0415 - an extra that the other commands do without
+
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == _ZIP:
+        raise UnreadableFileError(
+            name,
+            "this is an Excel workbook, which can save a sheet as CSV, or a ZIP archive: "
+            "unzip -p FILE | bixarena rank -",
+        )
+    kind: Kind = "Parquet" if start == b"PAR1" else "CSV"
+    if kind == "CSV" and name.lower().endswith(".parquet"):
+        raise UnreadableFileError(name, "not a Parquet file: it does not begin with PAR1")
+    compressions = (each for magic, each in _COMPRESSIONS.items() if start.startswith(magic))
+    table = VoteFile(
+        name=name, path=path, kind=kind, compression=next(compressions, "uncompressed")
+    )
+    try:
+        if kind == "CSV":
+            table = _in_utf_8(table, encoding, scratch)
+            return _text_table(table, connection, delimiter=delimiter, is_known=is_known)
+        described = connection.execute(f"DESCRIBE FROM {table.relation(LONGEST_ROW)}").fetchall()
+        return replace(table, columns=_checked(name, (row[0] for row in described)))
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise UnreadableFileError(name, f"not readable: {first_line(error)}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(name, not_text(error)) from error
+    except (csv.Error, *BROKEN) as error:
+        raise UnreadableFileError(name, f"not a table: {error}") from error
+
+
+def not_text(error: UnicodeDecodeError) -> str:
+    """Say that a file is not in its encoding, and what may be."""
+    return (
+        f"not a text in {error.encoding.upper()}: {error.reason} at byte {error.start}; "
+        "--encoding says what it is, as in cp1252 for what Excel saves as CSV on Windows"
+    )
+
+
+def _in_utf_8(table: VoteFile, encoding: str | None, scratch: Path) -> VoteFile:
+    """Copy a text of another encoding: DuckDB reads UTF-8."""
+    if encoding is None:
+        with table.content() as file:
+            encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8"
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+        return table
+    copy = scratch / f"{table.path.name}.utf-8"
+    with table.text(encoding) as text, copy.open("w", encoding="utf-8", newline="") as file:
+        shutil.copyfileobj(text, file)
+    return replace(table, path=copy, compression="uncompressed")
+
+
+def lists_within(file: VoteFile, connection: DuckDBPyConnection) -> list[str]:
+    """Name the keys of the first object that hold lists of objects: votes may lie there."""
+    if not file.kind.startswith("JSON"):
+        return []
+    objects = replace(file, columns=()).relation(_LONGEST_OBJECT)
+    found = connection.execute(
+        f"SELECT key FROM (SELECT json FROM {objects} LIMIT 1) o, json_each(o.json) "
+        "WHERE json_type(value, '$[0]') = 'OBJECT'"
+    ).fetchall()
+    return [key for (key,) in found]
+
+
+def _text_table(
+    table: VoteFile,
+    connection: DuckDBPyConnection,
+    *,
+    delimiter: str | None,
+    is_known: Callable[[Sequence[str]], bool],
+) -> VoteFile:
+    """Take the columns from the first objects, or from the first line."""
+    with table.text() as file:
+        opening = file.read(_OPENING).lstrip()[:1]
+    if opening in ("{", "["):
+        table = replace(table, kind=_json_kind(table, opening))
+        # Nothing is kept of them, so long objects are no matter.
+        objects = table.relation(_LONGEST_OBJECT)
+        found = connection.execute(f"SELECT json_keys(json) FROM {objects} LIMIT {_OBJECTS}")
+        columns = dict.fromkeys(key for (keys,) in found.fetchall() for key in keys)
+        if not columns:
+            raise UnreadableFileError(table.name, "its JSON holds no object with keys")
+        return replace(table, columns=_checked(table.name, columns))
+    headers = {}
+    for sign in (delimiter,) if delimiter else _DELIMITERS:
+        with table.text() as file:
+            headers[sign] = next(filter(None, csv_records(file, sign)), [])
+        if is_known(headers[sign]):
+            break
+    else:
+        sign = max(headers, key=lambda each: len(headers[each]))
+    return replace(table, columns=_checked(table.name, headers[sign]), delimiter=sign)
+
+
+def _json_kind(table: VoteFile, opening: str) -> Kind:
+    if opening == "[":
+        return "JSON array"
+    with table.text() as file:
+        line = next(filter(str.strip, file), "")
+    try:
+        json.loads(line)
+    except json.JSONDecodeError:
+        return "JSON"
+    return "JSON lines"
+
+
+def _checked(name: str, columns: Iterable[str]) -> tuple[str, ...]:
+    """Refuse columns that are the same to DuckDB, which ignores case."""
+    names = tuple(columns)
+    known: dict[str, str] = {}
+    for column in names:
+        if column.lower() in known:
+            raise UnreadableFileError(
+                name,
+                f"columns {known[column.lower()]!r} and {column!r} have the same name; rename one",
+            )
+        known[column.lower()] = column
+    return names
