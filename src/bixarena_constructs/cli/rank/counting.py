@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bixarena_constructs.cli.rank.opening import lists_within, open_file
-from bixarena_constructs.cli.rank.vote_files import literal
-from bixarena_constructs.cli.rank.vote_forms import find_column, find_form, missing_columns
-from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
-from bixarena_constructs.cli.rank.vote_paths import find_files
 from bixarena_constructs.cli.rank.vote_faults import (
     VALUES,
     UnreadableFileError,
     check_values,
     first_line,
 )
+from bixarena_constructs.cli.rank.vote_files import literal
+from bixarena_constructs.cli.rank.vote_forms import find_column, find_form, missing_columns
+from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
+from bixarena_constructs.cli.rank.vote_paths import find_files
 from bixarena_constructs.cli.rank.vote_statements import count_file, judge, number_names
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts

@@ -12,13 +12,13 @@ import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
 from bixarena_constructs.cli.rank.vote_files import (
     BROKEN,
     LONGEST_ROW,
     VoteFile,
     csv_records,
 )
-from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,9 +6,9 @@ import csv
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.rank.opening import not_text
+from bixarena_constructs.cli.rank.vote_faults import VALUES, UnreadableFileError, first_line
 from bixarena_constructs.cli.rank.vote_files import BROKEN, LONGEST_ROW, identifier, literal
 from bixarena_constructs.cli.rank.vote_forms import nested_path, outcome_words
-from bixarena_constructs.cli.rank.vote_faults import VALUES, UnreadableFileError, first_line
 from bixarena_constructs.cli.rank.wanted import DROP
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import OUTCOMES
