@@ -17,7 +17,7 @@ from benchmarks.measuring import measure
 from benchmarks.peers import records_of
 
 from bixarena_constructs.cli.rank.counting import counting
-from bixarena_constructs.cli.rank.vote_forms import Wanted
+from bixarena_constructs.cli.rank.wanted import Wanted
 from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts, rank
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from bixarena_constructs.worker.contract import NOT_INSTALLED
 __all__ = ["main"]
 
 # All else that is missing comes with the extra `cli`.
-_OF_RANK = {"duckdb", "jinja2", "numpy"}
+_OF_RANK = {"backports", "duckdb", "jinja2", "numpy"}
 
 
 def main() -> None:

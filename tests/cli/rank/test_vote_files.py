@@ -354,11 +354,3 @@ def test_says_what_is_wrong_with_a_condition(tmp_path: Path) -> None:
     for condition in ("language = 'English'", "winner = ", "model_a = b)"):
         with pytest.raises(VotesError, match=r"--where .* is no condition on"):
             read(path, where=condition)
-
-
-def test_says_what_to_install(tmp_path: Path) -> None:
-    with (
-        mock.patch.dict(sys.modules, {"duckdb": None}),
-        pytest.raises(VotesError, match=r"pip install 'bixarena-constructs\[rank\]'"),
-    ):
-        read(written(tmp_path, PLAIN))
