@@ -12,7 +12,6 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
@@ -176,19 +175,6 @@ class TestWhatWasSetOnAResource:
         resource.add_property_override("TaskRoleArn", "arn:aws:iam::111122223333:role/other")
         with pytest.raises(AssertionError, match="may not iam:PassRole"):
             assert_schedule_can_start_its_task(Template.from_stack(stack).to_json())
-
-    @pytest.mark.parametrize("kind", ["queue", "task"])
-    def test_fails_the_synthesis_for_a_second_target(
-        self, stack: Stack, cluster: ICluster, kind: str
-    ) -> None:
-        task = ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster)
-        second: dict[str, events.IRuleTarget] = {
-            "queue": targets.SqsQueue(sqs.Queue(stack, "Queue")),
-            "task": targets.EcsTask(cluster=cluster, task_definition=task.task_definition),
-        }
-        task.event_rule.add_target(second[kind])
-        with pytest.raises(RuntimeError, match=r"the target Target1, too, .*a rule of its own"):
-            Template.from_stack(stack)
 
 
 class TestWarnOfAnImmutableRole:

@@ -6,12 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import jsii
 from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
-from constructs import IValidation
 
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_of
 from bixarena_constructs.cdk.permissions import sources
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EventDelivery",
-    "OneTargetCheck",
     "default_event_age",
     "define_dead_letter_queue",
     "rule_input",
@@ -46,31 +43,6 @@ def rule_resource(rule: events.Rule) -> events.CfnRule:
     if not isinstance(resource, events.CfnRule):
         raise TypeError(f"{rule.node.path} has no AWS::Events::Rule of its own")
     return resource
-
-
-@jsii.implements(IValidation)
-class OneTargetCheck:
-    """Fails the synthesis if a target was added to the rule that starts the task."""
-
-    def __init__(self, rule: events.Rule) -> None:
-        """Take the rule.
-
-        Args:
-            rule: It has one target, the task.
-        """
-        self._rule = rule
-
-    def validate(self) -> list[str]:
-        """Return one sentence if the rule has another target."""
-        resolved = read(self._rule, "stack").resolve(rule_resource(self._rule).targets)
-        if len(resolved) == 1:
-            return []
-        others = ", ".join(str(target["id"]) for target in resolved[1:])
-        fault = (
-            f"the rule that starts the task has the target {others}, too, which may start a "
-            "second run; define a rule of its own with the same schedule for it"
-        )
-        return [fault]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,11 +22,11 @@ from constructs import Construct
 
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
-    OneTargetCheck,
     default_event_age,
     rule_input,
 )
 from bixarena_constructs.cdk.delivery_metrics import DeliveryMetrics, dead_letter_metric
+from bixarena_constructs.cdk.late_changes import RuleCheck
 from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
@@ -235,7 +235,14 @@ class ScheduledSnapshotTask(SnapshotTask):
             retry_attempts=retry_attempts,
             dead_letter_queue=dead_letter_queue,
         )
-        self._checks.append(OneTargetCheck(self._event_rule))
+        self._checks.append(
+            RuleCheck(
+                self._event_rule,
+                expression=self._schedule.expression,
+                enabled=enabled,
+                task_definition_arn=self.launch.task_definition_arn,
+            )
+        )
         rule_name = self._event_rule.rule_name
         self._add_outputs(rule_name)
         self._trigger = RunTrigger.of_own_rule(

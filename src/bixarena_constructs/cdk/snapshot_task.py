@@ -27,6 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
+from bixarena_constructs.cdk.late_changes import DefinitionCheck
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
@@ -509,6 +510,11 @@ class SnapshotTask(Construct):
         self._checks = Checks(
             SecretsCheck(self._task_definition),
             PassRoleCheck(self._task_definition),
+            DefinitionCheck(
+                self._task_definition,
+                worker=self._container_name,
+                max_runtime=seconds_as_text(self._max_runtime),
+            ),
             access,
             ClaimsCheck(self, self._claims),
             OutputsCheck(self._stack),

@@ -1,0 +1,185 @@
+"""What was set past the props, on the resources of a task, and cannot work.
+
+Properties that were set on a resource are seen here, and raw overrides are not: those are in the
+template only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+
+from bixarena_constructs.cdk.task.size import require_fargate_size
+from bixarena_constructs.cdk.tokens import read, resource_of
+from bixarena_constructs.worker.contract import Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["DefinitionCheck", "RuleCheck"]
+
+
+class DefinitionCheck:
+    """Fails the synthesis if ECS would refuse the task definition or run it otherwise."""
+
+    def __init__(
+        self, task_definition: ecs.FargateTaskDefinition, *, worker: str, max_runtime: str
+    ) -> None:
+        """Take what is checked at synthesis.
+
+        Args:
+            task_definition: A task definition that the app defines.
+            worker: Name of the worker's container.
+            max_runtime: What its variable ``MAX_RUNTIME_SECONDS`` must be.
+        """
+        self._task_definition = task_definition
+        self._worker = worker
+        self._max_runtime = max_runtime
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each fault."""
+        resource = resource_of(self._task_definition)
+        if not isinstance(resource, ecs.CfnTaskDefinition):
+            return []
+        resolve = read(self._task_definition, "stack").resolve
+        containers = {each["name"]: each for each in resolve(resource.container_definitions)}
+        memory = resolve(resource.memory)
+        faults = [
+            *_faults_of_size(resolve(resource.cpu), memory),
+            *_faults_of_kind(resource, family=read(self._task_definition, "family")),
+        ]
+        for container in containers.values():
+            faults += _faults_of_container(container, memory)
+        if self._worker not in containers:
+            return [*faults, f"the task definition has no container {self._worker!r} any more"]
+        return [*faults, *_faults_of_worker(containers[self._worker], resolve(self._max_runtime))]
+
+
+class RuleCheck:
+    """Fails the synthesis if the rule was changed to start another task, or at other times."""
+
+    def __init__(
+        self, rule: events.Rule, *, expression: str, enabled: bool, task_definition_arn: str
+    ) -> None:
+        """Take the rule and what it was defined for.
+
+        Args:
+            rule: It has one target, the task.
+            expression: Its schedule expression.
+            enabled: Whether it starts runs.
+            task_definition_arn: What it starts.
+        """
+        self._rule = rule
+        self._expression = expression
+        self._enabled = enabled
+        self._task_definition_arn = task_definition_arn
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each fault."""
+        resource = resource_of(self._rule)
+        if not isinstance(resource, events.CfnRule):
+            return []
+        resolve = read(self._rule, "stack").resolve
+        return [
+            *self._faults_of_targets(
+                resolve(resource.targets) or [], resolve(self._task_definition_arn)
+            ),
+            *self._faults_of_time(resource, resolve(resource.event_pattern)),
+        ]
+
+    def _faults_of_targets(
+        self, targets: list[dict[str, Any]], definition: object
+    ) -> Iterator[str]:
+        started = [
+            (target.get("ecsParameters") or {}).get("taskDefinitionArn") for target in targets[:1]
+        ]
+        if started != [definition]:
+            yield (
+                "the first target of the rule is no longer the task; leave targets as they are, "
+                "and define a rule of its own for another target"
+            )
+        if others := ", ".join(str(target["id"]) for target in targets[1:]):
+            yield (
+                f"the rule that starts the task has the target {others}, too, which may start a "
+                "second run; define a rule of its own with the same schedule for it"
+            )
+
+    def _faults_of_time(self, resource: events.CfnRule, pattern: object) -> Iterator[str]:
+        if resource.schedule_expression != self._expression:
+            yield (
+                f"the schedule of the rule is set to {resource.schedule_expression}, which is not "
+                f"checked, and alarms follow {self._expression}; set schedule instead"
+            )
+        if (resource.state != "DISABLED") is not self._enabled:
+            yield (
+                f"the state of the rule is set to {resource.state}, which alarms do not follow; "
+                f"set enabled={not self._enabled} instead"
+            )
+        if pattern is not None:
+            yield (
+                "the rule has an event pattern, too, and a run that an event starts is for no "
+                "scheduled time; define a rule of its own for it"
+            )
+
+
+# `Any`: CloudFormation's JSON, here and below.
+def _faults_of_size(cpu: Any, memory: Any) -> Iterator[str]:
+    if not all(str(each).isdecimal() for each in (cpu, memory)):
+        return
+    try:
+        require_fargate_size(
+            cpu=int(cpu), memory_limit_mib=int(memory), ephemeral_storage_gib=None
+        )
+    except ValueError as fault:
+        yield f"of the task definition, {fault}"
+
+
+def _faults_of_kind(resource: ecs.CfnTaskDefinition, *, family: str) -> Iterator[str]:
+    if resource.family != family:
+        yield (
+            f"the family of the task definition is set to {resource.family}, and alerts follow "
+            f"{family}; set family instead"
+        )
+    if resource.network_mode != "awsvpc":
+        yield f"network_mode of the task definition is {resource.network_mode}; it must be awsvpc"
+    compatible = resource.requires_compatibilities
+    if "FARGATE" not in (compatible or ()):
+        yield f"requires_compatibilities of the task definition is {compatible}; add FARGATE"
+
+
+def _faults_of_container(container: Mapping[str, Any], memory: Any) -> Iterator[str]:
+    name, own = container["name"], container.get("memory", 0)
+    if isinstance(own, int) and str(memory).isdecimal() and own > int(memory):
+        yield (
+            f"the container {name!r} has {own} MiB of memory, more than the {memory} of its task; "
+            "set memory_limit_mib of the task, or less for the container"
+        )
+    plain = {each["name"] for each in container.get("environment") or ()}
+    secret = {each["name"] for each in container.get("secrets") or ()}
+    if twice := ", ".join(sorted(plain & secret)):
+        yield (
+            f"the container {name!r} takes {twice} from its environment and from a secret; ECS "
+            "refuses that: set it in one of them"
+        )
+
+
+def _faults_of_worker(container: Mapping[str, Any], max_runtime: object) -> Iterator[str]:
+    variables = {
+        each["name"]: each.get("value")
+        for kind in ("environment", "secrets")
+        for each in container.get(kind) or ()
+    }
+    longest = variables.get(Variable.MAX_RUNTIME_SECONDS)
+    if longest != max_runtime:
+        yield (
+            f"{Variable.MAX_RUNTIME_SECONDS} of the container {container['name']!r} is "
+            f"{longest}, and alarms follow max_runtime, {max_runtime} seconds; set "
+            "max_runtime instead"
+        )
+    if Variable.SCHEDULED_AT in variables:
+        yield (
+            f"the container {container['name']!r} sets {Variable.SCHEDULED_AT}, which each run "
+            "gets from what starts it; leave it out"
+        )

@@ -1,0 +1,161 @@
+"""What is set past the props, on the resources of a task, and found at synthesis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsii
+import pytest
+from aws_cdk import Duration, IStableStringProducer, Lazy, Token
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
+
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_cdk import Stack
+
+IMAGE = ecs.ContainerImage.from_registry
+
+
+@pytest.fixture
+def task(stack: Stack, cluster: ecs.ICluster) -> ScheduledSnapshotTask:
+    return ScheduledSnapshotTask(stack, "Task", cluster=cluster, family="arena")
+
+
+@jsii.implements(IStableStringProducer)
+class Expression:
+    def produce(self) -> str:
+        return "rate(1 hour)"
+
+
+# `Any`: a resource as its setters take it, here and below.
+def definition(task: SnapshotTask) -> Any:
+    return task.task_definition.node.default_child
+
+
+def rule(task: ScheduledSnapshotTask) -> Any:
+    return task.event_rule.node.default_child
+
+
+def worker(task: SnapshotTask) -> ecs.ContainerDefinition:
+    container = task.task_definition.default_container
+    assert container is not None
+    return container
+
+
+def set_twice(task: ScheduledSnapshotTask) -> None:
+    secret = secretsmanager.Secret(task, "Secret")
+    worker(task).add_environment("TOKEN", "a")
+    worker(task).add_secret("TOKEN", ecs.Secret.from_secrets_manager(secret))
+
+
+def add_sidecar(task: SnapshotTask, **props: Any) -> None:
+    task.task_definition.add_container("sidecar", image=IMAGE("arena/sidecar:1.0.0"), **props)
+
+
+CHANGES: list[tuple[Callable[[ScheduledSnapshotTask], object], str]] = [
+    (
+        lambda task: setattr(definition(task), "cpu", "300"),
+        "of the task definition, cpu is 300; on Fargate it must be one of 256, 512,",
+    ),
+    (
+        lambda task: setattr(definition(task), "memory", "300"),
+        "of the task definition, memory_limit_mib is 300; with cpu 1024 it must be 2048 to",
+    ),
+    (
+        lambda task: setattr(definition(task), "network_mode", "bridge"),
+        "network_mode of the task definition is bridge; it must be awsvpc",
+    ),
+    (
+        lambda task: setattr(definition(task), "requires_compatibilities", ["EC2"]),
+        r"requires_compatibilities of the task definition is \['EC2'\]; add FARGATE",
+    ),
+    (
+        lambda task: setattr(definition(task), "family", "other"),
+        "the family of the task definition is set to other, and alerts follow arena; set family",
+    ),
+    (
+        lambda task: setattr(
+            definition(task),
+            "container_definitions",
+            [ecs.CfnTaskDefinition.ContainerDefinitionProperty(name="a", image="b")],
+        ),
+        "the task definition has no container 'bixarena-worker' any more",
+    ),
+    (
+        lambda task: worker(task).add_environment("MAX_RUNTIME_SECONDS", "5"),
+        "MAX_RUNTIME_SECONDS of the container 'bixarena-worker' is 5, and alarms follow .* 900",
+    ),
+    (
+        lambda task: worker(task).add_environment("SCHEDULED_AT", "2026-03-06T10:00:00Z"),
+        "the container 'bixarena-worker' sets SCHEDULED_AT, which each run gets from what starts",
+    ),
+    (set_twice, "the container 'bixarena-worker' takes TOKEN from its environment and from a se"),
+    (
+        lambda task: add_sidecar(task, memory_limit_mib=4096),
+        "the container 'sidecar' has 4096 MiB of memory, more than the 2048 of its task; set mem",
+    ),
+    (
+        lambda task: setattr(rule(task), "state", "DISABLED"),
+        "the state of the rule is set to DISABLED, .*; set enabled=False instead",
+    ),
+    (
+        lambda task: setattr(rule(task), "schedule_expression", "rate(1 minute)"),
+        r"the schedule of the rule is set to rate\(1 minute\), .*; set schedule instead",
+    ),
+    (
+        lambda task: task.event_rule.add_event_pattern(source=["arena"]),
+        "the rule has an event pattern, too, .*; define a rule of its own for it",
+    ),
+    (
+        lambda task: setattr(rule(task), "targets", []),
+        "the first target of the rule is no longer the task; leave targets as they are",
+    ),
+    (
+        lambda task: task.event_rule.add_target(targets.SqsQueue(sqs.Queue(task, "Queue"))),
+        "the rule that starts the task has the target Target1, too, .* define a rule of its own",
+    ),
+    (
+        lambda task: task.event_rule.add_target(
+            targets.EcsTask(cluster=task.cluster, task_definition=task.task_definition)
+        ),
+        "the rule that starts the task has the target Target1, too, .* define a rule of its own",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), CHANGES)
+def test_fails_the_synthesis_with_the_path_and_a_way_out(
+    stack: Stack,
+    task: ScheduledSnapshotTask,
+    change: Callable[[ScheduledSnapshotTask], object],
+    sentence: str,
+) -> None:
+    change(task)
+    with pytest.raises(RuntimeError, match=rf"\[Stack/Task\] {sentence}"):
+        Template.from_stack(stack)
+
+
+def test_takes_what_works(stack: Stack, cluster: ecs.ICluster) -> None:
+    number: Any = Token.as_number({"Ref": "Number"})
+    task = ScheduledSnapshotTask(
+        stack,
+        "Task",
+        cluster=cluster,
+        cpu=number,
+        max_runtime=Duration.seconds(number),
+        schedule=events.Schedule.expression(Lazy.string(Expression())),
+        enabled=False,
+    )
+    worker(task).add_environment("MODE", "a")
+    add_sidecar(task, memory_reservation_mib=512, environment={"SCHEDULED_AT": "theirs"})
+    definition(task).tags.set_tag("team", "arena")
+    rule(task).description = "Starts it"
+    Template.from_stack(stack)
