@@ -8,12 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NAVIGATION = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2].partition("\n\n")[0]
-# Made of files at the root by docs/site/hooks.py.
-OF_ROOT = {"index.md", "api.md", "changelog.md"}
+HOOKS = (ROOT / "docs" / "site" / "hooks.py").read_text()
 
 
 def test_leads_to_every_page_once() -> None:
-    listed = Counter(re.findall(r": (\S+\.md)$", NAVIGATION, re.MULTILINE))
+    listed = Counter(re.findall(r"(?:: |- )(\S+\.md)$", NAVIGATION, re.MULTILINE))
     docs = ROOT / "docs"
     pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
-    assert listed == Counter(pages | OF_ROOT)
+    of_root = dict(re.findall(r'"(\w+\.md)": "(\w+\.md)"', HOOKS))
+    assert of_root.keys() == {path.name for path in ROOT.glob("*.md")}
+    assert listed == Counter(pages | set(of_root.values()))

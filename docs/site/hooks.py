@@ -23,7 +23,13 @@ _REPOSITORY: Final = "https://github.com/Sage-Bionetworks/bixarena-constructs/bl
 # A warning of MkDocs's, which a strict build ends with.
 _log: Final = logging.getLogger("mkdocs.hooks")
 # Pages at the root of the repository, by their name on the site.
-_OF_ROOT: Final = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "API.md": "api.md"}
+_OF_ROOT: Final = {
+    "API.md": "api.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "README.md": "index.md",
+    "SECURITY.md": "security.md",
+}
 _LINK: Final = re.compile(
     r"(?P<open>\]\(|(?:src|srcset)=\")(?P<target>[^)\"\s#]*)(?P<anchor>#[^)\"\s]*)?"
 )
