@@ -37,7 +37,9 @@ def props() -> Iterator[str]:
         member: Any = getattr(package, name)
         is_ours = getattr(member, "__module__", "").startswith("bixarena_constructs")
         if is_ours and callable(member) and not isinstance(member, EnumType):
-            yield from inspect.signature(member).parameters
+            # jsii's metaclass hides the signature of a construct.
+            call = member.__init__ if isinstance(member, type) else member
+            yield from inspect.signature(call).parameters
 
 
 def options() -> Iterator[str]:
@@ -54,7 +56,7 @@ def exit_codes_of_both() -> Iterator[str]:
 
 
 KINDS: dict[str, set[str]] = {
-    "props": set(props()) - {"scope", "construct_id", "values"},
+    "props": set(props()) - {"self", "scope", "construct_id"},
     "monitoring": {field.name for field in fields(package.SnapshotMonitoring)},
     "variables": set(contract.Variable),
     "events": set(contract.Event),
