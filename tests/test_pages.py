@@ -38,7 +38,7 @@ def props() -> Iterator[str]:
         is_ours = getattr(member, "__module__", "").startswith("bixarena_constructs")
         if is_ours and callable(member) and not isinstance(member, EnumType):
             # jsii's metaclass hides the signature of a construct.
-            call = member.__init__ if isinstance(member, type) else member
+            call = vars(member)["__init__"] if inspect.isclass(member) else member
             yield from inspect.signature(call).parameters
 
 
