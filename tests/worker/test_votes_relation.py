@@ -92,6 +92,25 @@ def test_publishes_what_the_battles_say(
     assert first == second
 
 
+def test_holds_as_many_votes_of_unknown_voters_as_a_count_can_say(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    _make_cells(bixarena)
+    with bixarena.owner.connect() as connection:
+        connection.execute("UPDATE warehouse.cells SET votes = 1000000000, voter = NULL")
+        connection.execute("UPDATE warehouse.cells SET voter = 'v', votes = 7 WHERE random() < .1")
+    settings = settings_for(
+        bixarena.worker,
+        VOTES_RELATION="warehouse.cells",
+        LEADERBOARD_SLUG="overall",
+        DRY_RUN="true",
+    )
+    assert run(settings, log=journal.log).computed == ["overall"]
+    (ranked,) = journal.named("board_ranked")
+    assert ranked["intervals"] == "voter"
+    assert ranked["effective_voters"] > 1e11
+
+
 def test_needs_no_privilege_on_the_battles(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:

@@ -55,7 +55,6 @@ class _BoardCells:
         self._voters: dict[object, int] = {}
         self._faults: list[str] = []
         self._num_faults = 0
-        self._knows_voters = False
 
     def add(self, cell: CountedCell) -> None:
         try:
@@ -69,7 +68,6 @@ class _BoardCells:
             return
         voter = -1
         if cell.voter is not None:
-            self._knows_voters = True
             voter = self._voters.setdefault(cell.voter, len(self._voters))
         self._rows.append((model_a, model_b, outcome, votes, voter))
         if len(self._rows) >= _ROWS_AT_A_TIME:
@@ -92,8 +90,6 @@ class _BoardCells:
             return VotesError(said)
         self._pack()
         table = np.concatenate(self._parts)
-        if self._knows_voters:
-            table = _with_own_voters(table, len(self._voters))
         model_a, model_b, outcome, votes, voter = table.T
         return VoteCounts.from_arrays(
             list(self._models),
@@ -101,8 +97,15 @@ class _BoardCells:
             model_b=model_b,
             outcome=outcome,
             votes=votes,
-            voter=voter if self._knows_voters else None,
+            voter=self._in_order(voter) if self._voters else None,
         )
+
+    def _in_order(self, voter: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number voters by their keys, so that the order of the rows leaves no trace."""
+        place = np.full(len(self._voters) + 1, -1)
+        ordered = sorted(self._voters, key=str)
+        place[[self._voters[key] for key in ordered]] = np.arange(len(ordered))
+        return place[voter]
 
 
 def counted(
@@ -149,13 +152,3 @@ def _fault(cell: CountedCell, models: Mapping[str, int]) -> str:
         return f"outcome is {cell.outcome!r} in the row of {row}; it must be one of {allowed}"
     said = None if cell.votes is None else str(cell.votes)
     return f"votes is {said} in the row of {row}; it must be a whole number of 1 or more"
-
-
-def _with_own_voters(table: NDArray[np.int64], known: int) -> NDArray[np.int64]:
-    """Split each vote of an unknown voter, -1, off as that of a voter of its own."""
-    is_known = table[:, 4] >= 0
-    own = table[~is_known]
-    own = own.repeat(own[:, 3], axis=0)
-    own[:, 3] = 1
-    own[:, 4] = known + np.arange(len(own))
-    return np.concatenate([table[is_known], own])

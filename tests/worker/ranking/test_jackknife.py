@@ -25,7 +25,7 @@ from bixarena_constructs.worker.ranking.jackknife import (
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking import IntervalMethod
 
-Cells = list[tuple[str, str, str, str, int]]
+Cells = list[tuple[str | None, str, str, str, int]]
 
 
 def random_cells(*, voters: int, models: int, votes: int, seed: int) -> Cells:
@@ -178,6 +178,40 @@ def test_a_side_that_all_voters_agree_on_leaves_doubt() -> None:
     assert widths(votes, "auto").min() > 100
     assert ranking.entries[0].probability_best is not None
     assert ranking.entries[0].probability_best < 1
+
+
+def test_votes_of_unknown_voters_are_those_of_as_many_voters() -> None:
+    known = random_cells(voters=9, models=5, votes=200, seed=4)
+    others = random_cells(voters=1, models=5, votes=60, seed=5)
+    unknown = [(None, *cell[1:]) for cell in others]
+    named = [(f"own-{number:02}", *cell[1:]) for number, cell in enumerate(others)]
+    of_unknown, of_named = (VoteCounts.from_voter_cells(known + each) for each in (unknown, named))
+    found, expected = of_unknown.voters, of_named.voters
+    assert found is not None
+    assert expected is not None
+    assert found.num_voters == expected.num_voters == 69
+    assert len(found.alike) < len(expected.alike)
+    listed = np.arange(5)
+    for one, other in zip(
+        voter_variance(fit_board(of_unknown, 0.5), found, listed),
+        voter_variance(fit_board(of_named, 0.5), expected, listed),
+        strict=True,
+    ):
+        assert one == pytest.approx(other)
+    one, other = (rank(each).effective_voters for each in (of_unknown, of_named))
+    assert one == pytest.approx(other)
+
+
+def test_votes_beyond_four_bytes_are_counted_by_voter_too() -> None:
+    many = 2**33
+    cells = [(None, "a", "b", "model_a", 3 * many), (None, "b", "a", "model_a", many)]
+    cells += [(f"v{number}", "a", "b", "model_a", many) for number in range(9)]
+    votes = VoteCounts.from_voter_cells(cells)
+    assert votes.voters is not None
+    assert (votes.voters.votes > 0).all()
+    assert votes.voters.votes @ votes.voters.alike[votes.voters.voter] == votes.total == 13 * many
+    assert votes.voters.half_points.max() == 2 * many
+    assert votes.voters.num_voters == 4 * many + 9
 
 
 @pytest.mark.parametrize("prior", [0.0, 0.5])

@@ -25,8 +25,11 @@ _FOLD_SLICE: Final = 2**18
 class VoterCounts:
     """The same votes, counted by voter and pair.
 
+    A vote of an unknown voter is that of a voter of its own; those who cast the same vote share a
+    number.
+
     Attributes:
-        num_voters: How many voters there are.
+        alike: How many voters a number stands for; shape ``(numbers,)``.
         voter: Ascending numbers from 0; shape ``(rows,)``.
         pair: Position among the pairs of the `VoteCounts`; shape ``(rows,)``.
         votes: Votes of this voter on this pair; shape ``(rows,)``.
@@ -34,11 +37,16 @@ class VoterCounts:
             ``(rows,)``.
     """
 
-    num_voters: int
+    alike: IntArray
     voter: NDArray[np.int32]
     pair: NDArray[np.int32]
-    votes: NDArray[np.int32]
-    half_points: NDArray[np.int32]
+    votes: NDArray[np.signedinteger]
+    half_points: NDArray[np.signedinteger]
+
+    @property
+    def num_voters(self) -> int:
+        """How many voters there are."""
+        return int(self.alike.sum())
 
 
 def fold(
@@ -90,25 +98,57 @@ def fold_voters(
     votes: NDArray[np.integer],
     voter: NDArray[np.integer],
 ) -> VoterCounts:
-    """Add up votes of one voter on one pair; a pair of -1 is left out."""
+    """Add up votes of one voter on one pair; a pair of -1 is left out.
+
+    Args:
+        pair: Position of the pair; shape ``(n,)``.
+        half_points: Twice what a vote gives to its first model; shape ``(n,)``.
+        votes: How many such votes there are; shape ``(n,)``.
+        voter: Number of the voter, below 0 for an unknown one; shape ``(n,)``.
+    """
     met = (pair >= 0) & (votes > 0)
-    pair, votes, voter = pair[met], votes[met], voter[met]
-    won = half_points[met] * votes
-    order = np.lexsort([pair, voter])
-    pair, voter = pair[order], voter[order]
+    known, unknown = met & (voter >= 0), met & (voter < 0)
+    pair_known, votes_known = pair[known], votes[known]
+    won = half_points[known] * _roomy(votes_known)
+    order = np.lexsort([pair_known, voter[known]])
+    pair_known, voter = pair_known[order], voter[known][order]
     is_new_voter = np.diff(voter, prepend=voter[:1] - 1) != 0
-    starts = np.flatnonzero(is_new_voter | (np.diff(pair, prepend=-1) != 0))
+    starts = np.flatnonzero(is_new_voter | (np.diff(pair_known, prepend=-1) != 0))
     number = np.cumsum(is_new_voter, dtype=np.int32) - 1
+    own_pair, own_points, own_voters = _own_votes(
+        pair[unknown], half_points[unknown], votes[unknown]
+    )
+    num_known = int(is_new_voter.sum())
     return VoterCounts(
-        num_voters=int(is_new_voter.sum()),
-        voter=number[starts],
-        pair=pair[starts],
-        votes=_sums(votes[order], starts),
-        half_points=_sums(won[order], starts),
+        alike=np.concatenate([np.ones(num_known, np.int64), own_voters]),
+        voter=np.concatenate(
+            [number[starts], np.arange(num_known, num_known + len(own_pair), dtype=np.int32)]
+        ),
+        pair=np.concatenate([pair_known[starts], own_pair]),
+        votes=np.concatenate([_sums(votes_known[order], starts), np.ones_like(own_points)]),
+        half_points=np.concatenate([_sums(won[order], starts), own_points]),
     )
 
 
-def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.int32]:
+def _own_votes(
+    pair: NDArray[np.int32], half_points: NDArray[np.int32], votes: NDArray[np.integer]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], IntArray]:
+    """Add up the votes of unknown voters by pair and points."""
+    kinds, place = np.unique(np.stack([pair, half_points]), axis=1, return_inverse=True)
+    number = np.zeros(kinds.shape[1], dtype=np.int64)
+    np.add.at(number, place.ravel(), votes)
+    return kinds[0], kinds[1], number
+
+
+def _roomy(votes: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Return votes in a type that holds twice as many."""
+    is_large = votes.max(initial=0) > np.iinfo(np.int32).max // 2
+    return votes.astype(np.int64) if is_large else votes
+
+
+def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.signedinteger]:
     if not len(starts):
         return np.zeros(0, dtype=np.int32)
-    return np.add.reduceat(values, starts, dtype=np.int64).astype(np.int32)
+    sums: IntArray = np.add.reduceat(values, starts, dtype=np.int64)
+    # Half the memory, where millions of voters are.
+    return sums if sums.max() > np.iinfo(np.int32).max else sums.astype(np.int32)

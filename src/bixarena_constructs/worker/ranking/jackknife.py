@@ -32,14 +32,16 @@ _ENTRIES: Final = 2**20
 _LEVERAGE_MARGIN: Final = 1e-6
 
 
-def effective_number(votes: FloatArray | IntArray) -> float:
+def effective_number(votes: FloatArray | IntArray, alike: IntArray | None = None) -> float:
     """Count voters by how evenly they share the votes: Kish (1965), section 11.7.
 
     Args:
         votes: Votes of each voter, one or more in all; shape ``(voters,)``.
+        alike: How many voters each of them stands for. Default: - one.
     """
-    shares = votes / votes.sum()
-    return float(1 / (shares @ shares))
+    voters = np.ones(len(votes)) if alike is None else alike
+    shares = votes / (voters @ votes)
+    return float(1 / (voters @ shares**2))
 
 
 def student_quantile(share: float, degrees: FloatArray) -> FloatArray:
@@ -75,39 +77,44 @@ def voter_variance(
     influence = influence - influence.mean(axis=0)
     total, squares = np.zeros(len(listed)), np.zeros(len(listed))
     cast, cast_squares = np.zeros(board.pairs.models), np.zeros(board.pairs.models)
-    for pull, votes in _blocks(board, voters):
+    for alike, pull, votes in _blocks(board, voters):
         moved = pull @ influence.T
-        total += moved.sum(axis=0)
-        squares += (moved**2).sum(axis=0)
-        cast += votes.sum(axis=0)
-        cast_squares += (votes**2).sum(axis=0)
+        total += alike @ moved
+        squares += alike @ moved**2
+        cast += alike @ votes
+        cast_squares += alike @ votes**2
     number = voters.num_voters
     variance = (number - 1) / number * (squares - total**2 / number)
     effective: FloatArray = cast[listed] ** 2 / cast_squares[listed]
     return np.maximum(variance, 0), effective
 
 
-def _blocks(board: Board, voters: VoterCounts) -> Iterator[tuple[FloatArray, FloatArray]]:
+def _blocks(
+    board: Board, voters: VoterCounts
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
     """Give, for some voters at a time, how far they pull each model, and their votes on it.
 
     Leaving out a voter moves the abilities by minus the inverse curvature times the pull.
 
     Yields:
-        In points and in votes; shape ``(some voters, models)`` each.
+        How many voters each stands for, of shape ``(some voters,)``; then in points and in votes,
+        of shape ``(some voters, models)`` each.
     """
     models = board.pairs.models
-    starts = np.searchsorted(voters.voter, np.arange(voters.num_voters + 1))
+    starts = np.searchsorted(voters.voter, np.arange(len(voters.alike) + 1))
     lengths = np.diff(starts)
     for length in np.unique(lengths).tolist():
-        alike = np.flatnonzero(lengths == length)
+        equal = np.flatnonzero(lengths == length)
         batch = max(1, _ENTRIES // max(length**2, models))
-        for begin in range(0, len(alike), batch):
-            rows = starts[alike[begin : begin + batch], np.newaxis] + np.arange(length)
+        for begin in range(0, len(equal), batch):
+            some = equal[begin : begin + batch]
+            rows = starts[some, np.newaxis] + np.arange(length)
             pair = voters.pair[rows].astype(np.int64)
             votes = voters.votes[rows].astype(np.float64)
             points = voters.half_points[rows] / 2
             solve = _pull_by_pairs if length <= models else _pull_by_models
             yield (
+                voters.alike[some].astype(np.float64),
                 solve(board, pair, votes=votes, points=points),
                 _scatter(board, pair, votes, votes),
             )

@@ -56,7 +56,8 @@ def rank(
         raise TooFewModelsError(models, min_evals=options.min_evals)
     effective_voters = None
     if votes.voters is not None:
-        effective_voters = effective_number(np.bincount(votes.voters.voter, votes.voters.votes))
+        cast = np.bincount(votes.voters.voter, votes.voters.votes)
+        effective_voters = effective_number(cast, votes.voters.alike)
     method = _method(options.interval_method, effective_voters)
     chosen = replace(options, interval_method=method)
     board = fit_board(votes, options.prior_battles)

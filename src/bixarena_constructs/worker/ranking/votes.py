@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
@@ -139,7 +138,9 @@ class VoteCounts:
             model_b: Position in ``models``; shape ``(n,)``.
             outcome: Position in `OUTCOMES`; shape ``(n,)``.
             votes: How often each was cast; shape ``(n,)``. Default: - once.
-            voter: Any number of who cast it; shape ``(n,)``. Default: - unknown.
+            voter: Any number of who cast it, 0 or more; below 0 for an unknown voter, each of
+                whose votes is that of a voter of its own; shape ``(n,)``. Default: - voters are
+                not counted.
 
         Raises:
             ValueError: When a position lies outside its table, lengths differ, votes are
@@ -180,19 +181,20 @@ class VoteCounts:
         Raises:
             BadCellsError: As `from_cells` does.
         """
-        counted = list(_with_own_voters(cells))
-        _check(cell[1:] for _, cell in counted)
-        models = sorted({model for _, cell in counted for model in cell[1:3]})
+        counted = list(cells)
+        _check(cell[1:] for cell in counted)
+        models = sorted({model for cell in counted for model in cell[1:3]})
         index = {model: position for position, model in enumerate(models)}
         # In the order of their names, so that no other order leaves a trace.
-        voters = {key: number for number, key in enumerate(sorted({key for key, _ in counted}))}
+        names = sorted({cell[0] for cell in counted if cell[0] is not None})
+        voters: dict[str | None, int] = {name: number for number, name in enumerate(names)}
         return cls.from_arrays(
             models,
-            model_a=_integers(index[cell[1]] for _, cell in counted),
-            model_b=_integers(index[cell[2]] for _, cell in counted),
-            outcome=_integers(OUTCOMES.index(cell[3]) for _, cell in counted),
-            votes=_integers(cell[4] for _, cell in counted),
-            voter=_integers(voters[key] for key, _ in counted),
+            model_a=_integers(index[cell[1]] for cell in counted),
+            model_b=_integers(index[cell[2]] for cell in counted),
+            outcome=_integers(OUTCOMES.index(cell[3]) for cell in counted),
+            votes=_integers(cell[4] for cell in counted),
+            voter=_integers(voters.get(cell[0], -1) for cell in counted),
         )
 
     @classmethod
@@ -262,18 +264,3 @@ def _check_arrays(
             raise ValueError(
                 f"{name} must lie from 0 to {limit - 1}, got {column.min()} to {column.max()}"
             )
-
-
-def _with_own_voters(
-    cells: Iterable[VoterCell],
-) -> Iterator[tuple[tuple[str, int], VoterCell]]:
-    """Give each cell the key of its voter, an unknown one's split into its votes."""
-    unknown = Counter[Cell]()
-    for voter, model_a, model_b, outcome, votes in cells:
-        if voter is None and votes > 0:
-            unknown[model_a, model_b, outcome, 1] += votes
-        else:
-            yield (voter or "", 0), (voter, model_a, model_b, outcome, votes)
-    each = (cell for cell in sorted(unknown) for _ in range(unknown[cell]))
-    for number, cell in enumerate(each, start=1):
-        yield ("", number), (None, *cell)
