@@ -60,7 +60,7 @@ def test_leaves_out_each_voter_with_one_newton_step(voters: int, models: int, vo
     index = {model: position for position, model in enumerate(counts.models)}
     listed = np.array([0, 1, 3])
     moved = []
-    for name in sorted({cell[0] for cell in cells}):
+    for name in sorted({str(cell[0]) for cell in cells}):
         gradient, curvature = np.zeros(models), np.zeros((models, models))
         for voter, a, b, outcome, _ in cells:
             if voter == name:
@@ -84,7 +84,7 @@ def test_leaves_out_each_voter_with_one_newton_step(voters: int, models: int, vo
                 sum(cell[0] == name and f"m{model:02}" in cell[1:3] for cell in cells)
                 for model in listed
             ]
-            for name in sorted({cell[0] for cell in cells})
+            for name in sorted({str(cell[0]) for cell in cells})
         ]
     )
     assert effective == pytest.approx([effective_number(column) for column in cast.T])
@@ -183,8 +183,8 @@ def test_a_side_that_all_voters_agree_on_leaves_doubt() -> None:
 def test_votes_of_unknown_voters_are_those_of_as_many_voters() -> None:
     known = random_cells(voters=9, models=5, votes=200, seed=4)
     others = random_cells(voters=1, models=5, votes=60, seed=5)
-    unknown = [(None, *cell[1:]) for cell in others]
-    named = [(f"own-{number:02}", *cell[1:]) for number, cell in enumerate(others)]
+    unknown: Cells = [(None, *cell[1:]) for cell in others]
+    named: Cells = [(f"own-{number:02}", *cell[1:]) for number, cell in enumerate(others)]
     of_unknown, of_named = (VoteCounts.from_voter_cells(known + each) for each in (unknown, named))
     found, expected = of_unknown.voters, of_named.voters
     assert found is not None
@@ -198,13 +198,13 @@ def test_votes_of_unknown_voters_are_those_of_as_many_voters() -> None:
         strict=True,
     ):
         assert one == pytest.approx(other)
-    one, other = (rank(each).effective_voters for each in (of_unknown, of_named))
-    assert one == pytest.approx(other)
+    effective = rank(of_named).effective_voters
+    assert rank(of_unknown).effective_voters == pytest.approx(effective)
 
 
 def test_votes_beyond_four_bytes_are_counted_by_voter_too() -> None:
     many = 2**33
-    cells = [(None, "a", "b", "model_a", 3 * many), (None, "b", "a", "model_a", many)]
+    cells: Cells = [(None, "a", "b", "model_a", 3 * many), (None, "b", "a", "model_a", many)]
     cells += [(f"v{number}", "a", "b", "model_a", many) for number in range(9)]
     votes = VoteCounts.from_voter_cells(cells)
     assert votes.voters is not None

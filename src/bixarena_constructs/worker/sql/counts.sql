@@ -1,20 +1,7 @@
 -- What each leaderboard is ranked by: for every pair of models, how often either won and how
--- often they tied. One pass over the battles gives overall and all categories.
---
--- A battle counts with an evaluation and an effective validation that says it is biomedical. It
--- counts for the categories of its effective categorization if that one is matched. So a battle
--- of three categories has three rows in vote; overall counts its first one.
-WITH model AS (
-    SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
-    FROM api.model
-),
-tag AS (
-    SELECT categorization_id,
-           category,
-           row_number() OVER (PARTITION BY categorization_id ORDER BY category) = 1 AS is_first
-    FROM api.battle_categorization_category
-    WHERE 'overall' = ANY (%(slugs)s) OR category = ANY (%(slugs)s)
-),
+-- often they tied. One pass over the battles gives overall and all categories: a battle of three
+-- categories has three rows in vote, and overall counts its first one.
+\ir models_and_tags.sql
 vote AS (
     SELECT tag.category,
            tag.is_first IS NOT FALSE AS is_first,
@@ -25,16 +12,7 @@ vote AS (
                WHEN 'model2' THEN battle.model2_id
            END AS winner,
            evaluation.outcome = 'tie' AS is_tie
-    FROM api.battle
-    JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id
-    JOIN api.battle_validation AS validation
-        ON validation.id = battle.effective_validation_id AND validation.is_biomedical
-    LEFT JOIN api.battle_categorization AS categorization
-        ON categorization.id = battle.effective_categorization_id
-        AND categorization.status = 'matched'
-    LEFT JOIN tag ON tag.categorization_id = categorization.id
-    -- Without overall, only the battles of the categories that are asked for.
-    WHERE 'overall' = ANY (%(slugs)s) OR tag.category IS NOT NULL
+\ir categorized_battles.sql
 ),
 cell AS MATERIALIZED (
     SELECT category, is_first, model_a, model_b,

@@ -5,17 +5,7 @@
 -- asked for, voter, both models, outcome (0 and 1 for a win of either, 2 for a tie, -1 for anything
 -- else), votes.
 COPY (
-    WITH model AS (
-        SELECT id, row_number() OVER (ORDER BY id) - 1 AS number
-        FROM api.model
-    ),
-    tag AS (
-        SELECT categorization_id,
-               category,
-               row_number() OVER (PARTITION BY categorization_id ORDER BY category) = 1 AS is_first
-        FROM api.battle_categorization_category
-        WHERE 'overall' = ANY (%(slugs)s) OR category = ANY (%(slugs)s)
-    ),
+\ir models_and_tags.sql
     cell AS MATERIALIZED (
         SELECT tag.category,
                tag.is_first IS NOT FALSE AS is_first,
@@ -30,15 +20,7 @@ COPY (
                    ELSE -1
                END AS outcome,
                count(*) AS votes
-        FROM api.battle
-        JOIN api.battle_evaluation AS evaluation ON evaluation.battle_id = battle.id
-        JOIN api.battle_validation AS validation
-            ON validation.id = battle.effective_validation_id AND validation.is_biomedical
-        LEFT JOIN api.battle_categorization AS categorization
-            ON categorization.id = battle.effective_categorization_id
-            AND categorization.status = 'matched'
-        LEFT JOIN tag ON tag.categorization_id = categorization.id
-        WHERE 'overall' = ANY (%(slugs)s) OR tag.category IS NOT NULL
+\ir categorized_battles.sql
         GROUP BY 1, 2, 3, 4, 5, 6
     ),
     voter AS (
