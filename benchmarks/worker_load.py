@@ -255,6 +255,7 @@ def main() -> None:
     parser.add_argument("--battles", type=int, default=1_000_000)
     parser.add_argument("--models", type=int, default=200)
     parser.add_argument("--folder", type=Path, help="keep the database there for a next time")
+    parser.add_argument("--intervals", default="auto", help="INTERVALS of the worker")
     parser.add_argument("--plan", action="store_true", help="show how the votes are counted")
     parser.add_argument(
         "--row-by-row", type=int, metavar="N", help="compare, from N replicates of each board"
@@ -270,7 +271,7 @@ def main() -> None:
             connection.execute("DELETE FROM api.leaderboard_snapshot")
             if options.plan:
                 print("\n".join(_plan(connection)))
-        figures["worker"] = run_worker(database)
+        figures["worker"] = run_worker(database, INTERVALS=options.intervals)
         if options.row_by_row:
             figures["row_by_row"] = _row_by_row(database, options.row_by_row)
     print(json.dumps(figures, indent=2))

@@ -35,6 +35,7 @@ NAMES = {
     deployment.STARTED_BY_RETRY,
     deployment.STARTED_BY_COMMAND_LINE,
 }
+FIELDS = {*contract.Field, *contract.EntryField}
 # These are words of nothing else, so they count inside of a longer text too.
 PECULIAR = re.compile(rf"\b(?:{'|'.join(sorted(name for name in NAMES if '_' in name))})\b")
 EXIT_CODES = {failure.exit_code for failure in contract.FAILURES}
@@ -85,10 +86,23 @@ def numbers(tree: ast.AST) -> Iterator[object]:
                 yield value
 
 
+def fields(tree: ast.AST) -> Iterator[str]:
+    """Yield names that a line of the log is written with or read by."""
+    reads_log = any(isinstance(node, ast.Name) and "Field" in node.id for node in ast.walk(tree))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="info" | "warning" | "error" | "bind")):
+                yield from (str(each.arg) for each in node.keywords)
+            case ast.Dict(keys=keys) if any("Field." in ast.unparse(key) for key in keys if key):
+                yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))
+            case ast.Subscript(slice=ast.Constant(str(name))) if reads_log:
+                yield name
+
+
 def second_literals(source: str) -> set[str]:
     tree = ast.parse(source)
     found = {name for text in texts(tree) for name in PECULIAR.findall(text)}
-    found |= NAMES.intersection(texts(tree))
+    found |= NAMES.intersection(texts(tree)) | FIELDS.intersection(fields(tree))
     return found | {str(number) for number in numbers(tree) if number in EXIT_CODES}
 
 
@@ -105,6 +119,11 @@ def test_has_no_second_literal(path: Path) -> None:
         ("worker/job.py", "Event.RUN_STARTED", '"run_started"'),
         ("worker/settings.py", "Variable.SEED", '"SEED"'),
         ("worker/report.py", "Outcome.COMPUTED", '"computed"'),
+        ("worker/report.py", "Field.TOTAL_VOTES:", '"total_votes":'),
+        ("worker/report.py", "Field.MODELS:", '"models":'),
+        ("worker/report.py", "EntryField.RANK:", '"rank":'),
+        ("worker/job.py", "**{Field.LEADERBOARD: board.slug}", "leaderboard=board.slug"),
+        ("cli/deployed/log_lines.py", "each[EntryField.FROM]", "each['from']"),
         ("worker/errors.py", "failure: Failure = INTERNAL", "exit_code: int = 1"),
         ("cdk/monitoring/worker_signals.py", "Outcome.PUBLISHED", '"published"'),
         ("cdk/monitoring/worker_signals.py", "failure.exit_code: ", "137: "),

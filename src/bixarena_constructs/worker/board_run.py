@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from bixarena_constructs.worker.contract import Event, Variable
+from bixarena_constructs.worker.contract import Event, Field, Variable
 from bixarena_constructs.worker.errors import (
     DatabaseRefusedError,
     LoginRefusedError,
@@ -106,7 +106,7 @@ class BoardRun:
         Raises:
             LoginRefusedError: The next ones would be ranked for nothing.
         """
-        log = self._log.bind(leaderboard=board.slug)
+        log = self._log.bind(**{Field.LEADERBOARD: board.slug})
         try:
             reason = too_small(votes.of(board), self._settings)
             if reason is None:
@@ -128,7 +128,11 @@ class BoardRun:
             if isinstance(error, RowGoneError) and recounts_left:
                 attempt = MOST_COUNTS - recounts_left
                 log.warning(
-                    Event.RETRYING, step="publish", attempt=attempt, error=text, wait_seconds=0
+                    Event.RETRYING,
+                    step="publish",
+                    attempt=attempt,
+                    **{Field.ERROR: text},
+                    wait_seconds=0,
                 )
                 return False
             self.fail(board.slug, error, votes)
@@ -140,23 +144,24 @@ class BoardRun:
     def fail(self, slug: str, error: WorkerError, votes: Votes) -> None:
         """Note that a leaderboard cannot be done."""
         self._report.failed[slug] = error
-        self._log.error(
-            Event.BOARD_FAILED,
-            leaderboard=slug,
-            cause=error.cause,
-            error=votes.in_slugs(str(error)),
-        )
+        fields = {
+            Field.LEADERBOARD: slug,
+            Field.CAUSE: error.cause,
+            Field.ERROR: votes.in_slugs(str(error)),
+        }
+        self._log.error(Event.BOARD_FAILED, **fields)
 
     def _leave_out(
         self, board: Board, reason: str, *, votes: int, log: FilteringBoundLogger
     ) -> None:
+        fields = {"reason": reason, Field.VOTES: votes}
         if board.shown is None:
             self._report.skipped.append(board.slug)
-            log.info(Event.BOARD_SKIPPED, reason=reason, votes=votes)
+            log.info(Event.BOARD_SKIPPED, **fields)
         else:
             # People go on seeing it, and nothing else would report that it is old.
             self._report.regressed[board.slug] = reason
-            log.error(Event.BOARD_REGRESSED, reason=reason, votes=votes, shown=board.shown)
+            log.error(Event.BOARD_REGRESSED, **fields, shown=board.shown)
 
     def _rank(
         self, counts: VoteCounts, votes: Votes, log: FilteringBoundLogger
@@ -179,7 +184,8 @@ class BoardRun:
             raise
         except RankingError as error:
             raise VotesError(str(error)) from error
-        log.info(Event.BOARD_RANKED, seconds=since(started), **ranking_fields(ranking, votes))
+        fields = {Field.SECONDS: since(started), **ranking_fields(ranking, votes)}
+        log.info(Event.BOARD_RANKED, **fields)
         return entries_of(ranking)
 
     def _publish(self, snapshot: Snapshot, votes: Votes, log: FilteringBoundLogger) -> None:
@@ -187,7 +193,8 @@ class BoardRun:
             self._report.computed.append(snapshot.board.slug)
             parts = list(parts_of(board_fields(snapshot.entries, votes)))
             for part, entries in enumerate(parts, 1):
-                log.info(Event.BOARD_COMPUTED, part=part, parts=len(parts), entries=entries)
+                fields = {"part": part, "parts": len(parts), Field.ENTRIES: entries}
+                log.info(Event.BOARD_COMPUTED, **fields)
             return
         started = perf_counter()
         retention = retention_of(self._settings)
@@ -202,7 +209,7 @@ class BoardRun:
             _EVENT_OF[done.status],
             newest_before=done.newest_public,
             snapshots_retired=done.retired,
-            seconds=since(started),
+            **{Field.SECONDS: since(started)},
             **change_fields(done, snapshot, votes),
         )
         if done.status is Status.PUBLISHED and done.shown_instead is not None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bixarena_constructs.worker.board_run import too_small, wanted_boards
-from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
+from bixarena_constructs.worker.contract import RELEASE, VERSION, Event, Field
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import VotesError, WorkerError
 from bixarena_constructs.worker.interrupts import carried_out
@@ -60,16 +60,16 @@ def check(
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         log.error(Event.CHECK_FAILED, **known.fields())
         raise
-    log.info(
-        Event.CHECK_FINISHED,
-        exit_code=0,
-        contract=VERSION,
-        release=RELEASE,
-        boards_ready=report.computed,
-        boards_skipped=report.skipped,
-        total_votes=report.total_votes,
-        newest_vote=report.newest_vote and report.newest_vote.isoformat(),
-    )
+    fields = {
+        Field.EXIT_CODE: 0,
+        Field.CONTRACT: VERSION,
+        "release": RELEASE,
+        "boards_ready": report.computed,
+        "boards_skipped": report.skipped,
+        Field.TOTAL_VOTES: report.total_votes,
+        "newest_vote": report.newest_vote and report.newest_vote.isoformat(),
+    }
+    log.info(Event.CHECK_FINISHED, **fields)
 
 
 def _look(
@@ -104,9 +104,9 @@ def _look(
             continue
         reason = too_small(counts, settings)
         fields = {
-            "leaderboard": board.slug,
-            "votes": counts.total,
-            "models": counts.num_listed(settings.min_evals),
+            Field.LEADERBOARD: board.slug,
+            Field.VOTES: counts.total,
+            Field.MODELS: counts.num_listed(settings.min_evals),
             "shown": board.shown,
         }
         if reason is None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
-from bixarena_constructs.worker.contract import INTERNAL, Event, Variable
+from bixarena_constructs.worker.contract import INTERNAL, Event, Field, Variable
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import WorkerError
 from bixarena_constructs.worker.logs import open_log
@@ -67,8 +67,8 @@ def _carry_out(
     interrupts: Interrupts,
     open_store: OpenStore | None,
 ) -> None:
-    correlation_id = uuid4().hex
-    log = open_log(sys.stdout, correlation_id=correlation_id)
+    context = {Field.CORRELATION_ID: uuid4().hex}
+    log = open_log(sys.stdout, **context)
     try:
         settings, command = interrupts.carry_out(
             lambda _: _prepared(options, environment, open_store),
@@ -77,9 +77,9 @@ def _carry_out(
         )
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.RUN_FAILED, snapshots_published=0, **known.fields())
+        log.error(Event.RUN_FAILED, **{Field.SNAPSHOTS_PUBLISHED: 0}, **known.fields())
         raise
-    log = open_log(sys.stdout, log_format=settings.log_format, correlation_id=correlation_id)
+    log = open_log(sys.stdout, log_format=settings.log_format, **context)
     command(settings, log=log, interrupts=interrupts)
 
 

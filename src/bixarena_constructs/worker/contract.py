@@ -37,6 +37,7 @@ __all__ = [
     "RELEASE",
     "SETTINGS",
     "VERSION",
+    "EntryField",
     "Event",
     "Failure",
     "Field",
@@ -145,6 +146,19 @@ class Field(StrEnum):
     TIME = "time"
     TOTAL_VOTES = "total_votes"
     VOTES = "votes"
+
+
+class EntryField(StrEnum):
+    """Fields of a model, in `Field.ENTRIES` and, the first and last two, in `Field.MOVED`."""
+
+    MODEL = "model"
+    RANK = "rank"
+    SCORE = "score"
+    LOWER = "lower"
+    UPPER = "upper"
+    VOTES = "votes"
+    FROM = "from"
+    TO = "to"
 
 
 class Outcome(StrEnum):

@@ -14,6 +14,7 @@ from bixarena_constructs.worker.contract import (
     INTERRUPTED,
     SETTINGS,
     Failure,
+    Field,
     Outcome,
     Variable,
 )
@@ -66,7 +67,11 @@ class WorkerError(Exception):
 
     def fields(self) -> dict[str, object]:
         """Return the error as fields of a log line."""
-        return {"cause": self.cause, "exit_code": self.exit_code, "error": str(self)}
+        return {
+            Field.CAUSE: self.cause,
+            Field.EXIT_CODE: self.exit_code,
+            Field.ERROR: str(self),
+        }
 
 
 class SettingsError(WorkerError):
@@ -167,7 +172,7 @@ class BoardsRegressedError(VotesError):
 
     def fields(self) -> dict[str, object]:
         """Return the error as fields of a log line."""
-        return {"outcome": Outcome.REGRESSED, **super().fields()}
+        return {Field.OUTCOME: Outcome.REGRESSED, **super().fields()}
 
 
 class DatabaseError(WorkerError):

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from bixarena_constructs.worker.board_run import MOST_COUNTS, BoardRun, since, wanted_boards
-from bixarena_constructs.worker.contract import RELEASE, VERSION, Event
+from bixarena_constructs.worker.contract import RELEASE, VERSION, Event, Field
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import WorkerError
 from bixarena_constructs.worker.interrupts import carried_out
@@ -70,13 +70,13 @@ def run(
         leaderboard_slug=settings.leaderboard_slug,
         dry_run=settings.dry_run,
     )
-    log.info(
-        Event.RUN_STARTED,
-        snapshot=report.identifier,
-        dry_run=settings.dry_run,
-        contract=VERSION,
-        release=RELEASE,
-    )
+    fields = {
+        Field.SNAPSHOT: report.identifier,
+        "dry_run": settings.dry_run,
+        Field.CONTRACT: VERSION,
+        "release": RELEASE,
+    }
+    log.info(Event.RUN_STARTED, **fields)
     deadline = deadline or Deadline(settings.max_runtime_seconds)
     try:
         where = store or store_for_run(settings, deadline)
@@ -90,15 +90,11 @@ def run(
         carried_out(interrupts, work, log=log, deadline=deadline, cancel=where.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.RUN_FAILED, seconds=since(started), **report.fields(), **known.fields())
+        took = {Field.SECONDS: since(started)}
+        log.error(Event.RUN_FAILED, **took, **report.fields(), **known.fields())
         raise
-    log.info(
-        Event.RUN_FINISHED,
-        outcome=report.outcome,
-        exit_code=0,
-        seconds=since(started),
-        **report.fields(),
-    )
+    ended = {Field.OUTCOME: report.outcome, Field.EXIT_CODE: 0, Field.SECONDS: since(started)}
+    log.info(Event.RUN_FINISHED, **ended, **report.fields())
     return report
 
 
@@ -153,19 +149,21 @@ class _Run:
         if self._settings.dry_run:
             return wanted
         for board in wanted:
+            log = self._log.bind(**{Field.LEADERBOARD: board.slug})
             if board.existing == "public":
                 self._report.already_published.append(board.slug)
-                self._log.info(Event.BOARD_ALREADY_PUBLISHED, leaderboard=board.slug)
+                log.info(Event.BOARD_ALREADY_PUBLISHED)
             elif board.existing is not None:
                 self._report.stored_private.append(board.slug)
-                self._log.info(Event.BOARD_ALREADY_PRIVATE, leaderboard=board.slug)
+                log.info(Event.BOARD_ALREADY_PRIVATE)
         return tuple(board for board in wanted if board.existing is None)
 
     def _still_there(self, slugs: set[str]) -> tuple[Board, ...]:
         found = self._retried("list_boards", lambda: self._store.boards(self._report.identifier))
         for gone in sorted(slugs - {board.slug for board in found}):
             self._report.skipped.append(gone)
-            self._log.info(Event.BOARD_SKIPPED, leaderboard=gone, reason="deleted during the run")
+            fields = {Field.LEADERBOARD: gone, "reason": "deleted during the run"}
+            self._log.info(Event.BOARD_SKIPPED, **fields)
         return tuple(board for board in found if board.slug in slugs)
 
     def _votes(self, boards: tuple[Board, ...]) -> Votes:
@@ -174,13 +172,13 @@ class _Run:
         by_voter = self._settings.counts_by_voter
         votes = self._retried("count_votes", lambda: self._store.votes(slugs, by_voter=by_voter))
         note_votes(self._report, votes)
-        self._log.info(
-            Event.VOTES_COUNTED,
-            models=len(votes.slug_by_model),
-            votes={slug: votes.totals[slug] for slug in slugs if slug in votes.totals},
-            by_voter=votes.by_voter,
-            seconds=since(started),
-        )
+        fields = {
+            Field.MODELS: len(votes.slug_by_model),
+            Field.VOTES: {slug: votes.totals[slug] for slug in slugs if slug in votes.totals},
+            "by_voter": votes.by_voter,
+            Field.SECONDS: since(started),
+        }
+        self._log.info(Event.VOTES_COUNTED, **fields)
         return votes
 
     def _retried(self, what: str, step: Callable[[], _T]) -> _T:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO, TypeVar
 
 import structlog
 
+from bixarena_constructs.worker.contract import Field
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
 
@@ -39,7 +41,7 @@ def open_log(
         structlog.WriteLogger(stream),
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key=Field.TIME),
             _shortened,
             last,
         ],

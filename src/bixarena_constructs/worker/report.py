@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.worker.contract import Outcome
+from bixarena_constructs.worker.contract import EntryField, Field, Outcome
 from bixarena_constructs.worker.errors import BoardsFailedError, BoardsRegressedError
 from bixarena_constructs.worker.records import Status
 
@@ -109,17 +109,17 @@ class RunReport:
     def fields(self) -> dict[str, object]:
         """Return the report as fields of a log line."""
         return {
-            "snapshot": self.identifier,
-            "leaderboard_slug": self.leaderboard_slug,
-            "snapshots_published": len(self.published),
+            Field.SNAPSHOT: self.identifier,
+            Field.LEADERBOARD_SLUG: self.leaderboard_slug,
+            Field.SNAPSHOTS_PUBLISHED: len(self.published),
             "snapshots_stored_private": len(self.stored_private),
             "boards_already_published": len(self.already_published),
             "boards_skipped": list(self.skipped),
             "boards_regressed": list(self.regressed),
             "boards_failed": list(self.failed),
-            "total_votes": self.total_votes,
+            Field.TOTAL_VOTES: self.total_votes,
             "newest_vote": self.newest_vote and self.newest_vote.isoformat(),
-            "newest_vote_age_seconds": self.newest_vote and _age_seconds(self.newest_vote),
+            Field.NEWEST_VOTE_AGE_SECONDS: self.newest_vote and _age_seconds(self.newest_vote),
         }
 
 
@@ -132,8 +132,8 @@ def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
     """Return what the log says of a ranking in addition to its entries."""
     first = ranking.entries[0]
     return {
-        "votes": ranking.total_votes,
-        "models": len(ranking.entries),
+        Field.VOTES: ranking.total_votes,
+        Field.MODELS: len(ranking.entries),
         "first": votes.slug(first.model),
         "probability_best": first.probability_best and round(first.probability_best, 4),
         "intervals": ranking.interval_method,
@@ -152,12 +152,12 @@ def board_fields(entries: Iterable[Entry], votes: Votes) -> list[dict[str, objec
     """Return the entries of a board for the log of a dry run."""
     return [
         {
-            "rank": entry.rank,
-            "model": votes.slug(entry.model),
-            "score": float(entry.score),
-            "lower": float(entry.lower),
-            "upper": float(entry.upper),
-            "votes": entry.votes,
+            EntryField.RANK: entry.rank,
+            EntryField.MODEL: votes.slug(entry.model),
+            EntryField.SCORE: float(entry.score),
+            EntryField.LOWER: float(entry.lower),
+            EntryField.UPPER: float(entry.upper),
+            EntryField.VOTES: entry.votes,
         }
         for entry in entries
     ]
@@ -170,8 +170,12 @@ def change_fields(done: Publication, snapshot: Snapshot, votes: Votes) -> dict[s
         return {}
     current = snapshot.ranks
     return {
-        "moved": [
-            {"model": votes.slug(model), "from": former[model], "to": place}
+        Field.MOVED: [
+            {
+                EntryField.MODEL: votes.slug(model),
+                EntryField.FROM: former[model],
+                EntryField.TO: place,
+            }
             for model, place in current.items()
             if former.get(model, place) != place
         ],

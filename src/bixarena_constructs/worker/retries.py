@@ -11,7 +11,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from bixarena_constructs.worker.contract import Event
+from bixarena_constructs.worker.contract import Event, Field
 from bixarena_constructs.worker.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def retried(
             Event.RETRYING,
             step=what,
             attempt=state.attempt_number,
-            error=str(state.outcome.exception()) if state.outcome else None,
+            **{Field.ERROR: str(state.outcome.exception()) if state.outcome else None},
             wait_seconds=round(state.upcoming_sleep, 3),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.worker.contract import Event
+from bixarena_constructs.worker.contract import Event, Field
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import NoSnapshotError, WorkerError
 from bixarena_constructs.worker.interrupts import carried_out
@@ -103,9 +103,10 @@ def _logged_change(
             settings, identifier, visibility, log=log, store=store, interrupts=interrupts
         )
     except WorkerError as error:
-        log.error(failed, snapshot=identifier, **error.fields())
+        log.error(failed, **{Field.SNAPSHOT: identifier}, **error.fields())
         raise
-    log.info(done, snapshot=identifier, leaderboards=slugs, exit_code=0)
+    fields = {Field.SNAPSHOT: identifier, "leaderboards": slugs, Field.EXIT_CODE: 0}
+    log.info(done, **fields)
     return slugs
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from rich.text import Text
 
-from bixarena_constructs.worker.contract import Field
+from bixarena_constructs.worker.contract import EntryField, Field
 
 __all__ = ["Fields", "fields_of", "printable", "readable"]
 
@@ -26,6 +26,10 @@ _LEFT_OUT: Final = frozenset(
         Field.TIME,
         Field.LEADERBOARD,
     }
+)
+_OF_ENTRY: Final = (
+    *(EntryField.RANK, EntryField.MODEL, EntryField.SCORE),
+    *(EntryField.LOWER, EntryField.UPPER, EntryField.VOTES),
 )
 _TIME: Final = slice(11, 19)
 _EMPTY: Final[tuple[object, ...]] = ("", None, [], {})
@@ -84,16 +88,17 @@ def _board(entries: object) -> list[str]:
 
 
 def _entry(entry: Fields) -> str:
-    return (
-        f"{entry['rank']:>3}  {entry['model']}  {entry['score']:.1f}"
-        f"  ({entry['lower']:.1f} to {entry['upper']:.1f})  {entry['votes']} votes"
-    )
+    place, model, score, lower, upper, votes = (entry[name] for name in _OF_ENTRY)
+    return f"{place:>3}  {model}  {score:.1f}  ({lower:.1f} to {upper:.1f})  {votes} votes"
 
 
 def _shown(name: str, value: object) -> str:
     if name == Field.MOVED and isinstance(value, list):
         with suppress(LookupError, TypeError):
-            return ", ".join(f"{each['model']} {each['from']}→{each['to']}" for each in value)
+            return ", ".join(
+                f"{each[EntryField.MODEL]} {each[EntryField.FROM]}→{each[EntryField.TO]}"
+                for each in value
+            )
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     if isinstance(value, list):
