@@ -35,13 +35,24 @@ def runs(expression: str, count: int) -> list[str]:
         # The 1st of August 2026 is a Saturday and stays in its month; 1 November is a Sunday.
         ("cron(0 0 1W 8,11 ? *)", ["2026-08-03 00:00", "2026-11-02 00:00"]),
         ("cron(0 0 15W 3,8 ? *)", ["2026-03-16 00:00", "2026-08-14 00:00"]),
+        # The 2nd of May 2026 is a Saturday, and the 1st is a weekday.
+        ("cron(0 0 2W 5 ? *)", ["2026-05-01 00:00", "2027-05-03 00:00"]),
         ("cron(0 0 31W 5 ? *)", ["2026-05-29 00:00", "2027-05-31 00:00"]),
         ("cron(0 0 LW * ? *)", ["2026-03-31 00:00", "2026-04-30 00:00"]),
+        # The 31st of May 2026 is a Sunday.
+        ("cron(0 0 LW 5 ? *)", ["2026-05-29 00:00", "2027-05-31 00:00"]),
         ("cron(0 0 ? * L *)", ["2026-03-07 00:00", "2026-03-14 00:00"]),
         ("cron(0 0 ? * 6L *)", ["2026-03-27 00:00", "2026-04-24 00:00"]),
+        ("cron(0 0 ? * 1,7 *)", ["2026-03-07 00:00", "2026-03-08 00:00"]),
+        # Of the Fridays in July 2026, the 24th is not the last.
+        ("cron(0 0 ? 7 6L *)", ["2026-07-31 00:00", "2027-07-30 00:00"]),
+        ("cron(0 0 ? * FRIL *)", ["2026-03-27 00:00", "2026-04-24 00:00"]),
+        ("cron(0 0 ? * THU#2 *)", ["2026-03-12 00:00", "2026-04-09 00:00"]),
+        ("cron(0 0 ? * FRI#3 *)", ["2026-03-20 00:00", "2026-04-17 00:00"]),
         ("cron(0 0 ? * 2#1 *)", ["2026-04-06 00:00", "2026-05-04 00:00"]),
         ("cron(0 0 29 FEB ? *)", ["2028-02-29 00:00", "2032-02-29 00:00"]),
         ("cron(0 0 1 1 ? 2027)", ["2027-01-01 00:00"]),
+        ("cron(0 0 31 12 ? 2027)", ["2027-12-31 00:00"]),
     ],
 )
 def test_runs_at_the_times_that_the_user_guide_gives(expression: str, expected: list[str]) -> None:
@@ -91,6 +102,8 @@ def test_reads_a_rate() -> None:
         ("cron(60 10 * * ? *)", "'60' as minutes; it must be from 0 to 59"),
         ("cron(0 24 * * ? *)", "'24' as hours; it must be from 0 to 23"),
         ("cron(0 10 0 * ? *)", "'0' as day of month; it must be from 1 to 31"),
+        ("cron(0 10 0W * ? *)", "'0' as day of month; it must be from 1 to 31"),
+        ("cron(0 10 32W * ? *)", "'32' as day of month; it must be from 1 to 31"),
         ("cron(0 10 * 13 ? *)", "'13' as month; it must be from 1 to 12"),
         ("cron(0 10 * JANUARY ? *)", "'JANUARY' as month"),
         ("cron(0 10 ? * 0 *)", "'0' as day of week; it must be from 1 to 7"),

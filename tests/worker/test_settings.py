@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,6 +128,49 @@ def test_reads_every_variable() -> None:
         old_snapshots="delete",
         log_format="plain",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest"),
+    [
+        ("POSTGRES_PORT", 1, 65_535),
+        ("POSTGRES_READ_PORT", 1, 65_535),
+        ("NUM_BOOTSTRAP", 1, 5000),
+        ("MIN_EVALS", 0, 2_147_483_647),
+        ("MIN_TOTAL_BATTLES", 0, 2_147_483_647),
+        ("MIN_TOTAL_MODELS", 0, 2_147_483_647),
+        ("SEED", 0, 9_223_372_036_854_775_807),
+        ("MAX_RUNTIME_SECONDS", 1, 86_400),
+        # 0 would retire every public snapshot.
+        ("KEEP_SNAPSHOTS", 1, 2_147_483_647),
+    ],
+)
+def test_takes_a_number_up_to_its_limits_and_none_beyond(
+    name: str, lowest: int, highest: int
+) -> None:
+    for allowed in (lowest, highest):
+        Settings.from_environment({**_DATABASE, name: str(allowed)})
+    for refused in (lowest - 1, highest + 1):
+        (fault,) = _faults(**{name: str(refused)})
+        assert fault.startswith(f"{name} is {str(refused)!r}")
+
+
+@pytest.mark.parametrize(
+    ("intervals", "by_voter"),
+    [("auto", True), ("voter", True), ("wald", False), ("percentile", False), ("sandwich", False)],
+)
+def test_counts_by_voter_where_the_intervals_allow_for_voters(
+    intervals: str, *, by_voter: bool
+) -> None:
+    settings = Settings.from_environment({**_DATABASE, "INTERVALS": intervals})
+    assert settings.counts_by_voter is by_voter
+
+
+def test_stays_as_it_was_read() -> None:
+    settings = Settings.from_environment(_DATABASE)
+    for frozen in (settings, settings.database):
+        with pytest.raises(FrozenInstanceError):
+            frozen.dry_run = True  # type: ignore[misc, union-attr]
 
 
 def test_takes_an_empty_variable_for_an_unset_one() -> None:
