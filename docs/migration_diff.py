@@ -1,10 +1,12 @@
 """Print what `cdk diff` says of a migration: ``python docs/migration_diff.py FOLDER``.
 
-The folder has the apps before.py and after.py, of one stack each. No AWS account is asked.
+The folder has the apps before.py and after.py, of the same stacks, of which one differs. No AWS
+account is asked.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,8 +28,14 @@ def migration_diff(folder: Path) -> str:
     """
     with TemporaryDirectory() as scratch:
         before, after = (_synthesise(folder / app, Path(scratch)) for app in ("before", "after"))
-        (template,) = before.glob("*.template.json")
-        words = ["diff", "--app", str(after), "--template", str(template)]
+        (template,) = (
+            path
+            for path in before.glob("*.template.json")
+            # The order of exports may differ.
+            if json.loads(path.read_text()) != json.loads((after / path.name).read_text())
+        )
+        stack = template.name.removesuffix(".template.json")
+        words = ["diff", "--app", str(after), "--exclusively", stack, "--template", str(template)]
         said = _run(
             [str(NODE), str(_command_line()), *words, "--no-color", "--no-notices"], scratch
         )

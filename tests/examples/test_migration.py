@@ -6,38 +6,38 @@ import subprocess
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 MIGRATIONS = ROOT / "examples" / "migration"
 PAGE = (ROOT / "docs" / "migration.md").read_text()
 
 
-def resources_of(folder: str, app: str) -> dict[str, dict[str, Any]]:  # CloudFormation is untyped
+def module_of(folder: str, app: str) -> ModuleType:
     spec = spec_from_file_location(f"{folder}_{app}", MIGRATIONS / folder / f"{app}.py")
     assert spec
     assert spec.loader
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    stack_class = module.WorkerStack if folder == "bixarena" else module.SnapshotStack
-    stack = stack_class(App(), "Arena")
+    return module
+
+
+def pattern_of(app: str) -> dict[str, dict[str, Any]]:  # CloudFormation is untyped
+    stack = module_of("pattern", app).SnapshotStack(App(), "Arena")
     return dict(Template.from_stack(stack).to_json()["Resources"])
 
 
 @pytest.fixture(scope="module")
 def pattern() -> tuple[dict[str, Any], dict[str, Any]]:
     """A bare pattern with nothing but what it needs, before and after."""
-    return resources_of("pattern", "before"), resources_of("pattern", "after")
-
-
-@pytest.fixture(scope="module")
-def bixarena() -> tuple[dict[str, Any], dict[str, Any]]:
-    """BixArena's stack, before and after."""
-    return resources_of("bixarena", "before"), resources_of("bixarena", "after")
+    return pattern_of("before"), pattern_of("after")
 
 
 def types(resources: dict[str, Any], names: set[str]) -> list[str]:
@@ -80,63 +80,6 @@ class TestPattern:
             "AWS::Events::Rule",
             "AWS::IAM::Policy",
         ]
-
-
-class TestBixArena:
-    def test_keeps_every_logical_id(self, bixarena: tuple[dict[str, Any], dict[str, Any]]) -> None:
-        before, after = bixarena
-        assert before.keys() - after.keys() == set()
-
-    def test_adds_a_queue_only(self, bixarena: tuple[dict[str, Any], dict[str, Any]]) -> None:
-        before, after = bixarena
-        assert types(after, after.keys() - before.keys()) == [
-            "AWS::SQS::Queue",
-            "AWS::SQS::QueuePolicy",
-        ]
-
-    def test_keeps_names_and_the_log_group(
-        self, bixarena: tuple[dict[str, Any], dict[str, Any]]
-    ) -> None:
-        for resources in bixarena:
-            by_type = {one["Type"]: one["Properties"] for one in resources.values()}
-            assert by_type["AWS::Events::Rule"]["Name"] == "bixarena-prod-worker"
-            log_group = by_type["AWS::Logs::LogGroup"]
-            assert log_group["LogGroupName"] == "/aws/ecs/bixarena-prod-worker"
-
-    def test_changes_of_the_container_only_what_it_is_told(
-        self, bixarena: tuple[dict[str, Any], dict[str, Any]]
-    ) -> None:
-        containers = []
-        for resources in bixarena:
-            (definition,) = (
-                one["Properties"]
-                for one in resources.values()
-                if one["Type"] == "AWS::ECS::TaskDefinition"
-            )
-            (container,) = definition["ContainerDefinitions"]
-            containers.append(container)
-        before, after = containers
-        assert after.pop("Environment") == [
-            *before.pop("Environment"),
-            {"Name": "MAX_RUNTIME_SECONDS", "Value": "900"},
-        ]
-        # Not read-only: what is behind the tag `edge` may be a worker from before this library.
-        assert after == before
-
-    def test_narrows_the_pull_to_guarddutys_repository(
-        self, bixarena: tuple[dict[str, Any], dict[str, Any]]
-    ) -> None:
-        pulled = [
-            statement["Resource"]
-            for resources in bixarena
-            for one in resources.values()
-            if one["Type"] == "AWS::IAM::Policy"
-            for statement in one["Properties"]["PolicyDocument"]["Statement"]
-            if "ecr:BatchGetImage" in statement["Action"]
-        ]
-        before, after = pulled
-        assert before == "*"
-        assert "aws-guardduty-agent-fargate" in str(after)
 
 
 @pytest.mark.slow

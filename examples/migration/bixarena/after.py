@@ -1,61 +1,93 @@
-"""The stack of ``before.py``, with ``ScheduledSnapshotTask`` in the pattern's place.
+"""The stack of ``before.py`` with ``ScheduledSnapshotTask`` in the pattern's place.
 
-The construct has the pattern's id, and is given the log group, names and image that are there.
+The construct has the pattern's id, and is given the log group, names and image that exist.
 """
 
 from __future__ import annotations
 
-from aws_cdk import App, Environment, RemovalPolicy, Stack
+from aws_cdk import App, RemovalPolicy, Stack
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from bixarena_constructs import ScheduledSnapshotTask
 
-PREFIX = "bixarena-prod"
+
+class ArenaStack(Stack):
+    """Stands for BixArena's stacks of the network, the cluster and the database."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        """Define the neighbours of the worker."""
+        super().__init__(scope, construct_id)
+        self.vpc = ec2.Vpc(self, "Vpc", max_azs=2, nat_gateways=1)
+        self.cluster = ecs.Cluster(self, "Cluster", vpc=self.vpc)
+        self.database = rds.DatabaseInstance(
+            self,
+            "Database",
+            engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_16_9),
+            vpc=self.vpc,
+            credentials=rds.Credentials.from_generated_secret("postgres"),
+            storage_encrypted=True,
+        )
 
 
 class WorkerStack(Stack):
     """Runs the worker every day at 10:00 UTC."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
-        """Define the stack in the region of its VPC."""
-        super().__init__(
-            scope, construct_id, env=Environment(account="111122223333", region="us-east-1")
-        )
-        vpc = ec2.Vpc.from_vpc_attributes(
-            self,
-            "Vpc",
-            vpc_id="vpc-0123456789abcdef0",
-            availability_zones=["us-east-1a", "us-east-1b"],
-            private_subnet_ids=["subnet-0123456789abcdef0", "subnet-0fedcba9876543210"],
-        )
-        cluster = ecs.Cluster.from_cluster_attributes(
-            self, "Cluster", cluster_name="bixarena", vpc=vpc
-        )
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stack_prefix: str,
+        arena: ArenaStack,
+        app_version: str = "edge",
+        tarball: str | None = None,
+    ) -> None:
+        """Define the stack for an image of a version, or of a local tarball."""
+        super().__init__(scope, construct_id)
+        image = f"ghcr.io/sage-bionetworks/bixarena-worker:{app_version}"
+        if tarball is not None:
+            asset = ecr_assets.TarballImageAsset(self, "WorkerImage", tarball_file=tarball)
+            image = asset.image_uri
+        database = arena.database
+        if database.secret is None:
+            raise ValueError(f"{database.node.path} has no generated secret")
         credentials = secretsmanager.Secret.from_secret_complete_arn(
-            self,
-            "DatabaseCredentials",
-            "arn:aws:secretsmanager:us-east-1:111122223333:secret:bixarena/database-AbCdEf",
+            self, "DatabaseSecret", database.secret.secret_arn
         )
         log_group = logs.LogGroup(
             self,
             "WorkerLogGroup",
-            log_group_name=f"/aws/ecs/{PREFIX}-worker",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
+            log_group_name=f"/aws/ecs/{stack_prefix}-worker",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.RETAIN,
         )
         ScheduledSnapshotTask(
             self,
-            "Worker",
-            cluster=cluster,
+            "LeaderboardSnapshotTask",
+            cluster=arena.cluster,
+            rule_name=f"{stack_prefix}-leaderboard-snapshot-schedule",
             schedule=appscaling.Schedule.cron(hour="10", minute="0"),
-            rule_name=f"{PREFIX}-worker",
-            image="ghcr.io/sage-bionetworks/bixarena-worker:edge",
-            environment={"POSTGRES_HOST": "database.internal", "POSTGRES_DB": "bixarena"},
+            subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            image=image,
+            cpu=1024,
+            memory_limit_mib=2048,
+            environment={
+                "NUM_BOOTSTRAP": "1000",
+                "MIN_EVALS": "10",
+                "SIGNIFICANT": "false",
+                "MIN_TOTAL_BATTLES": "30",
+                "MIN_TOTAL_MODELS": "4",
+                "POSTGRES_HOST": database.db_instance_endpoint_address,
+                "POSTGRES_PORT": database.db_instance_endpoint_port,
+                "POSTGRES_DB": "bixarena",
+            },
             secrets={
                 "POSTGRES_USER": (credentials, "username"),
                 "POSTGRES_PASSWORD": (credentials, "password"),
@@ -68,7 +100,9 @@ class WorkerStack(Stack):
 def main() -> None:
     """Synthesise the app."""
     app = App()
-    WorkerStack(app, "BixarenaWorker")
+    prefix = "bixarena-prod"
+    arena = ArenaStack(app, f"{prefix}-arena")
+    WorkerStack(app, f"{prefix}-worker", stack_prefix=prefix, arena=arena)
     app.synth()
 
 
