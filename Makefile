@@ -36,7 +36,7 @@ help:
 	@echo "make smoke  install the wheel with each extra, and use it; PYTHONS=\"3.11 3.14\""
 	@echo "make image  build the worker's image with Docker into ARCHIVE=worker.tar, and try it"
 	@echo "make actionlint  check the workflows; fetches actionlint from its releases"
-	@echo "make api    write API.md and docs/reference.md from the code"
+	@echo "make api    write what is made from the code: API.md, docs/reference.md, pictures"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
 $(VENV)/bin/uv:
@@ -158,6 +158,7 @@ test-lowest test-newest: test-%: setup $(CURDIR)/.venv-%/.synced
 api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md
 	$(RUN) $(PY) docs/write_reference.py > docs/reference.md
+	$(RUN) $(PY) docs/write_architecture.py
 
 $(CURDIR)/.venv-docs/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-docs UV_PYTHON_DOWNLOADS=never \

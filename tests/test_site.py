@@ -6,9 +6,18 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from docs.write_architecture import PALETTES, picture
+
 ROOT = Path(__file__).parents[1]
 NAVIGATION = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2].partition("\n\n")[0]
 HOOKS = (ROOT / "docs" / "site" / "hooks.py").read_text()
+
+
+def test_shows_the_architecture_as_its_script_draws_it() -> None:
+    for name, palette in PALETTES.items():
+        drawn = ROOT / "docs" / "images" / f"architecture-{name}.svg"
+        assert drawn.read_text() == picture(palette), "stale: run `make api`"
+        assert f"docs/images/architecture-{name}.svg" in (ROOT / "README.md").read_text()
 
 
 def test_leads_to_every_page_once() -> None:

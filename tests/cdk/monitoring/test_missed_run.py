@@ -135,6 +135,21 @@ def test_leaves_time_for_a_retry(alarm_of: Callable[..., dict[str, Any]]) -> Non
     assert alarm_of(monitoring=retried)["EvaluationPeriods"] == 28
 
 
+def test_rounds_up_only_what_is_left_of_an_hour(alarm_of: Callable[..., dict[str, Any]]) -> None:
+    # 24 h + 1 h + 1 h, and one.
+    assert alarm_of(max_runtime=Duration.hours(1))["EvaluationPeriods"] == 27
+    assert alarm_of(max_runtime=Duration.minutes(61))["EvaluationPeriods"] == 28
+
+
+def test_looks_back_as_far_as_cloudwatch_does_and_no_further(
+    alarm_of: Callable[..., dict[str, Any]],
+) -> None:
+    # An hour to start, a quarter to run; rounded up, and one.
+    assert alarm_of("rate(165 hours)")["EvaluationPeriods"] == 168
+    with pytest.raises(ValueError, match="looks back 168 hours where 169 are needed"):
+        alarm_of("rate(166 hours)")
+
+
 @pytest.mark.parametrize("expression", SCHEDULES)
 def test_stays_quiet_for_a_year_of_runs_on_time_and_late(
     alarm_of: Callable[..., dict[str, Any]], expression: str
