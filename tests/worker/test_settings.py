@@ -130,6 +130,12 @@ def test_reads_every_variable() -> None:
     )
 
 
+def test_needs_a_database_unless_it_is_for_a_store_of_another_kind() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment({})
+    assert {fault.partition(" ")[0] for fault in raised.value.faults} == _DATABASE.keys()
+
+
 @pytest.mark.parametrize(
     ("name", "lowest", "highest"),
     [
