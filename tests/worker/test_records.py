@@ -25,6 +25,7 @@ def test_refuses_to_store_what_the_columns_cannot_hold() -> None:
         votes=1,
         rank_lower=None,
         rank_upper=None,
+        tier=None,
         probability_best=None,
     )
     with pytest.raises(NotStorableError, match=r"-9999\.999999") as caught:

@@ -328,6 +328,55 @@ def test_a_tier_holds_those_who_cannot_be_told_apart_from_its_first(
         ("c", "2", "2 to 4"),
         ("d", "2", "3 to 4"),
     ]
+    entries = parsed(bixarena("rank", path, "--format", "json"))["entries"]
+    assert [entry["tier"] for entry in entries] == [1, 1, 2, 2]
+    rows_of_csv = csv.DictReader(bixarena("rank", path, "--format", "csv").stdout.splitlines())
+    assert [row["tier"] for row in rows_of_csv] == ["1", "1", "2", "2"]
+
+
+@pytest.mark.parametrize("output_format", ["table", "markdown"])
+def test_no_name_speaks_to_the_terminal(
+    bixarena: Bixarena, tmp_path: Path, output_format: str
+) -> None:
+    path, plot, page = (tmp_path / name for name in ("votes.csv", "plot.svg", "page.html"))
+    names = ("\x1b[2Jred\x9b", "nan\x07")
+    path.write_text(f"model_a,model_b,winner\n{names[0]},{names[1]},tie\n", encoding="utf-8")
+    options = ("--min-evals", "0", "--plot", plot, "--report", page, "--format", output_format)
+    result = bixarena("rank", path, *options)
+    for text in (
+        result.output,
+        plot.read_text(encoding="utf-8"),
+        page.read_text(encoding="utf-8"),
+    ):
+        assert not set(text) & {"\x1b", "\x9b", "\x07"}
+    assert "\\x1b" in result.output
+    ET.fromstring(plot.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    few = bixarena("rank", path)
+    assert few.exit_code == 65
+    assert "\x1b" not in few.stderr
+
+
+def test_a_picture_of_several_boards_shows_them_below_each_other(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    path, plot = tmp_path / "votes.csv", tmp_path / "plot.svg"
+    path.write_text("model_a,model_b,winner,of\na,b,tie,x & y\nc,d,tie,z\n", encoding="utf-8")
+    options = ("--by", "of", "--min-evals", "0", "--plot", plot)
+    assert bixarena("rank", path, *options).exit_code == 0
+    root = ET.fromstring(plot.read_text(encoding="utf-8"))  # noqa: S314 - our own file
+    svg = "{http://www.w3.org/2000/svg}"
+    titles = [each.findtext(f"{svg}title") for each in root.findall(f"{svg}svg")]
+    assert titles == [
+        "x & y: scores by model, with 95% intervals",
+        "z: scores by model, with 95% intervals",
+    ]
+    first, second = root.findall(f"{svg}svg")
+    assert (first.get("y"), second.get("y")) == (None, first.get("height"))
+    assert int(root.get("height", "")) == sum(
+        int(each.get("height", "")) for each in (first, second)
+    )
+    ids = [each.get("id") for each in root.iter() if each.get("id")]
+    assert len(ids) == len(set(ids)) == 4
 
 
 def test_an_anchor_moves_all_scores_alike(bixarena: Bixarena, votes_csv: Path) -> None:

@@ -121,6 +121,28 @@ def test_asks_for_nothing_from_anywhere(page: Page, report: Path) -> None:
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
 
 
+def test_a_report_of_several_boards_has_a_chapter_for_each(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    votes, path = tmp_path / "votes.csv", tmp_path / "page.html"
+    votes.write_text("model_a,model_b,winner,of\na,b,tie,x\nc,d,model_a,y\n", encoding="utf-8")
+    options = ("--by", "of", "--min-evals", "0", "--report", path)
+    assert bixarena("rank", votes, *options).exit_code == 0
+    page = Page(path.read_text(encoding="utf-8"))
+    chapters = [text for tag, text in page.texts if tag == "h2"]
+    assert chapters == ["x", "y", "Left out, and other notes", "How this was made"]
+    assert [text for tag, text in page.texts if tag == "h3"] == 2 * [
+        "Leaderboard",
+        "Scores and intervals",
+        "Win rates",
+        "Battles",
+        "Which model is above which",
+    ]
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert "2 leaderboards" in [text for tag, text in page.texts if tag == "h1"]
+
+
 def test_shows_names_as_text(page: Page) -> None:
     # A model is called <b>|[red].
     assert page.all("b") == []

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeAlias
 
 from rich.text import Text
 
+from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.worker.contract import EntryField, Field
 
-__all__ = ["Fields", "fields_of", "printable", "readable"]
+__all__ = ["Fields", "fields_of", "readable"]
 
 Fields: TypeAlias = dict[str, Any]
 """Fields of an event, which differ from event to event."""
@@ -43,18 +44,6 @@ def fields_of(line: str) -> Fields:
         return {}
     is_event = isinstance(fields, dict) and isinstance(fields.get(Field.EVENT), str)
     return fields if is_event else {}
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that a terminal obeys.
-
-    They are written as in a Python string; names of models and lines of other programs
-    may have them.
-    """
-    return "".join(
-        each if each.isprintable() or each == "\t" else each.encode("unicode_escape").decode()
-        for each in text
-    )
 
 
 def readable(line: str) -> Text:

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from bixarena_constructs.cli.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,6 +46,7 @@ _CSV_COLUMNS: Final = (
     "votes",
     "rank_lower",
     "rank_upper",
+    "tier",
     "probability_best",
 )
 _CSV_DECIMALS: Final = 6
@@ -142,37 +145,22 @@ def _markdown_table(board: Board) -> str:
             _escaped(entry.model),
             f"{entry.score:.1f}",
             interval_text(entry),
-            *place,
+            *places(entry),
             f"{entry.votes}",
         )
-        for entry, place in zip(ranking.entries, places(ranking), strict=True)
+        for entry in ranking.entries
     ]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "|---:|:---|---:|:---:|---:|:---:|---:|---:|")
     return heading + "\n".join(lines) + "\n"
 
 
-def places(ranking: Ranking) -> list[tuple[str, str, str]]:
-    """Write each entry's tier, interval of places and probability of being best.
-
-    A tier begins with a model that is below the first of the tier before it, with the confidence
-    of the places; those who follow cannot be told apart from it.
-    """
-    rows = []
-    tier, first = 1, 0
-    for number, entry in enumerate(ranking.entries):
-        if ranking.above is not None and ranking.above[first, number] > ranking.options.confidence:
-            tier, first = tier + 1, number
-        has_places = entry.rank_lower is not None
-        best = entry.probability_best
-        rows.append(
-            (
-                f"{tier}" if has_places else "",
-                f"{entry.rank_lower} to {entry.rank_upper}" if has_places else "",
-                "" if best is None else f"{100 * best:.1f}%",
-            )
-        )
-    return rows
+def places(entry: RankedModel) -> tuple[str, str, str]:
+    """Write an entry's tier, interval of places and probability of being best."""
+    best = "" if entry.probability_best is None else f"{100 * entry.probability_best:.1f}%"
+    if entry.tier is None:
+        return "", "", best
+    return f"{entry.tier}", f"{entry.rank_lower} to {entry.rank_upper}", best
 
 
 def finite_range(ranking: Ranking) -> tuple[float, float]:
@@ -248,4 +236,4 @@ def _csv_value(value: object) -> object:
 def _escaped(name: str) -> str:
     for special in "\\`*_[]<>|":
         name = name.replace(special, f"\\{special}")
-    return " ".join(name.split())
+    return printable(" ".join(name.split()))

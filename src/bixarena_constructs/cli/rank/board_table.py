@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.cli.rank.board_formats import (
     PLACES,
     finite_range,
@@ -44,10 +45,10 @@ def print_table(boards: Sequence[Board], reading: Reading, console: Console | No
     console = console or Console(highlight=False)
     for board in boards:
         if board.category is not None:
-            console.print(Text(board.category, style="bold"))
+            console.print(Text(printable(board.category), style="bold"))
         _print_entries(board.ranking, console)
     for note in [*(note for board in boards for note in notes_on(board)), *reading.sentences()]:
-        console.print(Text(f"note: {note}"))
+        console.print(Text(f"note: {printable(note)}"))
 
 
 def _print_entries(ranking: Ranking, console: Console) -> None:
@@ -63,11 +64,11 @@ def _print_entries(ranking: Ranking, console: Console) -> None:
     if bars:
         table.add_column(Text(bars.head()), no_wrap=True)
     table.add_column("Votes", justify="right")
-    for entry, place in zip(ranking.entries, places(ranking), strict=True):
+    for entry in ranking.entries:
         # Text, not str: a model's name is not markup.
-        row = [Text(str(entry.rank)), Text(entry.model), Text(f"{entry.score:.1f}")]
+        row = [Text(str(entry.rank)), Text(printable(entry.model)), Text(f"{entry.score:.1f}")]
         if ranking.options.has_intervals:
-            row += map(Text, (interval_text(entry), *place))
+            row += map(Text, (interval_text(entry), *places(entry)))
         if bars:
             row.append(Text(bars.draw(entry)))
         table.add_row(*row, Text(str(entry.votes)))
@@ -76,7 +77,7 @@ def _print_entries(ranking: Ranking, console: Console) -> None:
 
 def _bars(ranking: Ranking, width: int) -> _Bars | None:
     """Fit bars into the terminal; a narrow one shows the numbers without bars."""
-    names = max(len(entry.model) for entry in ranking.entries)
+    names = max(len(printable(entry.model)) for entry in ranking.entries)
     cells = min(_LONGEST_BAR, width - _NUMBERS_WIDTH - names)
     if not ranking.options.has_intervals or cells < _SHORTEST_BAR:
         return None

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bixarena_constructs.cli.exit_codes import CANNOT_WRITE, DATA_ERROR
+from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.cli.rank.board_formats import (
     Board,
     Reading,
@@ -70,7 +71,7 @@ def rank_files(
     Raises:
         typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
     """
-    _check_outputs(files, wanted, {"--plot": plot, "--report": report})
+    _check_outputs(files, {"--plot": plot, "--report": report})
     try:
         with counting(files, wanted, memory_limit=memory_limit, threads=options.threads) as votes:
             boards, unranked = _ranked(votes, options, anchor)
@@ -89,13 +90,8 @@ def rank_files(
         notes=(*votes.notes, *anchored),
         unranked=unranked,
     )
-    if len(votes.categories) > 1 and (plot or report):
-        raise typer.BadParameter(
-            f"the files hold {len(votes.categories)} boards, and --plot and --report show one; "
-            "choose it with --where"
-        )
-    pages = [(plot, to_svg(boards[0], reading))] if plot else []
-    pages += [(report, to_html(boards[0], reading, title))] if report else []
+    pages = [(plot, to_svg(boards, reading))] if plot else []
+    pages += [(report, to_html(boards, reading, title))] if report else []
     for path, text in pages:
         try:
             path.write_text(text, encoding="utf-8")
@@ -112,14 +108,12 @@ def rank_files(
         _fail(f"cannot write standard output: {error.strerror}", CANNOT_WRITE)
 
 
-def _check_outputs(files: Sequence[str], wanted: Wanted, outputs: dict[str, Path | None]) -> None:
+def _check_outputs(files: Sequence[str], outputs: dict[str, Path | None]) -> None:
     """Refuse to write over what is read, or twice to the same file."""
     taken = {os.path.realpath(file): f"the votes {file}" for file in files}
     for option, path in outputs.items():
         if path is None:
             continue
-        if wanted.category:
-            raise typer.BadParameter(f"{option} shows one board; choose it with --where, not --by")
         where = os.path.realpath(path)
         if where in taken and not path.is_char_device():
             raise typer.BadParameter(f"{option} {path} would overwrite {taken[where]}")
@@ -195,11 +189,12 @@ def _print(boards: Sequence[Board], reading: Reading, output_format: Format) -> 
     typer.echo(write(boards, reading), nl=False)
     for board in boards:
         for note in notes_on(board):
-            typer.echo(f"note: {note}", err=True)
+            typer.echo(f"note: {printable(note)}", err=True)
     for note in reading.sentences():
-        typer.echo(f"note: {note}", err=True)
+        typer.echo(f"note: {printable(note)}", err=True)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
+    lines = "\n".join(map(printable, message.split("\n")))
+    typer.echo(f"error: {lines}", err=True)
     raise typer.Exit(code)

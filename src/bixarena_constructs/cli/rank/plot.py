@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from bixarena_constructs.cli.rank.board_formats import (
     finite_range,
@@ -15,10 +15,13 @@ from bixarena_constructs.cli.rank.board_formats import (
 from bixarena_constructs.cli.rank.templates import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bixarena_constructs.cli.rank.board_formats import Board, Reading
     from bixarena_constructs.worker.ranking import RankedModel, Ranking
 
 __all__ = ["Plot", "to_svg"]
+
 
 _TICKS: Final = 6
 # A letter of 12 pixels is some 7 wide.
@@ -28,24 +31,37 @@ _LONGEST_NAME: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A ranking on a scale; ``plot.svg`` draws it.
+    """A ranking on a scale; ``plot.svg`` draws it. Lengths are in CSS pixels.
 
     Attributes:
         ranking: What is drawn.
+        category: What it is the board of; None where there is only one.
         low: Score at the left end of the scale.
         high: Score at its right end.
         step: Distance of two ticks.
+        scale_width: Width of the scale.
+        scores_width: Width of the scores as text.
+        row: Height of a model's line.
+        top: Height above the lines.
+        bottom: Height below them.
     """
 
+    scale_width: ClassVar = 480
+    scores_width: ClassVar = 190
+    row: ClassVar = 22
+    top: ClassVar = 74
+    bottom: ClassVar = 40
+
     ranking: Ranking
+    category: str | None
     low: float
     high: float
     step: float
 
     @classmethod
-    def of(cls, ranking: Ranking) -> Plot:
+    def of(cls, board: Board) -> Plot:
         """Fit a scale to all finite scores and bounds."""
-        lowest, highest = finite_range(ranking)
+        lowest, highest = finite_range(board.ranking)
         # A board of equals still needs an axis.
         spread = max(highest - lowest, 1.0)
         magnitude = 10.0 ** math.floor(math.log10(spread / _TICKS))
@@ -53,7 +69,7 @@ class Plot:
             magnitude * factor for factor in (1, 2, 5, 10) if magnitude * factor * _TICKS >= spread
         )
         low, high = math.floor(lowest / step), math.floor(highest / step) + 1
-        return cls(ranking, low * step, high * step, step)
+        return cls(board.ranking, board.category, low * step, high * step, step)
 
     @property
     def longest_name(self) -> int:
@@ -63,15 +79,26 @@ class Plot:
 
     @property
     def names_width(self) -> int:
-        """Width of the names, in pixels."""
+        """Width of the names."""
         return max(120, _LETTER * self.longest_name + 24)
+
+    @property
+    def width(self) -> int:
+        """Width of the picture: names, scale and scores."""
+        return self.names_width + self.scale_width + self.scores_width
+
+    @property
+    def height(self) -> int:
+        """Height of the picture."""
+        return self.top + self.row * len(self.ranking.entries) + self.bottom
 
     @property
     def title(self) -> str:
         """What the picture shows."""
-        if not self.ranking.options.has_intervals:
-            return "Scores by model"
-        return f"Scores by model, with {self.interval_title}s"
+        title = "Scores by model"
+        if self.ranking.options.has_intervals:
+            title += f", with {self.interval_title}s"
+        return title if self.category is None else f"{self.category}: {title.lower()}"
 
     @property
     def interval_title(self) -> str:
@@ -102,7 +129,10 @@ class Plot:
         return interval_text(entry)
 
 
-def to_svg(board: Board, reading: Reading) -> str:
-    """Draw scores and intervals as a self-contained SVG picture with a text alternative."""
-    notes = [f"Note: {note}." for note in notes_on(board) + reading.sentences()]
-    return render("plot.svg", plot=Plot.of(board.ranking), notes=notes)
+def to_svg(boards: Sequence[Board], reading: Reading) -> str:
+    """Draw scores and intervals as a self-contained SVG picture with a text alternative.
+
+    Several boards stand below each other.
+    """
+    notes = [note for board in boards for note in notes_on(board)] + reading.sentences()
+    return render("plots.svg", plots=[Plot.of(board) for board in boards], notes=notes)

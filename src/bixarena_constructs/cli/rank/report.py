@@ -12,7 +12,7 @@ from bixarena_constructs.cli.rank.plot import Plot
 from bixarena_constructs.cli.rank.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +27,6 @@ _METHODS = {
     "percentile": "percentiles of a bootstrap that resamples votes",
     "sandwich": "normal intervals from the squared residuals of the votes",
 }
-
 
 # Matrices of 300 models would be eight megabytes that nobody can read.
 _MOST_MODELS: Final = 100
@@ -49,30 +48,35 @@ class _Matrix(NamedTuple):
     rows: list[list[_Cell | None]]
 
 
-def to_html(board: Board, reading: Reading, title: str | None = None) -> str:
+def to_html(boards: Sequence[Board], reading: Reading, title: str | None = None) -> str:
     """Write the report.
 
     Args:
-        board: What is reported.
+        boards: What is reported.
         reading: How the votes were read.
-        title: Its heading. Default: - how many models there are.
+        title: Its heading. Default: - how many models there are, or boards.
     """
-    votes, ranking = board.votes, board.ranking
-    scores = [entry.score for entry in ranking.entries]
+    models = max(len(board.ranking.entries) for board in boards)
+    default = f"{len(boards)} leaderboards" if boards[1:] else f"Leaderboard of {models} models"
     return render(
         "report.html",
-        title=title or f"Leaderboard of {len(ranking.entries)} models",
+        title=title or default,
         made=f"{datetime.now(UTC):%d %B %Y}, from {', '.join(reading.files)}",
-        mean=f"{sum(scores) / len(scores):.0f}",
-        ranking=ranking,
-        places=places(ranking),
-        plot=Plot.of(ranking),
-        matrices=list(_matrices(votes, ranking)),
+        boards=boards,
+        places=places,
+        plot_of=Plot.of,
+        mean_of=_mean,
+        matrices_of=_matrices,
         # So that as many columns fit a page.
-        print_size=f"{max(2.0, min(8.0, 200 / min(len(scores), _MOST_MODELS))):.1f}",
-        notes=notes_on(board) + reading.sentences(),
-        method=_method(ranking) | {"Input": _input(reading)},
+        print_size=f"{max(2.0, min(8.0, 200 / min(models, _MOST_MODELS))):.1f}",
+        notes=[note for board in boards for note in notes_on(board)] + reading.sentences(),
+        method=_method([board.ranking for board in boards]) | {"Input": _input(reading)},
     )
+
+
+def _mean(ranking: Ranking) -> str:
+    scores = [entry.score for entry in ranking.entries]
+    return f"{sum(scores) / len(scores):.0f}"
 
 
 def _input(reading: Reading) -> str:
@@ -80,8 +84,9 @@ def _input(reading: Reading) -> str:
     return f"{', '.join(reading.files)}; {reading.rows} rows; {columns}"
 
 
-def _matrices(votes: VoteCounts, ranking: Ranking) -> Iterator[_Matrix]:
-    battles, points = _listed(votes, ranking)
+def _matrices(board: Board) -> Iterator[_Matrix]:
+    ranking = board.ranking
+    battles, points = _listed(board.votes, ranking)
     met = battles > 0
     rates = np.divide(points, battles, out=np.full_like(points, 0.5), where=met)
     of_whom = ""
@@ -161,12 +166,13 @@ def _listed(
     return battles[order[:, np.newaxis], order], points[order[:, np.newaxis], order]
 
 
-def _method(ranking: Ranking) -> dict[str, str]:
-    options = ranking.options
+def _method(rankings: Sequence[Ranking]) -> dict[str, str]:
+    options = rankings[0].options
+    methods = dict.fromkeys(_METHODS[ranking.interval_method] for ranking in rankings)
     return {
         "Scores": "Bradley-Terry, a tie being half a win for each",
         "Prior": f"{options.prior_battles:g} virtual battles of each model against an average one",
-        "Intervals": _METHODS[ranking.interval_method],
+        "Intervals": "; or ".join(methods),
         "Rounds": f"{options.num_bootstrap}",
         "Seed": f"{options.seed}",
         "Votes to be listed": f"{options.min_evals}",

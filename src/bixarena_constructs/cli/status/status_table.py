@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 from rich.text import Text
 
-from bixarena_constructs.cli.deployed.log_lines import printable
+from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:

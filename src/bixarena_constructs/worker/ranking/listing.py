@@ -37,7 +37,8 @@ def list_models(
     ranks = _ranks(evidence, significant=options.significant)
     # Models are in ascending order and the sort is stable: equals stay in it.
     order = np.lexsort([-evidence.scores.round(SCORE_DECIMALS), ranks])
-    above = evidence.above
+    above = None if evidence.above is None else evidence.above[np.ix_(order, order)]
+    tiers = _tiers(above, len(models), options.confidence)
     entries = tuple(
         RankedModel(
             model=models[position],
@@ -48,11 +49,31 @@ def list_models(
             votes=int(votes[position]),
             rank_lower=_place(evidence.rank_lower, position),
             rank_upper=_place(evidence.rank_upper, position),
+            tier=tier,
             probability_best=_number(evidence.probability_best, position),
         )
-        for position in order.tolist()
+        for position, tier in zip(order.tolist(), tiers, strict=True)
     )
-    return entries, None if above is None else above[np.ix_(order, order)]
+    return entries, above
+
+
+def _tiers(above: FloatArray | None, number: int, confidence: float) -> list[int | None]:
+    """Begin a tier with each model that is below the first of the tier before.
+
+    Args:
+        above: As `list_models` returns it.
+        number: How many models are listed.
+        confidence: How sure it must be that one model is above another.
+    """
+    if above is None:
+        return [None] * number
+    tiers: list[int | None] = []
+    tier, first = 1, 0
+    for place in range(number):
+        if above[first, place] > confidence:
+            tier, first = tier + 1, place
+        tiers.append(tier)
+    return tiers
 
 
 def _ranks(evidence: Evidence, *, significant: bool) -> IntArray:

@@ -30,6 +30,9 @@ class RankedModel:
         votes: Votes it took part in.
         rank_lower: Best place within the interval of places; None without intervals.
         rank_upper: Worst place within it.
+        tier: 1 for the best. A tier begins with a model that is below the first of the tier
+            before, with the confidence of the places; the others of a tier cannot be told apart
+            from its first. None without intervals.
         probability_best: Probability that it is first, from the rounds; None without.
     """
 
@@ -41,6 +44,7 @@ class RankedModel:
     votes: int
     rank_lower: int | None
     rank_upper: int | None
+    tier: int | None
     probability_best: float | None
 
 
@@ -123,6 +127,7 @@ def _entry_to_dict(entry: RankedModel) -> dict[str, object]:
         "votes": entry.votes,
         "rank_lower": entry.rank_lower,
         "rank_upper": entry.rank_upper,
+        "tier": entry.tier,
         "probability_best": entry.probability_best,
     }
 
