@@ -1,23 +1,28 @@
 """Public reports on the pattern and its neighbours, tried here; the numbers are aws/aws-cdk's.
 
-One is not closed: 12080, a retry across a deployment, in docs/monitoring.md.
+docs/construct.md lists them. One is not closed: 12080, a retry across a deployment, in
+docs/monitoring.md.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App, Duration, Environment, Fn, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
 
+PAGE = (Path(__file__).parents[2] / "docs" / "construct.md").read_text()
 IMAGE = f"ghcr.io/arena/worker@sha256:{'0' * 64}"
 
 
@@ -153,3 +158,200 @@ def test_16396_hands_the_tags_on_in_a_retry_as_well(stack: Stack, vpc: ec2.IVpc)
     define(stack, vpc, propagate_tags=source, monitoring=settings)
     (machine,) = of_kind(stack, "AWS::StepFunctions::StateMachine")
     assert '"PropagateTags":"TASK_DEFINITION"' in json.dumps(machine).replace("\\", "")
+
+
+RETRY = SnapshotMonitoring(retry_after=Duration.minutes(10), email="team@example.org")
+
+
+def role_policy(stack: Stack, name: str) -> list[dict[str, Any]]:  # as above
+    (found,) = (
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for logical_id, policy in Template.from_stack(stack)
+        .find_resources("AWS::IAM::Policy")
+        .items()
+        if name in logical_id
+    )
+    return list(found)
+
+
+def test_32877_lets_the_agent_pull_guarddutys_sidecar_in_a_retry_as_well(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    define(stack, vpc, monitoring=RETRY)
+    pulls = [each for each in role_policy(stack, "ExecutionRole") if "ecr" in str(each["Action"])]
+    assert "aws-guardduty-agent-fargate" in str(pulls[-1]["Resource"])
+    # It does not wait for the task, whose sidecar may fail although the worker is fine.
+    machines = json.dumps(of_kind(stack, "AWS::StepFunctions::StateMachine"))
+    assert "runTask" in machines
+    assert "runTask.sync" not in machines
+
+
+def test_22688_sets_a_variable_from_the_event(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(stack, vpc)
+    (rule,) = of_kind(stack, "AWS::Events::Rule")
+    transformer = rule["Targets"][0]["InputTransformer"]
+    assert transformer["InputPathsMap"] == {"time": "$.time"}
+    assert '"name":"SCHEDULED_AT","value":<time>' in transformer["InputTemplate"]
+
+
+def test_15171_overrides_a_container_of_any_name(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(stack, vpc, container_name="ranker", monitoring=RETRY)
+    rules, machines = (
+        json.dumps(of_kind(stack, kind)).replace("\\", "")
+        for kind in ("AWS::Events::Rule", "AWS::StepFunctions::StateMachine")
+    )
+    assert '"containerOverrides":[{"name":"ranker"' in rules
+    assert '"ContainerOverrides":[{"Name":"ranker"' in machines
+
+
+def test_16181_and_16093_may_pass_both_roles(stack: Stack, vpc: ec2.IVpc) -> None:
+    agent = iam.Role.from_role_arn(stack, "Agent", "arn:aws:iam::111122223333:role/agent")
+    define(stack, vpc, execution_role=agent)
+    passed = [
+        str(each["Resource"])
+        for each in role_policy(stack, "EventsRole")
+        if each["Action"] == "iam:PassRole"
+    ]
+    assert len(passed) == 2
+    assert "arn:aws:iam::111122223333:role/agent" in passed
+    assert any("TaskRole" in each for each in passed)
+
+
+def test_7859_runs_with_roles_that_somebody_else_creates() -> None:
+    stack = Stack(App(), "Stack")
+    iam.Role.customize_roles(
+        stack,
+        use_precreated_roles={
+            f"Stack/Task/ScheduledTaskDef/{name}": name
+            for name in ("TaskRole", "ExecutionRole", "EventsRole")
+        },
+    )
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+    )
+    define(stack, vpc)
+    assert of_kind(stack, "AWS::IAM::Role") == of_kind(stack, "AWS::IAM::Policy") == []
+    (rule,) = of_kind(stack, "AWS::Events::Rule")
+    assert "role/EventsRole" in str(rule["Targets"][0]["RoleArn"])
+
+
+def test_27446_and_18106_and_12623_reach_the_task(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(
+        stack,
+        vpc,
+        runtime_platform=ecs.RuntimePlatform(cpu_architecture=ecs.CpuArchitecture.ARM64),
+        ephemeral_storage_gib=50,
+        platform_version=ecs.FargatePlatformVersion.VERSION1_4,
+    )
+    (definition,) = of_kind(stack, "AWS::ECS::TaskDefinition")
+    assert definition["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
+    assert definition["EphemeralStorage"] == {"SizeInGiB": 50}
+    (rule,) = of_kind(stack, "AWS::Events::Rule")
+    assert rule["Targets"][0]["EcsParameters"]["PlatformVersion"] == "1.4.0"
+
+
+def test_21118_and_13659_keep_what_started_no_run(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(stack, vpc, retry_attempts=3, max_event_age=Duration.minutes(30))
+    (rule,) = of_kind(stack, "AWS::Events::Rule")
+    target = rule["Targets"][0]
+    assert "DeadLetterQueue" in str(target["DeadLetterConfig"]["Arn"])
+    assert target["RetryPolicy"] == {
+        "MaximumEventAgeInSeconds": 1800,
+        "MaximumRetryAttempts": 3,
+    }
+
+
+def test_11945_takes_subnets_that_are_known_at_deployment(stack: Stack) -> None:
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Other",
+        vpc_id=Fn.import_value("VpcId"),
+        availability_zones=Fn.get_azs(),
+        private_subnet_ids=Fn.split(",", Fn.import_value("Subnets")),
+    )
+    task = define(stack, vpc)
+    subnets = {"Fn::Split": [",", {"Fn::ImportValue": "Subnets"}]}
+    assert network_of(stack)["Subnets"] == subnets
+    assert {"Fn::Join": [",", subnets]} in stack.resolve(task.run_task_command)["Fn::Join"][1]
+    # How many zones there are is known at deployment, too.
+    found = Annotations.from_stack(stack).find_warning(
+        "/Stack/Task", Match.string_like_regexp("singleAvailabilityZone")
+    )
+    assert found == []
+
+
+def test_5254_and_10672_take_subnets_that_the_vpc_does_not_know(stack: Stack) -> None:
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack, "Other", vpc_id="vpc-2", availability_zones=["a", "b"]
+    )
+    subnets = [
+        ec2.Subnet.from_subnet_id(stack, name, Fn.import_value(name)) for name in ("One", "Two")
+    ]
+    define(stack, vpc, subnet_selection=ec2.SubnetSelection(subnets=subnets))
+    assert network_of(stack)["Subnets"] == [
+        {"Fn::ImportValue": "One"},
+        {"Fn::ImportValue": "Two"},
+    ]
+
+
+def test_12468_says_how_to_import_a_cluster_with_its_vpc(stack: Stack) -> None:
+    cluster = ecs.Cluster.from_cluster_arn(
+        stack, "Its", "arn:aws:ecs:us-east-1:111122223333:cluster/arena"
+    )
+    with pytest.raises(ValueError, match=r"imported without its VPC; import it with Cluster\."):
+        ScheduledSnapshotTask(stack, "Task", cluster=cluster, image=IMAGE)
+
+
+def test_18123_takes_a_version_of_a_secret(stack: Stack, vpc: ec2.IVpc) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:arena-AbCdEf"
+    secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", arn)
+    version = ecs.SecretVersionInfo(version_stage="AWSPREVIOUS")
+    define(
+        stack,
+        vpc,
+        secrets={"TOKEN": ecs.Secret.from_secrets_manager_version(secret, version, "token")},
+    )
+    (definition,) = of_kind(stack, "AWS::ECS::TaskDefinition")
+    (used,) = definition["ContainerDefinitions"][0]["Secrets"]
+    assert used["ValueFrom"] == f"{arn}:token:AWSPREVIOUS:"
+    read = [each for each in role_policy(stack, "ExecutionRole") if "secretsmanager" in str(each)]
+    assert [each["Resource"] for each in read] == [arn]
+
+
+def test_8695_takes_a_managed_policy_of_another_stack(stack: Stack, vpc: ec2.IVpc) -> None:
+    managed = iam.ManagedPolicy.from_managed_policy_arn(
+        stack, "Managed", Fn.import_value("PolicyArn")
+    )
+    define(stack, vpc).task_role.add_managed_policy(managed)
+    policies = [role.get("ManagedPolicyArns") for role in of_kind(stack, "AWS::IAM::Role")]
+    assert [{"Fn::ImportValue": "PolicyArn"}] in policies
+
+
+def test_24984_refuses_an_imported_task_definition(stack: Stack, vpc: ec2.IVpc) -> None:
+    imported = ecs.FargateTaskDefinition.from_fargate_task_definition_arn(
+        stack, "Imported", "arn:aws:ecs:us-east-1:111122223333:task-definition/arena:1"
+    )
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=vpc)
+    wrong: Any = imported  # of another kind than the prop's
+    with pytest.raises(TypeError, match=r"FargateTaskDefinition.* of the app"):
+        ScheduledSnapshotTask(stack, "Task", cluster=cluster, task_definition=wrong)
+
+
+def test_30368_starts_the_revision_that_it_may_start(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(stack, vpc, monitoring=RETRY).grant_run(iam.Role.from_role_name(stack, "Op", "op"))
+    allowed = [
+        statement["Resource"]
+        for policy in of_kind(stack, "AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "ecs:RunTask"
+    ]
+    # The schedule, the retry and the operator: a reference is an ARN with its revision.
+    assert len(allowed) == 3
+    assert all(list(each) == ["Ref"] for each in allowed)
+
+
+def test_the_page_lists_each_report_that_is_tried_here() -> None:
+    table = PAGE.partition("## Public reports")[2].partition("\n## ")[0]
+    names = [name for name in globals() if name.startswith("test_")]
+    tried = {number for name in names for number in re.findall(r"[0-9]{4,}", name)}
+    assert sorted(set(re.findall(r"\b[0-9]{4,}\b", table))) == sorted({*tried, "12080"})

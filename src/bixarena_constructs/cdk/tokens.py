@@ -25,6 +25,9 @@ def is_token(value: str | float) -> bool:
     Args:
         value: Text, or a number; a number's token is a float.
     """
+    if isinstance(value, str) and f"#{_MARK}" in value:
+        # The element of a list's token, which the CDK recognises inside its list only.
+        return True
     may_be = _MARK in value if isinstance(value, str) else not isinstance(value, int)
     return may_be and _is_unresolved(value)
 
