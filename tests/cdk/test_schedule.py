@@ -45,7 +45,7 @@ def test_lets_a_token_through(stack: Stack) -> None:
     schedule = RunSchedule(events.Schedule.expression(token))
     assert schedule.for_pattern().expression_string == token
     assert schedule.longest_gap is None
-    schedule.warn_of_overlap(stack, max_runtime=Duration.days(1))
+    schedule.warn(stack, max_runtime=Duration.days(1))
 
 
 class OwnSchedule:
@@ -120,11 +120,20 @@ def test_refuses_what_eventbridge_would() -> None:
 
 def test_warns_of_runs_that_would_overlap(stack: Stack) -> None:
     schedule = RunSchedule(events.Schedule.rate(Duration.minutes(10)))
-    schedule.warn_of_overlap(stack, max_runtime=Duration.minutes(15))
+    schedule.warn(stack, max_runtime=Duration.minutes(15))
     Annotations.from_stack(stack).has_warning("/Stack", Match.string_like_regexp(OVERLAP))
 
 
 def test_does_not_warn_of_runs_that_follow_each_other(stack: Stack) -> None:
     schedule = RunSchedule(events.Schedule.rate(Duration.minutes(15)))
-    schedule.warn_of_overlap(stack, max_runtime=Duration.minutes(15))
+    schedule.warn(stack, max_runtime=Duration.minutes(15))
     assert not Annotations.from_stack(stack).find_warning("/Stack", Match.any_value())
+
+
+def test_warns_of_a_form_that_eventbridge_may_take(stack: Stack) -> None:
+    schedule = RunSchedule(events.Schedule.expression("cron(0 10 L-3 * ? *)"))
+    assert schedule.shortest_gap is None
+    schedule.warn(stack, max_runtime=Duration.minutes(15))
+    Annotations.from_stack(stack).has_warning(
+        "/Stack", Match.string_like_regexp("L' in a place of day of month .*uncertainSchedule")
+    )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CronSchedule", "RateSchedule", "parse_expression"]
+__all__ = ["CronSchedule", "RateSchedule", "UncertainScheduleError", "parse_expression"]
 
 _RATE = re.compile(r"rate\((\S+) (\S+)\)")
 _CRON = re.compile(r"cron\((.*)\)")
@@ -36,7 +36,14 @@ _YEARS: Final = (1970, 2199)
 # Dates and weekdays repeat after 28 years while no century year without a leap day is crossed.
 _CALENDAR_CYCLE_YEARS: Final = 28
 
+# Wildcards within a list, a range or a step, of which the guide says nothing: `1,L`, `L-3`, `*-5`.
+_WILDCARD: Final = re.compile(rf"\*|([0-9]{{1,2}}|{'|'.join(_WEEKDAYS)})?L|(L|[0-9]{{1,2}})W")
+
 _DayTest = Callable[[date], bool]
+
+
+class UncertainScheduleError(ValueError):
+    """An expression that EventBridge may take, but whose times are not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,7 @@ def parse_expression(expression: str) -> CronSchedule | RateSchedule:
         expression: As EventBridge takes it, for example ``cron(0 10 * * ? *)``.
 
     Raises:
+        UncertainScheduleError: EventBridge may take the expression; its guide does not say.
         ValueError: EventBridge would refuse the expression, or it is a one-time ``at(...)``,
             or it names no date at all; the message says which part is at fault.
     """
@@ -205,7 +213,10 @@ class _FieldReader:
     ) -> frozenset[int]:
         """Read a list of values, ranges and steps."""
         found: set[int] = set()
-        for item in text.split(","):
+        items = text.split(",")
+        if len(items) > 1 and "*" in items:
+            raise self._uncertain(field, "*")
+        for item in items:
             found.update(self._item(field, item, limits, names or {}))
         return frozenset(found)
 
@@ -215,7 +226,7 @@ class _FieldReader:
             return lambda day: day.day == _days_in_month(day)
         if text == "LW":
             return lambda day: day == _nearest_weekday(day, _days_in_month(day))
-        if text.endswith("W"):
+        if text.endswith("W") and "," not in text:
             wanted = self._number("day of month", text[:-1], (1, 31), {})
             return lambda day: (
                 wanted <= _days_in_month(day) and day == _nearest_weekday(day, wanted)
@@ -228,10 +239,16 @@ class _FieldReader:
         limits = (1, 7)
         if text == "L":
             return lambda day: _weekday(day) == _WEEKDAYS["SAT"]
-        if text.endswith("L"):
+        if text.endswith("L") and "," not in text:
             last = self._number("day of week", text[:-1], limits, _WEEKDAYS)
             return lambda day: _weekday(day) == last and day.day > _days_in_month(day) - 7
         if "#" in text:
+            if "," in text:
+                first = next(item for item in text.split(",") if "#" in item)
+                raise ValueError(
+                    f"schedule {self.expression!r} has {text!r} as day of week; with '#' it must "
+                    f"be one day, as in {first}"
+                )
             name, _, count = text.partition("#")
             wanted = self._number("day of week", name, limits, _WEEKDAYS)
             nth = self._number("day of week", count, (1, 5), {})
@@ -241,9 +258,10 @@ class _FieldReader:
 
     def _item(
         self, field: str, item: str, limits: tuple[int, int], names: dict[str, int]
-    ) -> range:
-        span, slash, step = item.partition("/")
+    ) -> Iterator[int]:
+        span, slash, text = item.partition("/")
         low, dash, high = span.partition("-")
+        step = self._step(field, text) if slash else 1
         if span == "*":
             first, last = limits
         elif dash:
@@ -252,20 +270,37 @@ class _FieldReader:
         else:
             first = self._number(field, low, limits, names)
             last = limits[1] if slash else first
-        if first > last:
+        if first > last and field == "year":
             raise self._refused(field, item, limits)
-        return range(
-            first, last + 1, self._number(field, step, (1, limits[1]), {}) if slash else 1
-        )
+        # A range may go past the end of its field, as in 22-5 or SAT-SUN.
+        size = limits[1] - limits[0] + 1
+        for value in range(first, last + 1 + (size if first > last else 0), step):
+            yield (value - limits[0]) % size + limits[0]
+
+    def _step(self, field: str, text: str) -> int:
+        if not re.fullmatch(r"0*[1-9][0-9]{0,3}", text):
+            raise ValueError(
+                f"schedule {self.expression!r} has {text!r} as a step of {field}; it must be a "
+                "whole number from 1"
+            )
+        return int(text)
 
     def _number(
         self, field: str, text: str, limits: tuple[int, int], names: dict[str, int]
     ) -> int:
         if text in names:
             return names[text]
+        if _WILDCARD.fullmatch(text):
+            raise self._uncertain(field, text)
         if not re.fullmatch(r"[0-9]{1,4}", text) or not limits[0] <= int(text) <= limits[1]:
             raise self._refused(field, text, limits)
         return int(text)
+
+    def _uncertain(self, field: str, text: str) -> UncertainScheduleError:
+        return UncertainScheduleError(
+            f"schedule {self.expression!r} has {text!r} in a place of {field} of which "
+            "EventBridge's guide says nothing"
+        )
 
     def _refused(self, field: str, text: str, limits: tuple[int, int]) -> ValueError:
         return ValueError(

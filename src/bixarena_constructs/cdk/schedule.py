@@ -9,7 +9,10 @@ from aws_cdk import Annotations, Duration
 from aws_cdk import aws_applicationautoscaling as appscaling
 from aws_cdk import aws_events as events
 
-from bixarena_constructs.aws.schedule_expression import parse_expression
+from bixarena_constructs.aws.schedule_expression import (
+    UncertainScheduleError,
+    parse_expression,
+)
 from bixarena_constructs.cdk.durations import seconds_of
 from bixarena_constructs.cdk.tokens import is_token
 
@@ -32,13 +35,15 @@ class RunSchedule:
 
     Attributes:
         expression: The schedule expression; times are in UTC.
-        shortest_gap: Shortest time between two runs; None if the expression is a token.
-        longest_gap: Longest time between two runs; None if the expression is a token.
+        shortest_gap: Shortest time between two runs; None if that is not known here.
+        longest_gap: Longest time between two runs; None if that is not known here.
+        doubt: Why it is not known of an expression that EventBridge may take.
     """
 
     expression: str
     shortest_gap: timedelta | None
     longest_gap: timedelta | None
+    doubt: str | None = None
 
     def __init__(self, schedule: Schedule | None) -> None:
         """Check a schedule.
@@ -53,10 +58,14 @@ class RunSchedule:
         if schedule is not None:
             _require_schedule(schedule)
         self.expression = _DAILY_AT_TEN if schedule is None else schedule.expression_string
+        self.shortest_gap = self.longest_gap = None
         if is_token(self.expression):
-            self.shortest_gap = self.longest_gap = None
             return
-        parsed = parse_expression(self.expression)
+        try:
+            parsed = parse_expression(self.expression)
+        except UncertainScheduleError as error:
+            self.doubt = str(error)
+            return
         self.shortest_gap = parsed.shortest_gap
         self.longest_gap = parsed.longest_gap
 
@@ -64,13 +73,18 @@ class RunSchedule:
         """Return the schedule in the one type that ScheduledFargateTask takes."""
         return _for_pattern(self.expression)
 
-    def warn_of_overlap(self, scope: Construct, *, max_runtime: Duration) -> None:
-        """Warn where a run may still be under way when the next one starts.
+    def warn(self, scope: Construct, *, max_runtime: Duration) -> None:
+        """Warn of a doubt, and where a run may still be under way when the next one starts.
 
         Args:
             scope: The construct that the warning is attached to.
             max_runtime: How long a run may take.
         """
+        if self.doubt is not None:
+            Annotations.of(scope).add_warning_v2(
+                "bixarena-constructs:uncertainSchedule",
+                f"{self.doubt}; try it in EventBridge before you deploy it, or write it as a list",
+            )
         longest_run = seconds_of(max_runtime)
         if self.shortest_gap is None or longest_run is None:
             return

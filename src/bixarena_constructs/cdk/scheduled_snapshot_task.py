@@ -227,7 +227,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             export_prefix=export_prefix,
         )
         self._schedule = RunSchedule(schedule)
-        self._schedule.warn_of_overlap(self, max_runtime=self.max_runtime)
+        self._schedule.warn(self, max_runtime=self.max_runtime)
         self._scheduled_task = self._define_scheduled_task(enabled=enabled, rule_name=rule_name)
         self._event_rule = self._scheduled_task.event_rule
         self._delivery = self._define_delivery(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cdk import durations
+from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -77,8 +78,13 @@ def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta
     known, given = trigger.longest_gap, settings.longest_gap
     if known is None:
         if given is None:
+            of_schedule = (
+                "schedule is a token"
+                if is_token(trigger.expression)
+                else f"the times of schedule {trigger.expression} are not known"
+            )
             raise ValueError(
-                f"schedule is a token; set longest_gap in monitoring to the longest time between "
+                f"{of_schedule}; set longest_gap in monitoring to the longest time between "
                 f"two runs, or {_WAY_OUT}"
             )
         return timedelta(seconds=seconds_of("longest_gap", given))

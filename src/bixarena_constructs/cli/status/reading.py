@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bixarena_constructs.aws.schedule_expression import (
     CronSchedule,
     RateSchedule,
+    UncertainScheduleError,
     parse_expression,
 )
 from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
@@ -147,12 +148,15 @@ def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> Schedul
     if task.rule_name is None:
         return None
     rule = read_rule(task)
-    parsed = parse_expression(rule.expression)
     note = None
     coming: tuple[datetime, ...] = ()
+    try:
+        parsed = parse_expression(rule.expression)
+    except UncertainScheduleError as error:
+        parsed, note = None, str(error)
     if isinstance(parsed, CronSchedule):
         coming = tuple(islice(parsed.runs_after(now), _NEXT_RUNS))
-    else:
+    elif parsed is not None:
         coming = _after_the_last(parsed, runs, now)
         note = (
             "counted from the last run of the schedule"
