@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -92,7 +93,7 @@ class Migrated:
             for logical_id, resource in self.workers[name]["Resources"].items()
             if resource["Type"] == kind and below in logical_id
         )
-        return dict(found)
+        return deepcopy(found)  # what a test takes out of it is there for the next one
 
     def container(self, name: str) -> Json:
         definition = self.of_type(name, "AWS::ECS::TaskDefinition")

@@ -69,14 +69,18 @@ class Votes:
             "GROUP BY ALL"
         )
         if self.by_voter:
-            # A vote without a voter is one of a voter of its own.
+            # -1: an unknown voter, each of whose votes is that of a voter of its own. A vote that
+            # weighs more than one is still one vote, so it gets a number that nobody has.
             statement = f"""
-                SELECT a, b, outcome, voter::INT AS voter, sum(reps * heft)::INT AS votes
+                SELECT a, b, outcome, voter::INT AS voter, sum(reps * heft)::BIGINT AS votes
                 FROM votes JOIN voters USING (who) WHERE {which} GROUP BY ALL
                 UNION ALL
-                SELECT a, b, outcome,
-                    (-row_number() OVER (ORDER BY a, b, outcome, heft))::INT, heft::INT
-                FROM votes, generate_series(1, reps) WHERE who IS NULL AND {which}
+                SELECT a, b, outcome, -1, sum(reps)::BIGINT
+                FROM votes WHERE who IS NULL AND heft = 1 AND {which} GROUP BY ALL
+                UNION ALL
+                SELECT a, b, outcome, ((SELECT count(*) FROM voters)
+                    + row_number() OVER (ORDER BY a, b, outcome, heft))::INT, heft
+                FROM votes, generate_series(1, reps) WHERE who IS NULL AND heft <> 1 AND {which}
             """
         arrays = self.connection.execute(statement).fetchnumpy()
         return VoteCounts.from_arrays(
