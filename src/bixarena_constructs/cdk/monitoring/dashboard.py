@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from bixarena_constructs.cdk.delivery_metrics import SUM
 from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.deployment import Metric
 from bixarena_constructs.worker.contract import Event, Field
@@ -115,7 +114,7 @@ class TaskDashboard(Construct):
 
 def _runs(trigger: RunTrigger, metrics: RunMetrics) -> cloudwatch.GraphWidget:
     day = duration_of(24 * 3600)
-    outcomes = metrics.metric(Metric.OUTCOMES, statistic=SUM, period=day)
+    outcomes = metrics.metric(Metric.OUTCOMES, period=day)
     shown = [outcomes.with_(label="good ends")]
     if trigger.metrics is not None:
         shown = [

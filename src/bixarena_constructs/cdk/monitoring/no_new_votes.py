@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from bixarena_constructs.cdk.delivery_metrics import MAXIMUM
 from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
 from bixarena_constructs.cdk.monitoring.window import seconds_of
@@ -88,9 +87,7 @@ class NoNewVotesAlarm(Construct):
             "Alarm",
             trait=AlarmTrait(
                 metric=metrics.metric(
-                    Metric.WITHOUT_NEW_VOTES,
-                    statistic=MAXIMUM,
-                    period=duration_of(_PERIOD_SECONDS),
+                    Metric.WITHOUT_NEW_VOTES, period=duration_of(_PERIOD_SECONDS)
                 ),
                 comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
                 evaluation_periods=1,

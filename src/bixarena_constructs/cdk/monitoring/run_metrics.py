@@ -8,8 +8,9 @@ from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
+from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
 from bixarena_constructs.cdk.tokens import read
-from bixarena_constructs.deployment import metric_namespace
+from bixarena_constructs.deployment import Metric, metric_namespace
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from constructs import Construct, IConstruct
 
     from bixarena_constructs.cdk.metric_options import MetricOptions
-    from bixarena_constructs.deployment import Metric
 
 __all__ = ["RunMetrics"]
 
@@ -45,9 +45,13 @@ class RunMetrics:
 
         Args:
             name: The metric.
-            **options: Options of the metric.
+            **options: Options of the metric. Default: the maximum, and of outcomes the sum.
         """
-        return cloudwatch.Metric(namespace=self.namespace, metric_name=name, **options)
+        merged: MetricOptions = {
+            "statistic": SUM if name is Metric.OUTCOMES else MAXIMUM,
+            **options,
+        }
+        return cloudwatch.Metric(namespace=self.namespace, metric_name=name, **merged)
 
     def record(
         self,

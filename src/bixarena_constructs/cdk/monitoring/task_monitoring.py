@@ -15,7 +15,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from bixarena_constructs.cdk.claims import Claim, ClaimsCheck, add_claims
-from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
 from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
@@ -115,7 +114,7 @@ class TaskMonitoring(Construct):
         causes = failure_causes(
             settings.signals.exit_codes, container_name=watched.runs.container_name
         )
-        metrics = self._metrics = RunMetrics(task)
+        self._metrics = RunMetrics(task)
         self.topic = self._topic_of(settings)
         self.history = RunHistory(
             self,
@@ -124,7 +123,7 @@ class TaskMonitoring(Construct):
             runs=watched.runs,
             retention=settings.history_retention,
         ).log_group
-        metrics.record(
+        self._metrics.record(
             self,
             "Outcome",
             log_group=watched.log_group,
@@ -140,7 +139,7 @@ class TaskMonitoring(Construct):
             retry_after=settings.retry_after,
             topic=self.topic,
         )
-        self.alarms = self._define_alarms(watched, starts, settings, metrics)
+        self.alarms = self._define_alarms(watched, starts, settings)
         let_publish(
             self,
             self.topic,
@@ -157,9 +156,7 @@ class TaskMonitoring(Construct):
                 started_by=starts.started_by,
                 delay=settings.retry_after,
             )
-        self.dashboard = (
-            self._define_dashboard(watched, starts, metrics) if settings.dashboard else None
-        )
+        self.dashboard = self._define_dashboard(watched, starts) if settings.dashboard else None
         if settings.email is None:
             warn_without_subscriber(read(watched.task_definition, "stack"), self.topic)
         self._add_outputs(task)
@@ -201,8 +198,7 @@ class TaskMonitoring(Construct):
         Args:
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
         """
-        merged: MetricOptions = {"statistic": SUM, **options}
-        return self._metrics.metric(Metric.OUTCOMES, **merged)
+        return self._metrics.metric(Metric.OUTCOMES, **options)
 
     @checked
     def metric_under_way(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -212,8 +208,7 @@ class TaskMonitoring(Construct):
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
                 minutes.
         """
-        merged: MetricOptions = {"statistic": MAXIMUM, **options}
-        return self._metrics.metric(Metric.UNDER_WAY, **merged)
+        return self._metrics.metric(Metric.UNDER_WAY, **options)
 
     @checked
     def metric_without_new_votes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -223,8 +218,7 @@ class TaskMonitoring(Construct):
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
                 minutes.
         """
-        merged: MetricOptions = {"statistic": MAXIMUM, **options}
-        return self._metrics.metric(Metric.WITHOUT_NEW_VOTES, **merged)
+        return self._metrics.metric(Metric.WITHOUT_NEW_VOTES, **options)
 
     def _claim(self, task: Monitorable, watched: WatchedTask, signals: WorkerSignals) -> None:
         log_group_name = read(watched.log_group, "log_group_name")
@@ -284,11 +278,7 @@ class TaskMonitoring(Construct):
         return WatchedTask.of_own(task, max_runtime=max_runtime)
 
     def _define_alarms(
-        self,
-        task: WatchedTask,
-        trigger: RunTrigger,
-        settings: SnapshotMonitoring,
-        metrics: RunMetrics,
+        self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
     ) -> tuple[cloudwatch.Alarm, ...]:
         self._delivery = DeliveryAlarms(
             self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
@@ -298,47 +288,53 @@ class TaskMonitoring(Construct):
             "Hang",
             task=task,
             signals=settings.signals,
-            metrics=metrics,
+            metrics=self._metrics,
             history=self.history,
             topic=self.topic,
         )
-        self._missed_run = None
-        self._no_new_votes = None
-        alarms = (*self._delivery.alarms, self._hang.alarm)
-        if settings.no_new_votes is not None:
-            self._no_new_votes = NoNewVotesAlarm(
-                self,
-                "NoNewVotes",
-                task=task,
-                age=settings.no_new_votes,
-                signals=settings.signals,
-                metrics=metrics,
-                topic=self.topic,
-            )
-            alarms = (*alarms, self._no_new_votes.alarm)
+        self._no_new_votes = self._define_no_new_votes(task, settings)
+        self._missed_run = self._define_missed_run(task, trigger, settings)
+        of_runs = (self.hang_alarm, self.no_new_votes_alarm, self.missed_run_alarm)
+        return (*self._delivery.alarms, *(alarm for alarm in of_runs if alarm is not None))
+
+    def _define_no_new_votes(
+        self, task: WatchedTask, settings: SnapshotMonitoring
+    ) -> NoNewVotesAlarm | None:
+        if settings.no_new_votes is None:
+            return None
+        return NoNewVotesAlarm(
+            self,
+            "NoNewVotes",
+            task=task,
+            age=settings.no_new_votes,
+            signals=settings.signals,
+            metrics=self._metrics,
+            topic=self.topic,
+        )
+
+    def _define_missed_run(
+        self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
+    ) -> MissedRunAlarm | None:
         if not settings.missed_run_alarm:
-            return alarms
-        self._missed_run = MissedRunAlarm(
+            return None
+        return MissedRunAlarm(
             self,
             "MissedRun",
             name=task.name,
             trigger=trigger,
             hours=missed_run_hours(trigger, settings, max_runtime=task.max_runtime),
-            metrics=metrics,
+            metrics=self._metrics,
             topic=self.topic,
         )
-        return (*alarms, self._missed_run.alarm)
 
-    def _define_dashboard(
-        self, task: WatchedTask, trigger: RunTrigger, metrics: RunMetrics
-    ) -> cloudwatch.Dashboard:
+    def _define_dashboard(self, task: WatchedTask, trigger: RunTrigger) -> cloudwatch.Dashboard:
         return TaskDashboard(
             self,
             "Dashboard",
             name=task.name,
             trigger=trigger,
             log_group=task.log_group,
-            metrics=metrics,
+            metrics=self._metrics,
             history=self.history,
             alarms=self.alarms,
         ).dashboard
