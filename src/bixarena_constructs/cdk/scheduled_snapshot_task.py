@@ -31,7 +31,6 @@ from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
-from bixarena_constructs.cdk.neighbours import require_near
 from bixarena_constructs.cdk.permissions import grant_all, rule_statement
 from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
@@ -390,12 +389,10 @@ class ScheduledSnapshotTask(SnapshotTask):
         retry_attempts: int | None,
         dead_letter_queue: sqs.IQueue | None,
     ) -> EventDelivery:
-        require_near(self._stack, "dead_letter_queue", dead_letter_queue)
-        delivery = EventDelivery(
+        delivery = self._event_delivery(
             max_event_age=max_event_age or default_event_age(self._schedule.shortest_gap),
             retry_attempts=retry_attempts,
-            dead_letter_queue=dead_letter_queue or self._define_dead_letter_queue(),
-            is_own_queue=dead_letter_queue is None,
+            dead_letter_queue=dead_letter_queue,
         )
         target = rule_input(self.container_name)
         parameters = self._ecs_parameters()

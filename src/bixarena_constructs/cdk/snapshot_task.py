@@ -379,12 +379,10 @@ class SnapshotTask(Construct):
         Raises:
             ValueError: The queue is a FIFO queue, or a number is out of bounds.
         """
-        require_near(self._stack, "dead_letter_queue", dead_letter_queue)
-        queue = dead_letter_queue or self._define_dead_letter_queue()
-        delivery = EventDelivery(
+        delivery = self._event_delivery(
             max_event_age=max_event_age or default_event_age(None),
             retry_attempts=retry_attempts,
-            dead_letter_queue=queue,
+            dead_letter_queue=dead_letter_queue,
         )
         return scheduler_targets.EcsRunFargateTask(
             self._cluster,
@@ -402,10 +400,10 @@ class SnapshotTask(Construct):
             enable_ecs_managed_tags=self._launch.enable_ecs_managed_tags or None,
             enable_execute_command=self._launch.enable_execute_command or None,
             input=scheduled_time_input(self._container_name),
-            dead_letter_queue=queue,
+            dead_letter_queue=delivery.dead_letter_queue,
             max_event_age=delivery.max_event_age,
             retry_attempts=delivery.retry_attempts,
-            role=define_schedule_role(self, dead_letter_queue=queue),
+            role=define_schedule_role(self, dead_letter_queue=delivery.dead_letter_queue),
         )
 
     @checked
@@ -569,6 +567,21 @@ class SnapshotTask(Construct):
             propagate_tags=None if propagate_tags is None else propagate_tags.name,
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
+        )
+
+    def _event_delivery(
+        self,
+        *,
+        max_event_age: Duration,
+        retry_attempts: int | None,
+        dead_letter_queue: sqs.IQueue | None,
+    ) -> EventDelivery:
+        require_near(self._stack, "dead_letter_queue", dead_letter_queue)
+        return EventDelivery(
+            max_event_age=max_event_age,
+            retry_attempts=retry_attempts,
+            dead_letter_queue=dead_letter_queue or self._define_dead_letter_queue(),
+            is_own_queue=dead_letter_queue is None,
         )
 
     def _define_dead_letter_queue(self) -> sqs.IQueue:
