@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from bixarena_constructs.worker.contract import Variable
 from bixarena_constructs.worker.environment_reader import EnvironmentReader
 from bixarena_constructs.worker.errors import SettingsError
+from bixarena_constructs.worker.ranking.options import IntervalMethod, counts_by_voter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bixarena_constructs.worker.ranking import IntervalMethod
 
 __all__ = ["DatabaseSettings", "Settings"]
 
-_INTERVALS: Final[tuple[IntervalMethod, ...]] = ("auto", "voter", "wald", "percentile", "sandwich")
+_INTERVALS: Final[tuple[IntervalMethod, ...]] = get_args(IntervalMethod)
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # What the worker takes from a POSTGRES_URL, by the variable that overrides it.
 _PART_OF_URL = {
@@ -106,7 +106,7 @@ class Settings:
     @property
     def counts_by_voter(self) -> bool:
         """Whether the intervals are to allow for votes of one voter, where voters are known."""
-        return self.intervals in ("voter", "auto")
+        return counts_by_voter(self.intervals)
 
     @classmethod
     def from_environment(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from bixarena_constructs.worker.ranking import OUTCOMES
+from bixarena_constructs.worker.ranking.options import counts_by_voter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,7 @@ class Wanted:
     @property
     def takes_voters(self) -> bool:
         """Whether votes are counted by voter."""
-        return self.intervals in ("auto", "voter")
+        return counts_by_voter(self.intervals)
 
     def __post_init__(self) -> None:
         if self.weight and not self.takes_voters:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-__all__ = ["DEFAULT_OPTIONS", "IntervalMethod", "RankingOptions"]
+__all__ = ["DEFAULT_OPTIONS", "IntervalMethod", "RankingOptions", "counts_by_voter"]
 
 IntervalMethod = Literal["auto", "voter", "wald", "percentile", "sandwich"]
 """Where intervals come from.
@@ -22,6 +22,11 @@ normal interval from the squared residuals of the votes.
 # large; above a thousand battles it would outweigh the votes of any listed model.
 _SMALLEST_PRIOR = 1e-6
 _LARGEST_PRIOR = 1e3
+
+
+def counts_by_voter(method: IntervalMethod) -> bool:
+    """Return whether a method needs the votes by voter, or uses them where voters are known."""
+    return method in ("auto", "voter")
 
 
 def usable_cpus() -> int:

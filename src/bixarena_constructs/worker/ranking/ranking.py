@@ -13,7 +13,7 @@ from bixarena_constructs.worker.ranking.graph import compared_groups, points_tab
 from bixarena_constructs.worker.ranking.intervals import evidence_of
 from bixarena_constructs.worker.ranking.jackknife import FEWEST_VOTERS, effective_number
 from bixarena_constructs.worker.ranking.listing import list_models
-from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS
+from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS, counts_by_voter
 from bixarena_constructs.worker.ranking.result import Ranking, UnlistedModel
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _method(asked: IntervalMethod, effective_voters: float | None) -> IntervalMe
     """
     if asked == "voter" and effective_voters is None:
         raise VotersMissingError
-    if asked not in ("auto", "voter"):
+    if not counts_by_voter(asked):
         return asked
     return "voter" if (effective_voters or 0) >= FEWEST_VOTERS else "wald"
 
