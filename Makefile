@@ -28,7 +28,7 @@ help:
 	@echo "make test-signals  stop the worker at 500 random moments; as root; SEED=n replays"
 	@echo "make test-tls  test the worker with Debian's PostgreSQL over TLS, and through PgBouncer"
 	@echo "make soak   run the worker 200 times under random faults; SEED=n replays"
-	@echo "make checkov  run checkov on the templates of the examples"
+	@echo "make checkov  run checkov on the templates of the examples and of three tasks"
 	@echo "make test-lowest  run the construct's tests on the lowest supported aws-cdk-lib"
 	@echo "make test-newest  the same on the newest releases of all dependencies"
 	@echo "make docs   build the documentation's site into site/, strictly"
@@ -128,11 +128,14 @@ $(CURDIR)/.venv-spark/.synced: examples/spark/requirements.txt | $(VENV)/bin/uv
 test-engines: setup $(CURDIR)/.venv-spark/.synced
 	$(RUN) $(PY) -m pytest -m engines
 
+CHECKED := $(addprefix examples/,complete custom_worker minimal schedules) tests/examples/three_tasks
+
 checkov: setup $(CURDIR)/.venv-checkov/.synced
-	cd examples/minimal && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/minimal
-	cd examples/complete && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/complete
+	for app in $(CHECKED); do \
+		(cd $$app && $(RUN) cdk synth --quiet --output $(CURDIR)/.venv-checkov/$${app##*/}) || exit 1; \
+	done
 	BC_SKIP_MAPPING=true .venv-checkov/bin/checkov --config-file tools/checkov/checkov.yaml \
-		--file .venv-checkov/minimal/*.template.json .venv-checkov/complete/*.template.json
+		--file $(foreach app,$(CHECKED),.venv-checkov/$(notdir $(app))/*.template.json)
 
 # What users install, in the lowest or the newest releases that pyproject.toml allows; the rest of the
 # environment of the tests as it is.
