@@ -78,9 +78,7 @@ class VotesRelation:
         with self._database.asking() as connection:
             knows_voters = by_voter and _VOTER in self._columns(connection)
             statement = self._statement("cells_by_voter" if knows_voters else "cells")
-            stream = connection.cursor().stream(
-                statement, {"leaderboard": self._leaderboard}, size=_ROWS_AT_A_TIME
-            )
+            stream = connection.cursor().stream(statement, size=_ROWS_AT_A_TIME)
             # A stream that is left open keeps the connection's lock.
             with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
                 cells = (
@@ -105,7 +103,9 @@ class VotesRelation:
 
     def _statement(self, name: str) -> sql.Composed:
         text = query(name).decode()
-        return sql.SQL(text).format(relation=self._name)
+        # No parameters: a server that knows little may not understand their types.
+        leaderboard = sql.Literal(self._leaderboard)
+        return sql.SQL(text).format(relation=self._name, leaderboard=leaderboard)
 
 
 def _text(key: object) -> str:

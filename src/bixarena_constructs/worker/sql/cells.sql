@@ -7,5 +7,5 @@ SELECT leaderboard, model_a, model_b, outcome,
            ELSE sum(votes)
        END AS votes
 FROM {relation}
-WHERE CAST(%(leaderboard)s AS varchar(200)) IS NULL OR leaderboard = %(leaderboard)s
+WHERE {leaderboard} IS NULL OR leaderboard = {leaderboard}
 GROUP BY leaderboard, model_a, model_b, outcome;
