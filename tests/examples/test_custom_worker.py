@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import random
+import re
+import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "custom_worker"
+WORKER = ROOT / "src" / "bixarena_constructs" / "worker"
 PROGRAM = EXAMPLE / "image" / "arena_worker.py"
 # Each wins against those after it, but not always.
 BOTS = ["Ada", "Bob", "Cyd", "Dan", "Eve"]
@@ -116,3 +122,67 @@ def test_is_run_and_watched_by_the_construct(arena: ConnectionInfo, tmp_path: Pa
         (alert,) = inbox.take()
         assert "a run failed: PostgreSQL was out of reach, or refused the worker" in alert
         cdk.destroy()
+
+
+def _built(dockerfile: Path, root: Path) -> str:
+    """Do what a Dockerfile's COPY lines say, below a folder, and return its text."""
+    text = dockerfile.read_text()
+    for options, words in re.findall(r"^COPY ((?:--\S+ )*)(.*)$", text, re.MULTILINE):
+        if "--from" in options:
+            continue
+        *sources, target = words.split()
+        place = root / target.lstrip("/")
+        for pattern in sources:
+            found = sorted(dockerfile.parent.glob(pattern))
+            assert found, pattern
+            for source in found:
+                copied = place / source.name if target.endswith("/") else place
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if source.is_dir() else shutil.copyfile)(source, copied)
+                for mode in re.findall(r"--chmod=(\d+)", options):
+                    copied.chmod(int(mode, 8))
+    return text
+
+
+@pytest.mark.slow
+def test_its_image_has_all_that_its_entry_point_runs(
+    arena: ConnectionInfo, tmp_path: Path
+) -> None:
+    """Without a Docker daemon: both Dockerfiles' files in a folder, the libraries from here."""
+    _built(WORKER / "Dockerfile", tmp_path)
+    (tmp_path / "opt/worker/bixarena_constructs/__init__.py").touch()
+    (words,) = re.findall(
+        r"^ENTRYPOINT (\[.*?\])$",
+        _built(EXAMPLE / "image" / "Dockerfile", tmp_path),
+        re.MULTILINE | re.DOTALL,
+    )
+    entry_point = json.loads(words.replace("\\\n", ""))
+    *before, python, program = entry_point
+    assert python == "python"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(tmp_path / "opt/worker"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **arena.environment,
+    }
+    done = subprocess.run(
+        [*before, sys.executable, str(tmp_path / program.lstrip("/"))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["outcome"], last["snapshots_published"]) == ("published", 2)
+    shown = "from bixarena_constructs.worker import run; print(run.__code__.co_filename)"
+    where = subprocess.run(
+        [sys.executable, "-c", shown],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert where.stdout.startswith(str(tmp_path)), "the copy runs, not the checkout"
