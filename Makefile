@@ -224,7 +224,9 @@ bench: setup .bench/.synced
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.coverage --boards 200
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.voters 150
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.newcomer 150
-	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000
+	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000 --folder .load
+	$(RUN) $(PY) -m benchmarks.kept_cells --battles 1000000 --folder .load
+	rm -rf .load
 
 # The worker's image installs these and nothing else: no CDK, no AWS SDK.
 lock: $(VENV)/bin/uv
