@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bixarena_constructs.worker.check import check
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
+from bixarena_constructs.worker.errors import MissingGrantsError
 from bixarena_constructs.worker.job import run
 from bixarena_constructs.worker.settings import Settings
 from bixarena_demo.bixarena_database import BixArenaDatabase
@@ -73,6 +75,42 @@ def test_counts_on_the_replica_and_writes_on_the_primary(
     for relay, has_written, has_counted in ((primary, True, False), (replica, False, True)):
         assert (b"INSERT INTO" in relay.sent) == has_written
         assert (counting in relay.sent) == has_counted
+
+
+def test_looks_for_each_grant_where_it_is_used(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    """One server with two names and a role for each: one writes and one counts."""
+    with bixarena.owner.connect() as connection:
+        connection.execute("DROP ROLE IF EXISTS bixarena_counter")
+        connection.execute("CREATE ROLE bixarena_counter LOGIN PASSWORD 'count'")
+        for table in ("battle", "battle_evaluation", "battle_validation", "model"):
+            connection.execute(f"REVOKE ALL ON api.{table} FROM bixarena_worker".encode())
+        connection.execute("REVOKE SELECT (user_id) ON api.battle FROM bixarena_worker")
+    settings = settings_for(
+        bixarena.worker,
+        POSTGRES_READ_HOST="127.0.0.1",
+        POSTGRES_READ_USER="bixarena_counter",
+        POSTGRES_READ_PASSWORD="count",
+        **_TEN,
+    )
+    try:
+        with pytest.raises(MissingGrantsError) as raised:
+            check(settings, log=journal.log)
+        assert str(raised.value).startswith("127.0.0.1: role 'bixarena_counter' lacks: SELECT on")
+        assert {each.split(".")[1] for each in raised.value.missing} == {
+            *("battle", "battle_categorization", "battle_categorization_category"),
+            *("battle_evaluation", "battle_validation", "model"),
+        }
+        with bixarena.owner.connect() as connection:
+            connection.execute("GRANT USAGE ON SCHEMA api TO bixarena_counter")
+            connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA api TO bixarena_counter")
+        check(settings, log=journal.log)
+        assert "overall" in run(settings, log=journal.log).published
+    finally:
+        with bixarena.owner.connect() as connection:
+            connection.execute("DROP OWNED BY bixarena_counter")
+            connection.execute("DROP ROLE bixarena_counter")
 
 
 def test_asks_a_dry_run_of_the_replica_alone(

@@ -212,10 +212,10 @@ class MissingGrantsError(DatabaseRefusedError):
         missing: Everything that is missing, one phrase for each.
     """
 
-    def __init__(self, role: str, missing: Iterable[str]) -> None:
+    def __init__(self, role: str, missing: Iterable[str], *, host: str) -> None:
         self.missing = tuple(missing)
         super().__init__(
-            f"role {role!r} lacks: {'; '.join(self.missing)}"
+            f"{host}: role {role!r} lacks: {'; '.join(self.missing)}"
             " (see worker/sql/grants.sql for all that it needs)"
         )
 

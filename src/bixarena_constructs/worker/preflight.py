@@ -22,11 +22,13 @@ __all__ = [
     "DATES",
     "DELETING",
     "HIDING",
+    "MODELS",
     "PUBLISHING",
     "VOTERS",
     "Need",
     "check",
     "check_time",
+    "counting_needs_of",
     "missing",
     "needs_of",
 ]
@@ -34,7 +36,9 @@ __all__ = [
 Need: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Table of schema ``api``, privilege, columns; without columns, on the table as a whole."""
 
+MODELS: tuple[Need, ...] = (("model", "SELECT", ("id", "slug")),)
 BATTLES: tuple[Need, ...] = (
+    *MODELS,
     (
         "battle",
         "SELECT",
@@ -52,7 +56,6 @@ BATTLES: tuple[Need, ...] = (
     ("battle_categorization_category", "SELECT", ("categorization_id", "category")),
 )
 BOARDS: tuple[Need, ...] = (
-    ("model", "SELECT", ("id", "slug")),
     ("leaderboard", "SELECT", ("id", "slug")),
     (
         "leaderboard_snapshot",
@@ -97,18 +100,22 @@ DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
 
 
 def needs_of(settings: Settings) -> tuple[Need, ...]:
-    """List what a run needs, with grants that only some settings take."""
-    needs = BOARDS
-    if settings.votes_relation is None:
-        needs += BATTLES
-        if settings.intervals == "voter":
-            needs += VOTERS
+    """List what a run needs where it writes, with grants that only some settings take."""
+    # A relation's models are looked up where the snapshots are.
+    needs = BOARDS if settings.votes_relation is None else MODELS + BOARDS
     if settings.dry_run:
         return needs
     needs += PUBLISHING
     if settings.keep_snapshots is None:
         return needs
     return needs + (DELETING if settings.old_snapshots == "delete" else HIDING)
+
+
+def counting_needs_of(settings: Settings) -> tuple[Need, ...]:
+    """List what a run needs where it counts; a relation is checked by itself."""
+    if settings.votes_relation is not None:
+        return ()
+    return BATTLES + VOTERS if settings.intervals == "voter" else BATTLES
 
 
 def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
@@ -119,7 +126,8 @@ def check(connection: psycopg.Connection, needs: Iterable[Need]) -> None:
     """
     rows = missing(connection, needs)
     if rows:
-        raise MissingGrantsError(connection.info.user, map(_phrase, rows))
+        info = connection.info
+        raise MissingGrantsError(info.user, map(_phrase, rows), host=info.host)
 
 
 def missing(

@@ -39,7 +39,8 @@ class Store:
     Args:
         primary: Where snapshots are and are written.
         reader: Where votes are read; the primary or a replica of it.
-        needs: What `check` looks for.
+        needs: What `check` looks for in the primary.
+        counting_needs: What it looks for in the reader.
         relation: Cells that are counted in place of BixArena's battles. Default: - none.
     """
 
@@ -49,11 +50,13 @@ class Store:
         reader: Database,
         *,
         needs: Sequence[Need] = (),
+        counting_needs: Sequence[Need] = (),
         relation: VotesRelation | None = None,
     ) -> None:
         self._primary = primary
         self._reader = reader
         self._needs = tuple(needs)
+        self._counting_needs = tuple(counting_needs)
         self._relation = relation
 
     @contextmanager
@@ -82,9 +85,13 @@ class Store:
         """
         only_reads = all(privilege == "SELECT" for _, privilege, _ in self._needs)
         with self._primary.reading() if only_reads else self._primary.writing() as connection:
-            check(connection, self._needs)
+            is_one = self._reader is self._primary
+            check(connection, self._needs + (self._counting_needs if is_one else ()))
             if moment is not None:
                 check_time(connection, moment)
+        if not is_one and self._counting_needs:
+            with self._reader.reading() as connection:
+                check(connection, self._counting_needs)
         if self._relation is not None:
             self._relation.check()
 

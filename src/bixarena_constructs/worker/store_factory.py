@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.errors import SettingsError
-from bixarena_constructs.worker.preflight import HIDING, needs_of
+from bixarena_constructs.worker.preflight import HIDING, counting_needs_of, needs_of
 from bixarena_constructs.worker.records import Retention
 from bixarena_constructs.worker.store import Store
 from bixarena_constructs.worker.votes_relation import VotesRelation
@@ -31,11 +31,14 @@ def store_for_run(settings: Settings, deadline: Deadline) -> Store:
             needs_voters=settings.intervals == "voter",
         )
         return Store(primary, primary, needs=needs_of(settings), relation=relation)
-    if elsewhere is None:
-        return Store(primary, primary, needs=needs_of(settings))
-    reader = Database(elsewhere, deadline)
-    # A dry run asks nothing of the primary where there is a replica.
-    return Store(reader if settings.dry_run else primary, reader, needs=needs_of(settings))
+    reader = primary if elsewhere is None else Database(elsewhere, deadline)
+    return Store(
+        # A dry run asks nothing of the primary where there is a replica.
+        reader if settings.dry_run else primary,
+        reader,
+        needs=needs_of(settings),
+        counting_needs=counting_needs_of(settings),
+    )
 
 
 def store_for_visibility(settings: Settings, deadline: Deadline) -> Store:
