@@ -156,6 +156,10 @@ def test_intervals_by_voter_are_nowhere_narrower_than_those_by_votes(seed: int) 
             + [(f"v{number}", "a", "b", "model_b", 1) for number in range(9)],
             id="one of ten has nine votes of ten",
         ),
+        pytest.param(
+            [(f"v{number}", "a", "b", "model_a", 40 - 20 * (number > 0)) for number in range(3)],
+            id="three, of whom one has half of the votes",
+        ),
     ],
 )
 @pytest.mark.parametrize("method", ["auto", "voter"])
@@ -167,6 +171,13 @@ def test_with_too_few_voters_votes_count_one_by_one(cells: Cells, method: Interv
     assert ranking.effective_voters < 3
     assert widths(votes, method).tolist() == widths(votes, "wald").tolist()
     assert widths(votes, method).min() > 20
+
+
+def test_three_voters_with_equal_shares_are_enough() -> None:
+    votes = VoteCounts.from_voter_cells(
+        [(f"v{number}", "a", "b", "tie", 7) for number in range(3)]
+    )
+    assert rank(votes).interval_method == "voter"
 
 
 def test_a_side_that_all_voters_agree_on_leaves_doubt() -> None:
