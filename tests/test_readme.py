@@ -1,4 +1,4 @@
-"""README.md."""
+"""README.md, and the apps of the pages that it sends newcomers to."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FIRST_DEPLOY = (ROOT / "docs" / "first_deploy.md").read_text()
+APPS = [
+    block
+    for block in re.findall(r"```python\n(.*?)```", README + FIRST_DEPLOY, re.DOTALL)
+    if "app.synth()" in block
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS)
-def test_has_python_that_runs(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", APPS)
+def test_has_an_app_that_runs(block: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block],
         cwd=tmp_path,
@@ -40,13 +45,13 @@ def test_has_python_that_runs(block: str, tmp_path: Path) -> None:
     assert (tmp_path / "cdk.out" / "Arena.template.json").exists()
 
 
-def test_has_an_example() -> None:
-    assert BLOCKS
+def test_has_an_app_on_either_page() -> None:
+    assert len(APPS) == 2
 
 
 def test_lists_every_resource_that_a_task_defines(stack: Stack, cluster: ICluster) -> None:
     rows = re.findall(r"^\| (`AWS.*?) \| ([0-9]+)(?: with ([0-9]+))? \|", README, re.MULTILINE)
-    told = {
+    stated = {
         kind: int(count)
         for cell, *counts in rows
         for kind, count in zip(re.findall(r"`(AWS::.*?)`", cell), counts, strict=False)
@@ -54,4 +59,4 @@ def test_lists_every_resource_that_a_task_defines(stack: Stack, cluster: ICluste
     }
     ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster, image="ghcr.io/arena/worker:1")
     resources = Template.from_stack(stack).to_json()["Resources"].values()
-    assert told == Counter(resource["Type"] for resource in resources)
+    assert stated == Counter(resource["Type"] for resource in resources)
