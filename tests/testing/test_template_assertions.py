@@ -54,6 +54,7 @@ def task_template() -> dict[str, Any]:  # untyped JSON
                 "Properties": {
                     "Targets": [
                         {
+                            "Arn": {"Fn::GetAtt": ["Cluster", "Arn"]},
                             "RoleArn": events,
                             "EcsParameters": {"TaskDefinitionArn": definition},
                             "DeadLetterConfig": {"Arn": "arn"},
@@ -63,6 +64,18 @@ def task_template() -> dict[str, Any]:  # untyped JSON
             },
         }
     }
+
+
+def statements(template: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = template["Resources"]["Policy"]["Properties"]["PolicyDocument"][
+        "Statement"
+    ]
+    return found
+
+
+def target(template: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"]["Rule"]["Properties"]["Targets"][0]
+    return found
 
 
 class TestScheduleCanStartItsTask:
@@ -104,8 +117,243 @@ class TestScheduleCanStartItsTask:
         with pytest.raises(AssertionError, match=r"may not ecs:RunTask"):
             assert_schedule_can_start_its_task(template)
 
+    @pytest.mark.parametrize(
+        "definition",
+        [
+            {"Fn::GetAtt": ["Definition", "TaskDefinitionArn"]},
+            {"Fn::GetAtt": "Definition.TaskDefinitionArn"},
+            {"Fn::Sub": "${Definition}"},
+            {"Fn::Join": ["", [{"Ref": "Definition"}]]},
+        ],
+    )
+    def test_reads_each_way_to_name_the_task_definition(self, definition: object) -> None:
+        template = task_template()
+        target(template)["EcsParameters"]["TaskDefinitionArn"] = definition
+        assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        "role",
+        [
+            "arn:aws:iam::111122223333:role/ops/events",
+            {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/ops/events"},
+            {"Fn::Join": [":", ["arn:aws:iam:", {"Ref": "AWS::AccountId"}, "role/ops/events"]]},
+            {"Ref": "RoleArn"},
+            {"Fn::ImportValue": "events-role"},
+            "{{resolve:ssm:/arena/events-role}}",
+        ],
+    )
+    def test_says_that_it_does_not_see_the_policies_of_a_role_from_elsewhere(
+        self, role: object
+    ) -> None:
+        template = task_template()
+        template["Parameters"] = {"RoleArn": {"Type": "String"}}
+        target(template)["RoleArn"] = role
+        with pytest.raises(
+            AssertionError,
+            match=(
+                r"Rule: no policy of this template lets its role ecs:RunTask \$\{Definition\}; "
+                "check the policies that it does not show: those of .+, which is defined elsewhere"
+            ),
+        ):
+            assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        "arn",
+        [
+            "arn:aws:iam::111122223333:role/ops/events",
+            {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/ops/events"},
+        ],
+    )
+    def test_reads_the_policies_that_are_attached_to_a_role_by_its_name(self, arn: object) -> None:
+        template = task_template()
+        target(template)["RoleArn"] = arn
+        template["Resources"]["Policy"]["Properties"]["Roles"] = ["events"]
+        assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        "definition",
+        [
+            "arn:aws:ecs:us-east-1:111122223333:task-definition/arena:3",
+            {"Fn::ImportValue": "task-definition"},
+            {"Ref": "DefinitionArn"},
+            "{{resolve:ssm:/arena/task-definition}}",
+            {"Fn::If": ["IsBlue", {"Ref": "Definition"}, {"Ref": "Definition"}]},
+        ],
+    )
+    def test_says_that_it_does_not_see_the_roles_of_a_task_definition_from_elsewhere(
+        self, definition: object
+    ) -> None:
+        template = task_template()
+        template["Parameters"] = {"DefinitionArn": {"Type": "String"}}
+        target(template)["EcsParameters"]["TaskDefinitionArn"] = definition
+        (run, _) = statements(template)
+        run["Resource"] = definition
+        with pytest.raises(AssertionError, match=r"Rule: .+ is defined elsewhere, so this templ"):
+            assert_schedule_can_start_its_task(template)
+        # What it does see is still true.
+        run["Resource"] = "arn:aws:ecs:us-east-1:111122223333:task-definition/other:*"
+        with pytest.raises(AssertionError, match="Rule: its role may not ecs:RunTask"):
+            assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        ("of_run", "of_pass", "may"),
+        [
+            ("*", "*", None),
+            (
+                "arn:aws:ecs:us-east-1:111122223333:task-definition/arena:*",
+                {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/arena/*"},
+                None,
+            ),
+            (
+                {"Fn::Sub": "arn:aws:ecs:*:*:task-definition/arena:*"},
+                ["arn:aws:iam::111122223333:role/arena/task", {"Ref": "ExecutionRole"}],
+                None,
+            ),
+            ("arn:aws:ecs:*:*:task-definition/other:*", "*", "ecs:RunTask"),
+            # A policy that names no revision lets nobody run one.
+            ("arn:aws:ecs:*:*:task-definition/arena", "*", "ecs:RunTask"),
+            ("*", "arn:aws:iam::111122223333:role/task", "iam:PassRole"),
+        ],
+    )
+    def test_reads_arns_with_wildcards(
+        self, of_run: object, of_pass: object, may: str | None
+    ) -> None:
+        template = task_template()
+        resources = template["Resources"]
+        resources["Definition"]["Properties"]["Family"] = "arena"
+        for role in ("TaskRole", "ExecutionRole"):
+            resources[role] = {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"RoleName": role.removesuffix("Role").lower(), "Path": "/arena/"},
+            }
+        (run, passing) = statements(template)
+        run["Resource"], passing["Resource"] = of_run, of_pass
+        if may is None:
+            assert_schedule_can_start_its_task(template)
+            return
+        with pytest.raises(AssertionError, match=f"Rule: its role may not {may}"):
+            assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize("action", ["*", "ecs:*", "ECS:runtask"])
+    def test_reads_actions_as_iam_does(self, action: str) -> None:
+        template = task_template()
+        (run, _) = statements(template)
+        run["Action"] = action
+        assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        "policies",
+        [
+            {"Policies": [{"PolicyName": "run", "PolicyDocument": "the document"}]},
+            {"ManagedPolicyArns": [{"Ref": "Managed"}]},
+            {
+                "ManagedPolicyArns": [
+                    "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceEventsRole"
+                ]
+            },
+        ],
+    )
+    def test_reads_each_place_of_a_roles_policies(self, policies: dict[str, Any]) -> None:
+        template = task_template()
+        resources = template["Resources"]
+        document = resources.pop("Policy")["Properties"]["PolicyDocument"]
+        for policy in policies.get("Policies", ()):
+            policy["PolicyDocument"] = document
+        resources["EventsRole"] = {"Type": "AWS::IAM::Role", "Properties": policies}
+        resources["Managed"] = {
+            "Type": "AWS::IAM::ManagedPolicy",
+            "Properties": {"PolicyDocument": document},
+        }
+        assert_schedule_can_start_its_task(template)
+
+    def test_reads_a_policy_that_is_a_resource_of_a_role(self) -> None:
+        template = task_template()
+        policy = template["Resources"]["Policy"]
+        policy["Type"] = "AWS::IAM::RolePolicy"
+        policy["Properties"]["RoleName"] = policy["Properties"].pop("Roles")[0]
+        assert_schedule_can_start_its_task(template)
+
+    def test_names_a_managed_policy_that_is_not_shown(self) -> None:
+        template = task_template()
+        arn = "arn:aws:iam::111122223333:policy/run-tasks"
+        template["Resources"].pop("Policy")
+        template["Resources"]["EventsRole"] = {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"ManagedPolicyArns": [arn]},
+        }
+        with pytest.raises(AssertionError, match=f"that it does not show: {arn}"):
+            assert_schedule_can_start_its_task(template)
+
+    @pytest.mark.parametrize(
+        ("index", "condition", "may"),
+        [
+            (0, {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}, True),
+            (0, {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Other", "Arn"]}}}, False),
+            (1, {"StringLike": {"iam:PassedToService": "ecs-tasks.*"}}, True),
+            (1, {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com"]}}, False),
+        ],
+    )
+    def test_reads_the_conditions_that_name_cluster_and_service(
+        self, index: int, condition: dict[str, Any], *, may: bool
+    ) -> None:
+        template = task_template()
+        statements(template)[index]["Condition"] = condition
+        if may:
+            assert_schedule_can_start_its_task(template)
+            return
+        with pytest.raises(AssertionError, match="Rule: its role may not"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_fails_where_another_statement_denies(self) -> None:
+        template = task_template()
+        statements(template).append({"Effect": "Deny", "Action": "ecs:*", "Resource": "*"})
+        with pytest.raises(AssertionError, match="Rule: its role may not ecs:RunTask"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_fails_where_the_target_has_no_role(self) -> None:
+        template = task_template()
+        del target(template)["RoleArn"]
+        with pytest.raises(AssertionError, match="Rule: its target has no RoleArn"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_reads_targets_under_a_condition(self) -> None:
+        template = task_template()
+        properties = template["Resources"]["Rule"]["Properties"]
+        del statements(template)[0]
+        properties["Targets"] = {"Fn::If": ["IsOn", properties["Targets"], []]}
+        with pytest.raises(AssertionError, match="Rule: its role may not ecs:RunTask"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_reads_schedules(self) -> None:
+        template = task_template()
+        schedule = template["Resources"]["Rule"]
+        schedule["Type"] = "AWS::Scheduler::Schedule"
+        schedule["Properties"] = {"Target": schedule["Properties"]["Targets"][0]}
+        assert_schedule_can_start_its_task(template)
+        del statements(template)[0]
+        with pytest.raises(AssertionError, match="Rule: its role may not ecs:RunTask"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_finds_a_task_definition_by_its_family(self) -> None:
+        template = task_template()
+        family = "arn:aws:ecs:us-east-1:111122223333:task-definition/arena"
+        template["Resources"]["Definition"]["Properties"]["Family"] = "arena"
+        target(template)["EcsParameters"]["TaskDefinitionArn"] = family
+        statements(template)[0]["Resource"] = family
+        assert_schedule_can_start_its_task(template)
+        statements(template)[1]["Resource"].pop()
+        with pytest.raises(AssertionError, match="may not iam:PassRole"):
+            assert_schedule_can_start_its_task(template)
+
+    def test_leaves_out_roles_that_are_no_value(self) -> None:
+        template = task_template()
+        definition = template["Resources"]["Definition"]["Properties"]
+        definition["TaskRoleArn"] = {"Ref": "AWS::NoValue"}
+        statements(template)[1]["Resource"] = definition["ExecutionRoleArn"]
+        assert_schedule_can_start_its_task(template)
+
     def test_fails_where_nothing_is_scheduled(self) -> None:
-        with pytest.raises(AssertionError, match="no rule has an ECS target"):
+        with pytest.raises(AssertionError, match="no rule or schedule has an ECS target"):
             assert_schedule_can_start_its_task({"Resources": {}})
 
 
