@@ -19,7 +19,7 @@ from bixarena_demo.postgres import PostgresServer
 from bixarena_demo.relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bixarena_demo.postgres import ConnectionInfo
     from bixarena_demo.votes import Simulation
@@ -39,18 +39,41 @@ def _entries(info: ConnectionInfo) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+@pytest.fixture(scope="module")
+def newer(simulation: Simulation) -> Iterator[BixArenaDatabase]:
+    """The same arena in PostgreSQL 18."""
+    with PostgresServer.start(version=18) as server:
+        yield BixArenaDatabase.create(server, "bixarena", simulation=simulation)
+
+
 def test_publishes_the_same_boards_on_postgresql_16_and_18(
-    bixarena: BixArenaDatabase, simulation: Simulation, settings_for: MakeSettings, journal: Any
+    bixarena: BixArenaDatabase, newer: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     run(settings_for(bixarena.worker, **_TEN), log=journal.log)
-    with PostgresServer.start(version=18) as server:
-        other = BixArenaDatabase.create(server, "bixarena", simulation=simulation)
-        with other.owner.connect() as connection:
-            assert connection.info.server_version // 10_000 == 18
-        report = run(settings_for(other.worker, **_TEN), log=journal.log)
-        again = run(settings_for(other.worker, **_TEN), log=journal.log)
-        assert again.already_published == report.published
-        assert _entries(other.owner) == _entries(bixarena.owner)
+    with newer.owner.connect() as connection:
+        assert connection.info.server_version // 10_000 == 18
+    report = run(settings_for(newer.worker, **_TEN), log=journal.log)
+    again = run(settings_for(newer.worker, **_TEN), log=journal.log)
+    assert again.already_published == report.published
+    assert _entries(newer.owner) == _entries(bixarena.owner)
+
+
+def test_takes_as_long_as_the_run_has_whatever_limits_its_role_has(
+    newer: BixArenaDatabase, settings_for: MakeSettings
+) -> None:
+    # The last of them came with PostgreSQL 17, and an active one can only be switched off.
+    limits = ("statement_timeout", "lock_timeout", "transaction_timeout")
+    with newer.owner.connect() as connection:
+        for limit in limits:
+            connection.execute(f"ALTER ROLE bixarena_worker SET {limit} = '1s'".encode())
+    settings = settings_for(newer.worker)
+    assert settings.database
+    try:
+        with Database(settings.database, Deadline(60)).writing() as connection:
+            connection.execute("SELECT pg_sleep(1.2)")
+    finally:
+        with newer.owner.connect() as connection:
+            connection.execute("ALTER ROLE bixarena_worker RESET ALL")
 
 
 @pytest.mark.parametrize(
