@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from bixarena_constructs.worker.settings import Settings
+from bixarena_constructs.worker.visibility import unpublish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +72,15 @@ def test_undoes_a_run(bixarena: BixArenaDatabase, start_worker: Any) -> None:
     start_worker(*undo, database=bixarena.worker).wait()
     code, (event,), _ = start_worker(*undo, database=bixarena.worker).wait()
     assert (code, event["event"], event["cause"]) == (2, "unpublish_failed", "settings")
+
+
+def test_ends_the_undo_with_a_last_event_whatever_goes_wrong(journal: Any) -> None:
+    store: Any = SimpleNamespace(session=nullcontext, check=lambda: 1 // 0, cancel=lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        unpublish(Settings(), "snapshot_2026-03-06_10-00-00", log=journal.log, store=store)
+    (event,) = journal.events
+    assert (event["event"], event["cause"]) == ("unpublish_failed", "internal")
+    assert "ZeroDivisionError" in event["error"]
 
 
 def test_publishes_what_a_late_run_stored_private(

@@ -102,8 +102,9 @@ def _logged_change(
         slugs = _set_visibility(
             settings, identifier, visibility, log=log, store=store, interrupts=interrupts
         )
-    except WorkerError as error:
-        log.error(failed, **{Field.SNAPSHOT: identifier}, **error.fields())
+    except Exception as error:
+        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
+        log.error(failed, **{Field.SNAPSHOT: identifier}, **known.fields())
         raise
     fields = {Field.SNAPSHOT: identifier, "leaderboards": slugs, Field.EXIT_CODE: 0}
     log.info(done, **fields)
