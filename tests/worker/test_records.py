@@ -8,7 +8,7 @@ import pytest
 
 from bixarena_constructs.worker.errors import NotStorableError
 from bixarena_constructs.worker.ranking import RankedModel, RankingOptions, VoteCounts, rank
-from bixarena_constructs.worker.records import check_storable
+from bixarena_constructs.worker.records import Votes, check_storable
 
 CIRCLE = VoteCounts.from_cells(
     [("a", "b", "model_a", 1), ("b", "c", "model_a", 1), ("c", "a", "model_a", 1)]
@@ -32,6 +32,14 @@ def test_refuses_to_store_what_the_columns_cannot_hold() -> None:
         check_storable([entry])
     # The first rounds to 9999.999999, which fits; the last to 10000.000000, which does not.
     assert caught.value.faults == (("m", "lower", -math.inf), ("m", "upper", 9999.9999996))
+
+
+def test_names_models_by_slug_in_a_message_and_touches_nothing_else_of_it() -> None:
+    votes = Votes(slug_by_model={"1": "alpha", "a": "1", "12": "beta"}, by_leaderboard={})
+    said = "10 or more votes are needed (at least 1), got '1': 12, 'a': 3; (id)=(12) is gone"
+    assert votes.in_slugs(said) == (
+        "10 or more votes are needed (at least 1), got 'alpha': 12, '1': 3; (id)=(beta) is gone"
+    )
 
 
 def test_lets_scores_without_bounds_be_stored() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -37,6 +38,8 @@ __all__ = [
 Visibility: TypeAlias = Literal["public", "private"]
 """Who sees a snapshot: everybody, or users of the database."""
 
+# A key may be as short as "1", so it is not looked for inside of words and numbers.
+_QUOTED = re.compile(r"(?<=')[^']+(?=')|(?<=\()[^()]+(?=\))")
 _SIX_DECIMALS = Decimal("0.000001")
 _STORED_LIMIT = 10**4
 _NO_VOTES = VoteCounts.from_cells(())
@@ -135,10 +138,8 @@ class Votes:
         return self.slug_by_model.get(model, model)
 
     def in_slugs(self, text: str) -> str:
-        """Return a text with the models' slugs in place of their keys."""
-        for key, slug in self.slug_by_model.items():
-            text = text.replace(key, slug)
-        return text
+        """Return a text with slugs for the keys of models that it quotes or has in brackets."""
+        return _QUOTED.sub(lambda found: self.slug(found[0]), text)
 
 
 @dataclass(frozen=True, kw_only=True)
