@@ -130,8 +130,8 @@ class Database:
                 limit = sql.SQL("SET LOCAL statement_timeout = {}")
                 try:
                     connection.execute(limit.format(self._milliseconds_left))
-                except psycopg.Error as error:
-                    if passes_by_itself(error):
+                except psycopg.Error:
+                    if connection.closed:
                         raise
                     connection.rollback()
                     connection.read_only = None

@@ -82,8 +82,10 @@ class VotesRelation:
             # A stream that is left open keeps the connection's lock.
             with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
                 cells = (
-                    CountedCell(slug, _text(model_a), _text(model_b), *rest)
-                    for slug, model_a, model_b, *rest in rows
+                    CountedCell(
+                        _text(slug), _text(model_a), _text(model_b), _text(outcome), *counted
+                    )
+                    for slug, model_a, model_b, outcome, *counted in rows
                 )
                 return Votes.from_cells(
                     cells, slug_by_model=slug_by_model, leaderboards=leaderboards
@@ -109,5 +111,6 @@ class VotesRelation:
 
 
 def _text(key: object) -> str:
-    # A UUID is the model's id too; a null stays one, and fails its leaderboard.
-    return key if key is None else str(key)  # type: ignore[return-value]
+    # A UUID is the model's id too, and char(n) comes padded; a null stays one, and fails its
+    # leaderboard.
+    return key if key is None else str(key).rstrip(" ")  # type: ignore[return-value]
