@@ -123,6 +123,37 @@ def test_a_run_says_how_many_votes_it_counted_and_how_old_the_newest_is(
     assert last["newest_vote_age_seconds"] == pytest.approx(age, abs=60)
 
 
+@pytest.mark.parametrize("date", ["2099-12-31", "infinity", "-infinity", "0044-03-15 BC"])
+def test_no_date_of_a_vote_hides_that_the_newest_is_old(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, date: str
+) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "UPDATE api.battle_evaluation SET created_at = CASE WHEN id ="
+            " (SELECT id FROM api.battle_evaluation WHERE outcome = 'tie' LIMIT 1)"
+            " THEN %s::timestamptz ELSE '2026-01-01Z' END",
+            [date],
+        )
+    run(settings_for(bixarena.worker), log=journal.log)
+    assert journal.events[-1]["newest_vote"] == "2026-01-01T00:00:00+00:00"
+    with bixarena.owner.connect() as connection:
+        connection.execute("UPDATE api.battle_evaluation SET created_at = %s", [date])
+    run(settings_for(bixarena.worker), log=journal.log)
+    assert journal.events[-1]["newest_vote"] is None
+
+
+def test_says_as_the_run_does_that_one_model_is_no_leaderboard(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    few = {"MIN_EVALS": "100000", "MIN_TOTAL_MODELS": "0", "LEADERBOARD_SLUG": "overall"}
+    for step in (check, run):
+        step(settings_for(bixarena.worker, **few), log=journal.log)
+    first, second = journal.named("board_skipped")
+    assert (
+        first["reason"] == second["reason"] == "fewer than two models with MIN_EVALS=100000 votes"
+    )
+
+
 def test_a_run_does_without_the_age_of_votes_where_it_may_not_see_it(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:

@@ -111,6 +111,53 @@ def test_holds_as_many_votes_of_unknown_voters_as_a_count_can_say(
     assert ranked["effective_voters"] > 1e11
 
 
+def test_fails_a_leaderboard_of_more_votes_than_its_column_holds(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    _make_cells(bixarena)
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "UPDATE warehouse.cells SET votes = 2147483648 WHERE leaderboard = 'cancer-biology'"
+        )
+        slugs = [slug for (slug,) in connection.execute("SELECT slug FROM api.model")]
+    settings = settings_for(bixarena.worker, VOTES_RELATION="warehouse.cells", **_TEN)
+    with pytest.raises(BoardsFailedError) as raised:
+        run(settings, log=journal.log)
+    assert raised.value.exit_code == 3
+    (failed,) = journal.named("board_failed")
+    assert failed["leaderboard"] == "cancer-biology"
+    assert "api.leaderboard_entry.vote_count holds 2147483647 at most" in failed["error"]
+    assert any(f"'{slug}' has " in failed["error"] for slug in slugs)
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        "leaderboard TYPE char(40), ALTER model_a TYPE char(40), ALTER outcome TYPE char(9)",
+        "model_a TYPE uuid USING model_a::uuid, ALTER voter TYPE bytea USING voter::bytea",
+        "votes TYPE numeric(30, 2), ALTER voter TYPE jsonb USING to_jsonb(voter)",
+        "votes TYPE float8, ALTER voter TYPE timestamptz USING to_timestamp(length(voter))",
+        "outcome TYPE verdict USING outcome::verdict, ADD day timestamptz DEFAULT 'infinity'",
+    ],
+)
+def test_counts_columns_of_other_types(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, types: str
+) -> None:
+    _make_cells(bixarena)
+    one = {"VOTES_RELATION": "warehouse.cells", "LEADERBOARD_SLUG": "overall"}
+    settings = settings_for(bixarena.worker, INTERVALS="wald", **one, **_TEN)
+    run(settings, log=journal.log)
+    entries = _entries(bixarena)
+    _empty(bixarena)
+    with bixarena.owner.connect() as connection:
+        connection.execute("CREATE TYPE verdict AS ENUM ('model_a', 'model_b', 'tie')")
+        connection.execute(f"ALTER TABLE warehouse.cells ALTER {types}".encode())
+    run(settings, log=journal.log)
+    assert _entries(bixarena) == entries
+    by_voter = settings_for(bixarena.worker, DRY_RUN="true", **one, **_TEN)
+    assert run(by_voter, log=journal.log).computed == ["overall"]
+
+
 def test_needs_no_privilege_on_the_battles(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
@@ -287,10 +334,11 @@ def test_says_what_a_server_says_of_a_relation_that_it_does_not_show(
 class _Warehouse(socketserver.ThreadingTCPServer):
     """A server that refuses statements: PostgreSQL behind a proxy that answers in its place."""
 
-    def __init__(self, port: int, refused: bytes) -> None:
+    def __init__(self, port: int, refused: bytes, code: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _WarehouseSession)
         self.behind = port
         self.refused = refused
+        self.code = code
         self.port = self.server_address[1]
         self.statements: list[bytes] = []
 
@@ -333,23 +381,30 @@ class _WarehouseSession(socketserver.StreamRequestHandler):
                 self.server.statements.append(body.strip(b"\0"))
             if head[:kind_bytes] == b"Q" and body.startswith(self.server.refused):
                 in_transaction = b"BEGIN READ ONLY" in self.server.statements[:-1]
-                self.connection.sendall(_refusal(b"E" if in_transaction else b"I"))
+                status = b"E" if in_transaction else b"I"
+                self.connection.sendall(_refusal(self.server.code, status))
             else:
                 server.sendall(head + body)
             kind_bytes = 1
 
 
-def _refusal(status: bytes) -> bytes:
-    fields = b"SERROR\0C42601\0Mthis is not what a warehouse does\0\0"
+def _refusal(code: bytes, status: bytes) -> bytes:
+    fields = b"SERROR\0C" + code + b"\0Mthis is not what a warehouse does\0\0"
     return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields + b"Z\0\0\0\5" + status
 
 
+# 0A000 and 42601 are PostgreSQL's for such a refusal; XX000 is what others send for every error.
+@pytest.mark.parametrize("code", [b"42601", b"XX000"])
 @pytest.mark.parametrize("refused", [b"SET LOCAL", b"BEGIN", b"nothing"])
 def test_counts_in_a_server_that_knows_less_than_postgresql(
-    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, refused: bytes
+    bixarena: BixArenaDatabase,
+    settings_for: MakeSettings,
+    journal: Any,
+    refused: bytes,
+    code: bytes,
 ) -> None:
     _make_cells(bixarena)
-    with _Warehouse(bixarena.worker.port, refused) as warehouse:
+    with _Warehouse(bixarena.worker.port, refused, code) as warehouse:
         settings = settings_for(
             bixarena.worker,
             VOTES_RELATION="warehouse.cells",
@@ -359,6 +414,7 @@ def test_counts_in_a_server_that_knows_less_than_postgresql(
             **_TEN,
         )
         assert run(settings, log=journal.log).published == ["overall"]
+    assert journal.named("retrying") == []
     # As docs/another_schema.md says.
     sent = b"\n".join(warehouse.statements)
     assert b"SET LOCAL statement_timeout" in sent or refused == b"BEGIN"

@@ -18,7 +18,6 @@ from bixarena_constructs.worker.logs import parts_of
 from bixarena_constructs.worker.ranking import (
     RankingError,
     RankingOptions,
-    TooFewModelsError,
     rank,
 )
 from bixarena_constructs.worker.records import Snapshot, Status, entries_of
@@ -69,8 +68,11 @@ def too_small(counts: VoteCounts, settings: Settings) -> str | None:
     # As in BixArena: one leaderboard that is asked for may have as few votes as it has.
     if settings.leaderboard_slug is None and counts.cast < battles:
         return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
-    if counts.num_listed(settings.min_evals) < models:
+    listed = counts.num_listed(settings.min_evals)
+    if listed < models:
         return f"fewer listed models than {Variable.MIN_TOTAL_MODELS}={models}"
+    if listed < 2:  # noqa: PLR2004 - a comparison has two sides
+        return f"fewer than two models with {Variable.MIN_EVALS}={settings.min_evals} votes"
     return None
 
 
@@ -119,8 +121,6 @@ class BoardRun:
                     entries=entries,
                 )
                 self._publish(snapshot, votes, log)
-        except TooFewModelsError as error:
-            reason = votes.in_slugs(str(error))
         except LoginRefusedError:
             raise
         except (VotesError, DatabaseRefusedError) as error:
@@ -180,8 +180,6 @@ class BoardRun:
         )
         try:
             ranking = rank(counts, options)
-        except TooFewModelsError:
-            raise
         except RankingError as error:
             raise VotesError(str(error)) from error
         fields = {Field.SECONDS: since(started), **ranking_fields(ranking, votes)}

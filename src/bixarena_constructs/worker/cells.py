@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["CountedCell", "counted"]
 
 _OUTCOME: Final = {name: number for number, name in enumerate(OUTCOMES)}
-# Beyond it neither a float nor the column of the leaderboard's entries holds a count.
+# Beyond it a float does not hold every whole number.
 _MOST_VOTES: Final = 2**53
 _FAULTS_SHOWN: Final = 5
 _ROWS_AT_A_TIME: Final = 2**16

@@ -48,13 +48,13 @@ def check(
     deadline = Deadline(settings.max_runtime_seconds)
     moment = (settings.scheduled_at or datetime.now(UTC)).astimezone(UTC)
     report = RunReport(identifier=identifier_of(moment))
-    place = store or store_for_run(settings, deadline)
-
-    def work(log: FilteringBoundLogger) -> None:
-        with place.session():
-            _look(settings, place, report, moment=moment, deadline=deadline, log=log)
-
     try:
+        place = store or store_for_run(settings, deadline)
+
+        def work(log: FilteringBoundLogger) -> None:
+            with place.session():
+                _look(settings, place, report, moment=moment, deadline=deadline, log=log)
+
         carried_out(interrupts, work, log=log, deadline=deadline, cancel=place.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))

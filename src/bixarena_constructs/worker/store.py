@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psycopg.rows import class_row, kwargs_row
 
 from bixarena_constructs.worker.environment_reader import MOST_AHEAD
+from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.preflight import DATES, VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 _ROWS_AT_A_TIME = 1000
+# In the columns of the entries, PostgreSQL's integer.
+_MOST_VOTES = 2**31 - 1
 
 
 class Store:
@@ -153,7 +156,14 @@ class Store:
 
         Raises:
             RowGoneError: A model of it, or the leaderboard, was deleted since it was read.
+            VotesError: A model has more votes than its column holds.
         """
+        for entry in snapshot.entries:
+            if entry.votes > _MOST_VOTES:
+                raise VotesError(
+                    f"{entry.model!r} has {entry.votes} votes; api.leaderboard_entry.vote_count"
+                    f" holds {_MOST_VOTES} at most"
+                )
         with self._primary.writing() as connection:
             connection.execute(query("lock_board"), {"leaderboard_id": snapshot.board.id})
             so_far = _SnapshotsSoFar.read(connection, snapshot)
@@ -234,7 +244,7 @@ class _SnapshotsSoFar:
 def _newest_vote(connection: psycopg.Connection) -> datetime | None:
     if missing(connection, DATES):
         return None
-    ((newest,),) = connection.execute(query("newest_vote")).fetchall()
+    ((newest,),) = connection.execute(query("newest_vote"), {"ahead": MOST_AHEAD}).fetchall()
     return newest  # type: ignore[no-any-return]  # a timestamptz
 
 
