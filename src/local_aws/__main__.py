@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
 
-from local_aws.containers import Images, Runtime
+from local_aws.containers import REMOVED_IMAGE, Images, Runtime
 from local_aws.patching import require_pinned_version
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     """Patch ministack and serve it."""
     settings = json.loads(sys.stdin.buffer.readline())
     folder = Path(settings["folder"])
-    runtime = Runtime(Images(settings["images"]), folder)
+    runtime = Runtime(Images(settings["images"], folder / REMOVED_IMAGE), folder)
     Thread(target=_end_with_parent, args=(runtime, folder), daemon=True).start()
     require_pinned_version(version("ministack"))
     # Imported after the check: these reach into ministack's internals.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
+    "REMOVED_IMAGE",
     "ContainerProcess",
     "ContainerStartError",
     "Images",
@@ -28,6 +29,9 @@ __all__ = [
     "base_environment",
     "kill_left_over",
 ]
+
+REMOVED_IMAGE = "removed-image"
+"""File in the private folder that names an image that cannot be pulled."""
 
 # What the base images of Docker's library put on PATH.
 _CONTAINER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -39,31 +43,34 @@ class ContainerStartError(Exception):
 
 @dataclass(frozen=True)
 class Images:
-    """The images that can be pulled, each stood in for by a command line.
+    """The images that can be pulled, each stood in for by a program.
 
     Attributes:
-        commands: Repository of the image, without tag or digest, to the command that the image
-            would run by itself.
+        entry_points: Repository of the image, without tag or digest, to the image's entry point.
+        removed: File with the repository of an image that cannot be pulled for now.
     """
 
-    commands: Mapping[str, Sequence[str]]
+    entry_points: Mapping[str, Sequence[str]]
+    removed: Path | None = None
 
-    def command_of(self, image: str) -> Sequence[str]:
-        """Return the image's own command, whatever its tag or digest.
+    def entry_point_of(self, image: str) -> Sequence[str]:
+        """Return the image's own entry point, whatever its tag or digest.
 
         Raises:
-            ContainerStartError: No image of that repository is known here.
+            ContainerStartError: No image of that repository can be pulled.
         """
         repository = image.partition("@")[0]
         if ":" in repository.rpartition("/")[2]:
             repository = repository.rpartition(":")[0]
-        try:
-            return self.commands[repository]
-        except KeyError:
+        is_removed = self.removed and self.removed.exists()
+        if repository not in self.entry_points or (
+            is_removed and self.removed.read_text() == repository
+        ):
             raise ContainerStartError(
                 f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
                 f"failed to resolve ref {image}: {image}: not found"
-            ) from None
+            )
+        return self.entry_points[repository]
 
 
 def base_environment(folder: Path) -> dict[str, str]:

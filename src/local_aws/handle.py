@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 import botocore.session
 
+from local_aws.containers import REMOVED_IMAGE
 from local_aws.process import ACCOUNT, REGION, LocalAwsError, serve
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class LocalAws:
 
         Args:
             images: The container images that tasks can run: repository without tag, as in
-                ``ghcr.io/example/worker``, to the command line that stands in
-                for the image's own. Any other image fails to be pulled, as on AWS.
+                ``ghcr.io/example/worker``, to the program that stands in for the image's
+                entry point. Any other image fails to be pulled, as on AWS.
 
         Raises:
             LocalAwsError: It did not come up; the message has the end of its log.
@@ -121,6 +122,20 @@ class LocalAws:
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "TMPDIR": str(temporary),
         }
+
+    @contextmanager
+    def without_image(self, repository: str) -> Iterator[None]:
+        """Let an image fail to be pulled for the length of a ``with`` block.
+
+        Args:
+            repository: The image's, without tag.
+        """
+        removed = self.folder / REMOVED_IMAGE
+        removed.write_text(repository)
+        try:
+            yield
+        finally:
+            removed.unlink()
 
     def fire(self, rule_name: str, *, scheduled_at: datetime) -> list[str]:
         """Start a scheduled rule's targets as if its time had come; the clock never does here.

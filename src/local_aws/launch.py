@@ -154,10 +154,7 @@ def _open_stream(config: _Record, role_arn: str) -> None:
 
 
 def _command(definition: _Record, override: _Record, images: Images) -> Sequence[str]:
-    """Return entry point and command, the image's own where none is given, as Docker does."""
-    own = images.command_of(definition["image"])
-    entry_point = definition.get("entryPoint") or []
-    command = override.get("command") or definition.get("command")
-    if command is None and not entry_point:
-        command = own
-    return [*entry_point, *(command or [])]
+    """Return entry point and command; the entry point is the image's own where none is given."""
+    own = images.entry_point_of(definition["image"])
+    command = override.get("command") or definition.get("command") or []
+    return [*(definition.get("entryPoint") or own), *command]

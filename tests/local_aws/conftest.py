@@ -178,7 +178,11 @@ def _rule() -> Template:
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
     """A local AWS for each module of tests."""
-    images = {"ghcr.io/example/worker": ["python", "-c", "print('the image speaks')"]}
+    images = {
+        # Runs any command.
+        "ghcr.io/example/worker": ["env"],
+        "ghcr.io/example/speaker": ["python", "-c", "import sys; print('spoken', *sys.argv[1:])"],
+    }
     with LocalAws.start(images=images) as running:
         yield running
 

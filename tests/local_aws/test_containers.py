@@ -66,8 +66,8 @@ def _is_running(process_id: int) -> bool:
         "ghcr.io/example/worker:1.4.0@sha256:0123",
     ],
 )
-def test_finds_an_images_command_whatever_its_tag_or_digest(image: str) -> None:
-    assert Images({"ghcr.io/example/worker": ["run"]}).command_of(image) == ["run"]
+def test_finds_an_images_entry_point_whatever_its_tag_or_digest(image: str) -> None:
+    assert Images({"ghcr.io/example/worker": ["run"]}).entry_point_of(image) == ["run"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_finds_an_images_command_whatever_its_tag_or_digest(image: str) -> None:
 def test_cannot_pull_an_image_of_another_repository(image: str) -> None:
     images = Images({"ghcr.io/example/worker": ["run"], "localhost": ["run"]})
     with pytest.raises(ContainerStartError, match=f"CannotPullContainerError: .*{image}"):
-        images.command_of(image)
+        images.entry_point_of(image)
 
 
 def test_gives_a_container_the_images_environment_under_its_own(

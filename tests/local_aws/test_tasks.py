@@ -90,12 +90,14 @@ def test_reports_the_exit_code_and_the_lines_of_both_streams(
     assert [each["logStreamName"] for each in streams] == [f"snapshot/worker/{task_id}"]
 
 
-def test_runs_the_images_own_command_where_the_definition_has_none(
-    deploy: Deploy, template: Template
+def test_runs_the_images_own_entry_point_where_the_definition_has_none(
+    deploy: Deploy, template: Template, container: Template
 ) -> None:
+    container["Image"] = "ghcr.io/example/speaker:1.0.0"
+    container["Command"] = ["by", "a", "command"]
     stack = deploy(template)
     assert stack.run()["containers"][0]["exitCode"] == 0
-    assert stack.lines() == ["the image speaks"]
+    assert stack.lines() == ["spoken by a command"]
 
 
 def test_puts_the_command_behind_the_entry_point(
@@ -123,7 +125,7 @@ def test_stops_a_task_whose_image_is_not_there(
 def test_stops_a_task_whose_program_is_not_there(
     deploy: Deploy, template: Template, container: Template
 ) -> None:
-    container["Command"] = ["no-such-program"]
+    container["EntryPoint"] = ["no-such-program"]
     task = deploy(template).run()
     assert task["stopCode"] == "TaskFailedToStart"
     assert task["stoppedReason"].startswith("CannotStartContainerError: ")
