@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cli.deployed.outputs import outputs_by_task
-from bixarena_constructs.deployment import WORKER_IMAGE, Output
-from bixarena_demo.account_resources import define_neighbours
-from bixarena_demo.bixarena_database import BixArenaDatabase
+from bixarena_constructs.deployment import Output
 from bixarena_demo.boards import published_boards
-from bixarena_demo.cdk_cli import Cdk
-from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.stage import open_stage
 from bixarena_demo.votes import simulate
-from local_aws import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from bixarena_demo.boards import PublishedBoard
+    from local_aws import LocalAws
 
-__all__ = ["DATABASE", "Demonstration", "DemonstrationError", "demonstrate"]
-
-DATABASE: Final = "bixarena"
-"""Name of the demo's database."""
-
+__all__ = ["Demonstration", "DemonstrationError", "demonstrate"]
 
 _SEED: Final = 2026
 
@@ -78,49 +67,22 @@ def demonstrate(
         DemonstrationError: The task did not end with exit code 0.
         CdkError: The app could not be synthesised or deployed.
     """
-    _clear(data_folder)
     simulation = simulate(seed=_SEED)
-    with ExitStack() as running:
-        report("starting PostgreSQL 16, with simulated votes of known truth")
-        server = running.enter_context(PostgresServer.start(version=16, folder=data_folder))
-        database = BixArenaDatabase.create(
-            server, DATABASE, simulation=simulation, worker_password=worker_password
-        )
-        report("starting a local AWS, with a VPC, a cluster and the database's secret in it")
-        worker = [sys.executable, "-m", "bixarena_constructs.worker"]
-        aws = running.enter_context(LocalAws.start(images={WORKER_IMAGE: worker}))
-        context = define_neighbours(aws, database.worker)
-        stack_name, outputs = _deploy(aws, app_folder, context, report)
-        template = _template_of(aws, stack_name)
-        log = _run_schedule(aws, outputs, report)
-        with database.owner.connect() as connection:
+    with open_stage(
+        app_folder,
+        data_folder=data_folder,
+        report=report,
+        simulation=simulation,
+        worker_password=worker_password,
+    ) as stage:
+        outputs = dict(stage.task.outputs)
+        client = stage.aws.session.client("cloudformation")
+        template = json.dumps(client.get_template(StackName=stage.stack)["TemplateBody"])
+        log = _run_schedule(stage.aws, outputs, report)
+        with stage.owner.connect() as connection:
             boards = published_boards(connection)
     truth = {model.slug: model.strength for model in simulation.models}
     return Demonstration(outputs=outputs, template=template, log=log, boards=boards, truth=truth)
-
-
-def _clear(data_folder: Path) -> None:
-    if (data_folder / "data" / "PG_VERSION").exists():
-        shutil.rmtree(data_folder)
-
-
-def _deploy(
-    aws: LocalAws, app_folder: Path, context: dict[str, str], report: Callable[[str], None]
-) -> tuple[str, dict[str, str]]:
-    cdk = Cdk(
-        app_folder, environment=aws.environment(), context=context, work_folder=aws.folder / "cdk"
-    )
-    report("bootstrapping it with the CDK command line")
-    cdk.bootstrap(account=aws.account, region=aws.region)
-    report(f"synthesising and deploying {app_folder}")
-    ((stack_name, stack_outputs),) = cdk.deploy().items()
-    (outputs,) = outputs_by_task(stack_outputs).values()
-    return stack_name, outputs
-
-
-def _template_of(aws: LocalAws, stack_name: str) -> str:
-    client = aws.session.client("cloudformation")
-    return json.dumps(client.get_template(StackName=stack_name)["TemplateBody"])
 
 
 def _run_schedule(

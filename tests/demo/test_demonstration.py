@@ -10,8 +10,9 @@ import pytest
 
 from bixarena_demo.boards import coverage, expected_coverage, published_boards
 from bixarena_demo.command_line import main
-from bixarena_demo.demonstration import DATABASE, demonstrate
+from bixarena_demo.demonstration import demonstrate
 from bixarena_demo.postgres import PostgresServer
+from bixarena_demo.stage import DATABASE
 
 if TYPE_CHECKING:
     from bixarena_demo.demonstration import Demonstration
