@@ -9,12 +9,14 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint lock package \
-	setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
+.PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint local \
+	local-break lock package setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
+	@echo "make local  keep examples/minimal up on this machine, to try the command line on"
+	@echo "make local-break  list what can be broken there; NAME=n breaks it until Ctrl-C"
 	@echo "make demo-psql  open the database of the last demo"
 	@echo "make fix    format the code and apply ruff's fixes"
 	@echo "make check  lint and test-fast, in less than a minute; run it while you work"
@@ -66,6 +68,12 @@ setup: $(VENV)/.synced node_modules/.synced
 
 demo: setup
 	$(RUN) $(PY) -m bixarena_demo run examples/minimal
+
+local: setup
+	$(RUN) $(PY) -m bixarena_demo local examples/minimal --data-folder .demo/local/postgres
+
+local-break: setup
+	$(RUN) $(PY) -m bixarena_demo break $(NAME) --data-folder .demo/local/postgres
 
 demo-psql: setup
 	$(RUN) $(PY) -m bixarena_demo psql

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.stack import DeployedTask
     from bixarena_demo.votes import Simulation
 
-__all__ = ["DATABASE", "WORKER", "Stage", "open_stage"]
+__all__ = ["DATABASE", "WORKER", "Stage", "StageError", "open_stage"]
 
 DATABASE: Final = "bixarena"
 """Name of the stage's database."""
@@ -34,6 +34,10 @@ WORKER: Final = (sys.executable, "-m", "bixarena_constructs.worker")
 """What stands in for the entry point of the worker's image."""
 
 _SEED: Final = 2026
+
+
+class StageError(Exception):
+    """No stage is up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,11 @@ class Stage:
     def task(self) -> DeployedTask:
         """The deployed task."""
         return find_task(self.aws.session, self.stack, name=None)
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment variables by which AWS's tools find the stage."""
+        environment = self.aws.environment()
+        return {name: value for name, value in environment.items() if name.startswith("AWS_")}
 
     def save(self, file: Path) -> None:
         """Write down how another process finds the stage."""

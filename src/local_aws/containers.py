@@ -62,10 +62,9 @@ class Images:
         repository = image.partition("@")[0]
         if ":" in repository.rpartition("/")[2]:
             repository = repository.rpartition(":")[0]
-        is_removed = self.removed and self.removed.exists()
-        if repository not in self.entry_points or (
-            is_removed and self.removed.read_text() == repository
-        ):
+        file = self.removed
+        removed = file.read_text() if file and file.exists() else None
+        if repository == removed or repository not in self.entry_points:
             raise ContainerStartError(
                 f"CannotPullContainerError: pull image manifest has been retried 1 time(s): "
                 f"failed to resolve ref {image}: {image}: not found"
