@@ -1,4 +1,4 @@
-"""What a role may ask of ECS: one that somebody has assumed, and a state machine's own.
+"""What a role may ask of AWS: one that somebody has assumed, and a state machine's own.
 
 AWS checks every call. Here whoever deploys may do anything, and a call with the credentials of
 ``AssumeRole`` may do what the role's policies allow, tags of runs included.
@@ -6,14 +6,17 @@ AWS checks every call. Here whoever deploys may do anything, and a call with the
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ministack import app
+from ministack.core import iam_actions
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.core.router import extract_access_key_id
-from ministack.services import ecs, stepfunctions, sts
+from ministack.services import cloudformation, ecs, stepfunctions, sts
 
 from local_aws.answers import RefusedError
 from local_aws.patching import replace
@@ -27,11 +30,17 @@ __all__ = ["apply", "require_run"]
 # `Any` below: records and answers of ministack, which has no types.
 _Record = dict[str, Any]
 
+# ECS is asked in this module, with tags and roles; anybody may ask who he is.
+_CHECKED_BY_ACTION = frozenset({"ecs", "sts"})
+
 _role: ContextVar[str | None] = ContextVar("role", default=None)
 
 
 def apply() -> None:
-    """Patch who ECS takes a call from in this process; after what it answers is patched."""
+    """Patch who AWS takes a call from in this process; after what it answers is patched."""
+    for service in app.SERVICE_HANDLERS:
+        if service not in _CHECKED_BY_ACTION:
+            replace(app.SERVICE_HANDLERS, service, partial(_checked_request, service))
     replace(vars(stepfunctions), "_execute_task", _as_the_machine)
     replace(vars(ecs), "handle_request", _as_the_caller)
     for action in list(ecs._ACTION_MAP):
@@ -108,6 +117,47 @@ def _as_the_caller(original: Any) -> Any:
             return await original(method, path, headers, body, query)
 
     return handler
+
+
+def _checked_request(service: str, original: Any) -> Any:
+    """Refuse a role a request to any other service that its policies do not allow."""
+
+    async def handler(method: str, path: str, headers: Any, body: Any, query: Any) -> Any:
+        session = sts._sessions.get(extract_access_key_id(headers, query))
+        parameters = app._routing_params(method, path, headers, body, query)
+        request = (service, method, path, headers, body, parameters)
+        action = session and iam_actions.extract_iam_action(*request)
+        if action:
+            arn = _resource(service, body, parameters) or iam_actions.extract_resource_arn(
+                *request, get_region(), get_account_id()
+            )
+            try:
+                require_role(_role_of(session["Arn"]), action, arn)
+            except RefusedError:
+                return iam_actions.access_denied_response(
+                    service, action, session["Arn"], "local", headers=headers, resource_arn=arn
+                )
+        return await original(method, path, headers, body, query)
+
+    return handler
+
+
+def _resource(service: str, body: Any, parameters: _Record) -> str | None:
+    """Return the ARN of a stack, rule or log stream, which ministack does not name as AWS does."""
+    where = f"{get_region()}:{get_account_id()}"
+    if service == "cloudformation":
+        name = (parameters.get("StackName") or [""])[0]
+        stack = cloudformation._stacks.get(name)
+        return stack and str(stack["StackId"])
+    fields = json.loads(body or b"{}") if service in ("events", "logs") else {}
+    if rule := fields.get("Name") or fields.get("Rule"):
+        return f"arn:aws:events:{where}:rule/{rule}"
+    if group := fields.get("logGroupName"):
+        # An action on the whole group has a stream without a name, as in AWS's refusals.
+        return (
+            f"arn:aws:logs:{where}:log-group:{group}:log-stream:{fields.get('logStreamName', '')}"
+        )
+    return None
 
 
 def _role_of(assumed_arn: str) -> str:

@@ -12,7 +12,7 @@ from bixarena_constructs.cli.doctor.command import doctor
 from bixarena_constructs.cli.exit_codes import USAGE
 from bixarena_constructs.cli.logs.command import logs
 from bixarena_constructs.cli.rank.command import rank
-from bixarena_constructs.cli.run.command import run
+from bixarena_constructs.cli.run.command import publish, run, stop, unpublish
 from bixarena_constructs.cli.standard_output import writable_output
 from bixarena_constructs.cli.status.command import status
 from bixarena_constructs.worker.contract import RELEASE
@@ -80,5 +80,5 @@ def _bixarena(
     """Rank models by votes, and operate BixArena's leaderboard snapshots."""
 
 
-for command in (rank, run, status, logs, doctor):
+for command in (rank, run, stop, status, logs, doctor, publish, unpublish):
     app.command()(command)

@@ -1,13 +1,23 @@
-"""Options and arguments of every command on a deployed task."""
+"""Options and arguments of every command on a deployed task, and the target that they name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-__all__ = ["Format", "Profile", "Region", "Stack", "Task", "read_scheduled_time"]
+__all__ = [
+    "Format",
+    "Profile",
+    "Region",
+    "RunId",
+    "Stack",
+    "Target",
+    "Task",
+    "read_scheduled_time",
+]
 
 Stack: TypeAlias = Annotated[
     str, typer.Argument(metavar="STACK", help="Name of the CloudFormation stack.")
@@ -31,6 +41,26 @@ Region: TypeAlias = Annotated[
 Format: TypeAlias = Annotated[
     Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")
 ]
+RunId: TypeAlias = Annotated[
+    str | None, typer.Option("--run", metavar="ID", help="This run; `status` lists the ids.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the options name.
+
+    Attributes:
+        stack: Name of the stack.
+        task: The task in it; None for the only one.
+        profile: AWS profile; None for that of the AWS settings.
+        region: AWS region; None for that of the AWS settings.
+    """
+
+    stack: str
+    task: str | None
+    profile: str | None
+    region: str | None
 
 
 def read_scheduled_time(text: str, *, now: datetime) -> datetime:

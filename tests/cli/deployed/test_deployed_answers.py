@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
+from bixarena_constructs.cli.deployed import stack
 from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.rule import DeployedRule, read_rule
 from bixarena_constructs.cli.deployed.runs import describe, find_run, recent_runs
@@ -23,6 +24,7 @@ from bixarena_constructs.cli.errors import (
     StillRunningError,
     UnusableOptionError,
 )
+from bixarena_constructs.cli.options import Target
 from bixarena_constructs.cli.status.history import kept_runs
 
 if TYPE_CHECKING:
@@ -95,6 +97,25 @@ def test_says_why_there_is_no_task(
     answers["DescribeStacks"] = answer
     with pytest.raises(kind, match=message):
         find_task(answers.session, "Arena", name=name)
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_shows_the_status_of_a_stack_without_outputs(answers: Answers, status: str) -> None:
+    answers["DescribeStacks"] = outputs_of()
+    answers["DescribeStacks"]["Stacks"][0]["StackStatus"] = status
+    with pytest.raises(NotFoundError, match=f"its status is {status}; see its events: aws cloud"):
+        find_task(answers.session, "Arena", name=None)
+
+
+def test_repeats_the_options_of_the_caller_in_hints(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers["DescribeStacks"] = outputs_of("A", "B")
+    monkeypatch.setattr(stack, "open_session", lambda **_: answers.session)
+    found = stack.find_target(Target("Arena", "B", "night", "eu-west-1"))
+    hint = "bixarena logs Arena --task B --profile night --region eu-west-1"
+    assert found.hint("logs") == hint
+    assert "bixarena doctor Arena --task B" in found.hinted("try `bixarena doctor`")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +272,23 @@ def test_lists_the_runs_that_the_caller_may_see(
     assert [each.id for each in recent_runs(task)] == expected
 
 
+def test_describes_more_runs_than_ecs_describes_at_once(
+    answers: Answers, task: DeployedTask
+) -> None:
+    arns = [f"{ARN}task/arena/{number}" for number in range(150)]
+    nobody: dict[str, Any] = {"taskArns": []}
+    answers["ListTasks"] = [
+        {"taskArns": arns[:100], "nextToken": "1"},
+        {"taskArns": arns[100:]},
+        nobody,
+    ]
+    answers["DescribeTasks"] = {"tasks": [{"taskArn": arns[0], "lastStatus": "RUNNING"}]}
+    recent_runs(task)
+    asked = [params["tasks"] for name, params in answers.asked if name == "DescribeTasks"]
+    assert [len(each) for each in asked] == [100, 50]
+    assert [arn for each in asked for arn in each] == arns
+
+
 def test_asks_ecs_for_no_runs_where_there_are_none(answers: Answers, task: DeployedTask) -> None:
     answers["ListTasks"] = {"taskArns": []}
     assert recent_runs(task) == []
@@ -276,35 +314,47 @@ def test_reads_a_log_past_an_empty_page_and_goes_on_later(
 def test_reads_no_lines_of_a_stream_that_does_not_exist(
     answers: Answers, task: DeployedTask
 ) -> None:
-    answers.update(GetLogEvents=GONE, DescribeLogStreams=GONE)
+    answers.update(
+        GetLogEvents=GONE,
+        DescribeLogStreams=GONE,
+        DescribeTaskDefinition=definition_with({"awslogs-stream-prefix": "a"}),
+    )
     assert list(LogStream(task=task, name="arena/worker/1").new_lines()) == []
     assert newest_streams(task, 1) == []
 
 
-def test_takes_the_newest_streams_of_the_worker_alone(
+def test_takes_the_newest_streams_of_this_task_from_a_log_group_of_several(
     answers: Answers, task: DeployedTask
 ) -> None:
-    names = {"a/worker/1": 1, "a/other/2": 2, "a/worker/3": 3}
-    streams = [{"logStreamName": name, "lastEventTimestamp": at} for name, at in names.items()]
-    answers["DescribeLogStreams"] = {"logStreams": [*streams, {"logStreamName": "a/worker/0"}]}
+    def streams(*names: str, token: str | None = None) -> dict[str, Any]:
+        listed: dict[str, Any] = {"logStreams": [{"logStreamName": name} for name in names]}
+        return listed | ({"nextToken": token} if token else {})
+
+    answers["DescribeTaskDefinition"] = definition_with({"awslogs-stream-prefix": "a"})
+    answers["DescribeLogStreams"] = [
+        streams(*(f"b/worker/{number}" for number in range(50)), token="1"),
+        streams("a/other/2", "a/worker/3", token="2"),
+        streams("a/worker/1", "a/worker/0"),
+    ]
     assert [each.run_id for each in newest_streams(task, 2)] == ["3", "1"]
 
 
 @pytest.mark.parametrize(
-    ("log", "name"),
-    [
-        ({"options": {"awslogs-stream-prefix": "arena"}}, "arena/worker/1"),
-        ({"options": {}}, "/worker/1"),
-        ({}, "/worker/1"),
-    ],
+    ("options", "name"),
+    [({"awslogs-stream-prefix": "arena"}, "arena/worker/1"), ({}, "/worker/1")],
 )
 def test_knows_the_stream_of_a_run_before_it_exists(
-    answers: Answers, task: DeployedTask, log: dict[str, Any], name: str
+    answers: Answers, task: DeployedTask, options: dict[str, str], name: str
 ) -> None:
-    worker = {"name": "worker", "logConfiguration": {"logDriver": "awslogs", **log}}
-    containers = [{"name": "sidecar"}, worker]
-    answers["DescribeTaskDefinition"] = {"taskDefinition": {"containerDefinitions": containers}}
+    answers["DescribeTaskDefinition"] = definition_with(options)
     assert stream_of(task, "1").name == name
+
+
+def definition_with(options: dict[str, str]) -> dict[str, Any]:
+    """A task definition whose worker logs so."""
+    log = {"logDriver": "awslogs", "options": options}
+    containers = [{"name": "sidecar"}, {"name": "worker", "logConfiguration": log}]
+    return {"taskDefinition": {"containerDefinitions": containers}}
 
 
 class Watched:

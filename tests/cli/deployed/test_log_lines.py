@@ -23,8 +23,8 @@ EVENT = {
 
 def test_says_an_event_in_a_line_without_what_machines_need() -> None:
     assert readable(json.dumps(EVENT)).plain == (
-        "10:00:03  board published overall  moved a[red] 3→1  new b, c  snapshots retired 0"
-        "  separate groups a+b, c  dry run no"
+        "2026-03-06 10:00:03  board published overall  moved a[red] 3→1  new b, c"
+        "  snapshots retired 0  separate groups a+b, c  dry run no"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import Stack
 
 from bixarena_constructs.cdk.task_launch import TaskLaunch
-from bixarena_constructs.cli.deployed.request import request_for, set_variables
+from bixarena_constructs.cli.deployed.request import override_of, request_for, set_variables
 from bixarena_constructs.cli.deployed.stack import DeployedTask
 from bixarena_constructs.cli.errors import NotFoundError
 
@@ -120,7 +120,7 @@ def test_a_variable_replaces_the_deployed_one_of_its_name_and_no_other() -> None
             {"name": "worker", "environment": [SCHEDULED, {"name": "SEED", "value": "1"}]},
         ]
     }
-    set_variables(overrides, "worker", {"SEED": "2"})
+    set_variables(override_of(overrides, "worker"), {"SEED": "2"})
     sidecar, worker = overrides["containerOverrides"]
     assert sidecar["environment"] == [{"name": "SEED", "value": "1"}]
     assert worker["environment"] == [SCHEDULED, {"name": "SEED", "value": "2"}]

@@ -56,7 +56,7 @@ def test_follows_the_log_and_ends_with_zero(arena: Arena) -> None:
     ran = arena.bixarena("run", STACK, "--leaderboard", "overall", "--dry-run", *QUICK)
     assert ran.returncode == 0, ran.stderr
     lines = ran.stdout.splitlines()
-    assert re.match(r"\d\d:\d\d:\d\d  run started", lines[0])
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  run started", lines[0])
     assert "run finished  outcome computed" in lines[-1]
     assert "board computed overall" in ran.stdout
     assert "cancer" not in ran.stdout.partition("board ranked")[2]

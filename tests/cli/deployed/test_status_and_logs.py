@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from bixarena_constructs.cli.status.history import kept_runs
-from bixarena_constructs.cli.status.reading import RunLine, Status, read_status
-from bixarena_constructs.cli.status.status_table import print_status
+from bixarena_constructs.cli.status.reading import Status, read_status
+from bixarena_constructs.cli.status.run_lines import RunLine
+from bixarena_constructs.cli.status.status_text import print_status
 from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import VERSION
 
@@ -80,7 +81,8 @@ def test_the_history_keeps_what_ecs_forgets(arena: Arena, run_id: str, failed_id
 
 def test_status_is_readable(arena: Arena, run_id: str) -> None:
     told = arena.bixarena("status", STACK).stdout
-    assert "cron(0 10 * * ? *) in UTC, enabled" in told
+    assert "schedule  cron(0 10 * * ? *)\n" in told
+    assert "by the schedule for 2026-03-06 10:02" in told
     assert run_id in told
     assert "overall" in told
     assert "dead letters  0" in told
@@ -117,12 +119,17 @@ def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
     sqs.purge_queue(QueueUrl=arena.task.outputs["DeadLetterQueueUrl"])
 
 
-def test_status_marks_a_run_after_which_the_site_shows_an_older_board() -> None:
+def test_status_marks_a_run_after_which_the_site_shows_an_older_board(arena: Arena) -> None:
     runs = tuple(
         RunLine(
             id=outcome,
             started_at=None,
             scheduled_at=None,
+            started_by=None,
+            command="",
+            has_ended=True,
+            seconds=61,
+            deadline_seconds=None,
             outcome=outcome,
             exit_code=exit_code,
             snapshot=None,
@@ -141,11 +148,12 @@ def test_status_marks_a_run_after_which_the_site_shows_an_older_board() -> None:
         dead_letters=None,
     )
     console = Console(file=StringIO(), force_terminal=True, color_system="standard", width=100)
-    print_status(status, console, arguments=STACK)
+    print_status(status, console, arena.task)
     printed = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
     assert "\x1b[33mstored_private" in printed
     assert "\x1b[1;31mregressed" in printed
     assert "mpublished " not in printed
+    assert "published after 1 min" in printed
 
 
 @pytest.mark.usefixtures("run_id")
@@ -165,18 +173,18 @@ def test_status_of_a_rate_counts_from_the_last_scheduled_run(arena: Arena) -> No
     assert disabled is not None
     assert disabled.next_runs == ()
     assert disabled.note is not None
-    assert "nothing runs by itself" in disabled.note
+    assert disabled.note == "somebody has disabled the rule, which the stack defines as enabled"
 
 
 def test_status_warns_where_image_and_stack_differ(arena: Arena, run_id: str) -> None:
     assert run_id
-    assert read_status(arena.task).warning is None
     outputs = {**arena.task.outputs, Output.CONTRACT_VERSION: "0"}
-    warning = read_status(replace(arena.task, outputs=outputs)).warning
-    assert warning is not None
-    assert f"has version {VERSION} of the worker's contract, the stack reads version 0" in warning
+    attention = read_status(replace(arena.task, outputs=outputs)).attention
+    mismatch = f"has version {VERSION} of the worker's contract, the stack reads version 0"
+    assert mismatch in attention[-1]
     del outputs[Output.CONTRACT_VERSION]
-    assert read_status(replace(arena.task, outputs=outputs)).warning is None
+    for task in (arena.task, replace(arena.task, outputs=outputs)):
+        assert "contract" not in " ".join(read_status(task).attention)
 
 
 def test_status_says_what_it_could_not_learn(arena: Arena) -> None:

@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +37,7 @@ class Registry:
     manifest: object = None
     platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64")
     as_index: bool = True
+    answers_at_once: Event = field(default_factory=Event)
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -104,7 +105,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
+        if not self.registry.answers_at_once.is_set():
+            # A byte now and then, until the test ends.
+            while not self.registry.answers_at_once.wait(0.02):
+                self.wfile.write(b" ")
+        self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     def log_message(self, *_arguments: Any) -> None:  # `Any`: http.server's
         """Keep the tests' output for the tests."""
@@ -117,8 +122,10 @@ def registry() -> Iterator[Registry]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Handler.registry = Registry(f"127.0.0.1:{server.server_port}")
+        Handler.registry.answers_at_once.set()
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield Handler.registry
+        Handler.registry.answers_at_once.set()
         server.shutdown()
         thread.join()

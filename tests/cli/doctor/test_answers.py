@@ -66,6 +66,7 @@ def subject_of(
         "ContainerName": "worker",
         "ClusterArn": CLUSTER,
         "LogGroupName": "/arena",
+        "TaskDefinitionArn": DEFINITION,
         **(outputs or {}),
     }
     parts = {"TaskDefinitionArn": DEFINITION}
@@ -147,6 +148,9 @@ def agrees(found: Expected, expected: Expected) -> None:
         ({}, ("ok", "fires on cron(0 10 * * ? *), in UTC")),
         ({"enabled": False}, ("problem", "Nightly is disabled")),
         ({"expression": ""}, ("problem", "Nightly has no schedule")),
+        ({"expression": "cron(0 10 1 1 ? 2020)"}, ("problem", "never fires again: cron(0 10 1 1")),
+        ({"expression": "rate(1 day)"}, ("ok", "fires on rate(1 day)")),
+        ({"expression": "every(1 day)"}, ("ok", "fires on every(1 day)")),
     ],
 )
 def test_rule(found: Any, changes: Any, expected: Any) -> None:
@@ -802,6 +806,16 @@ def test_guardduty_of_a_task_without_a_role_and_in_a_region_without_it(found: An
     agrees(unknown, [("not checked", "no repository of the agent is known in us-east-1")])
 
 
+OPTIONS = {"logDriver": "awslogs", "options": {"awslogs-stream-prefix": "run"}}
+PREFIX: dict[str, Answer] = {
+    "DescribeTaskDefinition": {
+        "taskDefinition": {
+            "containerDefinitions": [{"name": "worker", "logConfiguration": OPTIONS}]
+        }
+    }
+}
+
+
 def logged(*lines: Any) -> dict[str, Answer]:
     """One run that logged some lines."""
     stream = {"logStreamName": "run/worker/0f0f", "lastEventTimestamp": 1}
@@ -829,12 +843,13 @@ def logged(*lines: Any) -> dict[str, Answer]:
     ],
 )
 def test_contract(found: Any, replies: dict[str, Answer], expected: tuple[str, str]) -> None:
-    agrees(found("contract", replies, outputs={"ContractVersion": "1"}), [expected])
+    outputs = {"ContractVersion": "1"}
+    agrees(found("contract", {**PREFIX, **replies}, outputs=outputs), [expected])
 
 
 def test_contract_of_a_stack_that_has_none(found: Any) -> None:
     replies = logged({"event": "run_started", "contract": 9})
-    agrees(found("contract", replies), [("ok", "no run has logged")])
+    agrees(found("contract", {**PREFIX, **replies}), [("ok", "no run has logged")])
 
 
 @pytest.mark.parametrize(

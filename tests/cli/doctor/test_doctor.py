@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bixarena_constructs.cli.doctor.checks.image import check_contract
+from bixarena_constructs.cli.doctor.checks.login import check_login
 from bixarena_constructs.cli.doctor.execute import examine
 from bixarena_constructs.cli.doctor.findings import Finding, Subject
 from bixarena_constructs.deployment import Output
@@ -34,6 +35,7 @@ EVERY_CHECK = {
     "security groups",
     "guardduty",
     "contract",
+    "login",
 }
 
 
@@ -312,3 +314,32 @@ def test_does_not_call_a_registry_out_of_reach_a_problem_nor_fine(arena: Arena) 
         (image,) = about_the_image(arena)
     assert image.state == "not checked"
     assert "127.0.0.1:9 is out of reach" in image.message
+
+
+def test_tries_the_login_if_it_may(arena: Arena) -> None:
+    def login() -> Finding:
+        subject = Subject.of(arena.task, database_security_group=None, connects=True)
+        (found,) = check_login(subject)
+        return found
+
+    assert login().state == "ok"
+    with secret_with(arena, password="wrong"):
+        refused = login()
+    with secret_with(arena, password=None):
+        unstarted = login()
+    with target_with(arena, command=["--no-such-option"]):
+        unknown = login()
+    assert refused.state == unstarted.state == unknown.state == "problem"
+    assert "failed with 4; " in refused.message
+    assert "password authentication failed" in refused.message
+    assert refused.fix is not None
+    assert refused.fix.startswith("see the log for which; check the database")
+    assert "never started; " in unstarted.message
+    assert "did not contain json key password" in unstarted.message
+    assert "failed with 2; " in unknown.message
+
+
+def test_says_that_the_login_was_not_tried(arena: Arena) -> None:
+    (found,) = check_login(Subject.of(arena.task, database_security_group=None))
+    assert found.state == "not checked"
+    assert "--connect tries it" in found.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,3 +98,27 @@ def test_shows_no_password() -> None:
 def test_sends_a_password_of_any_letters(registry: Registry) -> None:
     registry.password = "ghp_żółć"
     assert client(registry, Credentials("octocat", registry.password)).find().platforms
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"manifests": [' + b" " * 5 * 1024 * 1024 + b"]}", "longer than 4194304 bytes"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"<html>", "is not JSON"),
+        (gzip.compress(b'{"manifests": []}'), "is not JSON"),
+    ],
+    ids=["long", "deep", "a page", "compressed"],
+)
+def test_takes_no_answer_that_is_too_much(registry: Registry, body: bytes, message: str) -> None:
+    registry.manifest = body
+    with pytest.raises(RegistryError, match=message) as caught:
+        client(registry).find()
+    assert caught.value.kind == "unexpected"
+
+
+def test_waits_no_longer_than_it_should_for_an_answer_that_never_ends(registry: Registry) -> None:
+    registry.answers_at_once.clear()
+    with pytest.raises(RegistryError, match=r"took more than 0\.2 s to answer") as caught:
+        client(registry).find(seconds=0.2)
+    assert caught.value.kind == "unreachable"

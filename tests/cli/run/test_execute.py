@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bixarena_constructs.cli.run import execute
+from bixarena_constructs.cli.deployed import stack
 
 if TYPE_CHECKING:
     from conftest import Answers, Bixarena  # type: ignore[import-not-found] # pytest's
@@ -30,12 +30,12 @@ OUTPUTS = {
 @pytest.fixture
 def arena(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
     """A task that starts, of which nothing else is known yet."""
-    monkeypatch.setattr(execute, "open_session", lambda **_: answers.session)
+    monkeypatch.setattr(stack, "open_session", lambda **_: answers.session)
     outputs = [
         {"OutputKey": f"SnapshotOutputs{name}0F0F0F0F", "OutputValue": value}
         for name, value in OUTPUTS.items()
     ]
-    stack: Any = {
+    described: Any = {
         "StackName": "Arena",
         "CreationTime": "2026-03-06T10:00:00Z",
         "StackStatus": "CREATE_COMPLETE",
@@ -43,7 +43,7 @@ def arena(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> Answers:
     }
     definition = {"containerDefinitions": [{"name": "worker"}]}
     answers.update(
-        DescribeStacks={"Stacks": [stack]},
+        DescribeStacks={"Stacks": [described]},
         DescribeTaskDefinition={"taskDefinition": definition},
         RunTask={"tasks": [{"taskArn": TASK}], "failures": []},
         GetLogEvents="ResourceNotFoundException",

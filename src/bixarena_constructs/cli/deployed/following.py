@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from bixarena_constructs.cli.deployed.log_lines import fields_of
+from bixarena_constructs.cli.deployed.log_lines import ENDS, fields_of
 from bixarena_constructs.cli.deployed.runs import Run, describe
 from bixarena_constructs.cli.errors import (
     AWS_ERRORS,
@@ -18,7 +18,7 @@ from bixarena_constructs.cli.errors import (
     is_denied,
     may_pass,
 )
-from bixarena_constructs.worker.contract import LAST_EVENTS, Field
+from bixarena_constructs.worker.contract import Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,10 @@ class Follower:
     Attributes:
         task: The task of the run.
         log: The log of the run.
-        on_status: Called with ECS's name of the run's status when that changes.
         on_line: Called with each line of the log.
+        on_status: Called with ECS's name of the run's status when that changes.
         on_unreadable: Called once if the credentials do not allow to read the log.
+        reads_log: Whether to read the log; not once the credentials do not allow it.
         deadline: When to stop watching, as a value of `time.monotonic`; None for never.
         unknown_seconds: How long ECS may not know the run.
         trouble_seconds: How long AWS may fail to answer.
@@ -63,15 +64,15 @@ class Follower:
 
     task: DeployedTask
     log: LogStream
-    on_status: Callable[[str], None]
     on_line: Callable[[str], None]
-    on_unreadable: Callable[[CommandError], None]
+    on_status: Callable[[str], None] = lambda _: None
+    on_unreadable: Callable[[CommandError], None] = lambda _: None
+    reads_log: bool = True
     deadline: float | None = None
     unknown_seconds: float = _UNKNOWN_SECONDS
     trouble_seconds: float = _TROUBLE_SECONDS
     _status: str = field(default="", init=False)
     _has_last_event: bool = field(default=False, init=False)
-    _reads_log: bool = field(default=True, init=False)
     _started_at: float = field(default_factory=time.monotonic, init=False)
     _answered_at: float = field(default_factory=time.monotonic, init=False)
 
@@ -92,7 +93,7 @@ class Follower:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 raise StillRunningError(
                     f"the run {self.log.run_id} has not ended and goes on; watch it with "
-                    f"`bixarena logs {self.task.arguments} --run {self.log.run_id} --follow`"
+                    f"`{self.task.hint('logs')} --run {self.log.run_id} --follow`"
                 )
             time.sleep(pause)
             pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)
@@ -123,24 +124,24 @@ class Follower:
             self.on_status(status)
 
     def _show_lines(self) -> None:
-        if not self._reads_log:
+        if not self.reads_log:
             return
         try:
             for line in self.log.new_lines():
                 self.on_line(line)
-                if fields_of(line).get(Field.EVENT) in LAST_EVENTS:
+                if fields_of(line).get(Field.EVENT) in ENDS:
                     self._has_last_event = True
         except ClientError as error:
             if not is_denied(error):
                 raise
-            self._reads_log = False
+            self.reads_log = False
             self.on_unreadable(explained(error))
 
     def _wait_for_last_lines(self, run: Run) -> None:
         if run.exit_code is None:
             return
         give_up = time.monotonic() + _LOG_DELAY_SECONDS
-        while self._reads_log and not self._has_last_event and time.monotonic() < give_up:
+        while self.reads_log and not self._has_last_event and time.monotonic() < give_up:
             self._announce(_WAITING)
             time.sleep(_FIRST_PAUSE_SECONDS)
             self._patiently(self._show_lines)

@@ -9,12 +9,25 @@ from typing import Any, Final, TypeAlias
 from rich.text import Text
 
 from bixarena_constructs.cli.printable import printable
-from bixarena_constructs.worker.contract import EntryField, Field
+from bixarena_constructs.worker.contract import LAST_EVENTS, EntryField, Event, Field
 
-__all__ = ["Fields", "fields_of", "readable"]
+__all__ = ["ENDS", "Fields", "fields_of", "readable"]
 
 Fields: TypeAlias = dict[str, Any]
 """Fields of an event, which differ from event to event."""
+
+ENDS: Final = frozenset(
+    {
+        *LAST_EVENTS,
+        Event.CHECK_FINISHED,
+        Event.CHECK_FAILED,
+        Event.PUBLISHED,
+        Event.PUBLISH_FAILED,
+        Event.UNPUBLISHED,
+        Event.UNPUBLISH_FAILED,
+    }
+)
+"""Last events of a run of any of the worker's commands."""
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow"}
 # Shown at the head of the line, or for machines only.
@@ -32,7 +45,7 @@ _OF_ENTRY: Final = (
     *(EntryField.RANK, EntryField.MODEL, EntryField.SCORE),
     *(EntryField.LOWER, EntryField.UPPER, EntryField.VOTES),
 )
-_TIME: Final = slice(11, 19)
+_TIME: Final = slice(19)
 _EMPTY: Final[tuple[object, ...]] = ("", None, [], {})
 
 
@@ -52,7 +65,8 @@ def readable(line: str) -> Text:
     if not fields:
         return Text(printable(line.rstrip("\r\n")))
     text = Text()
-    text.append(printable(str(fields.get(Field.TIME, "")))[_TIME], style="dim")
+    moment = printable(str(fields.get(Field.TIME, "")))[_TIME]
+    text.append(moment.replace("T", " "), style="dim")
     style = _STYLES.get(str(fields.get(Field.LEVEL)), "")
     text.append(f"  {printable(fields[Field.EVENT]).replace('_', ' ')}", style=style or "bold")
     if Field.LEADERBOARD in fields:

@@ -13,12 +13,19 @@ from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from bixarena_constructs.cli.deployed.rule import DeployedRule
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["request_for", "request_of_command", "request_of_rule", "set_variables"]
+__all__ = [
+    "override_of",
+    "request_for",
+    "request_of_command",
+    "request_of_rule",
+    "set_variables",
+]
 
 # Fields of an ECS target, and RunTask's names for them.
 _OF_TARGET: Final = {
@@ -93,20 +100,25 @@ def request_of_command(task: DeployedTask, scheduled_at: datetime) -> dict[str, 
             f"deploy stack {task.stack} with this version of bixarena-constructs"
         ) from error
     variables: dict[str, str] = {Variable.SCHEDULED_AT: f"{scheduled_at:%Y-%m-%dT%H:%M:%SZ}"}
-    set_variables(request["overrides"], task.container_name, variables)
+    set_variables(override_of(request["overrides"], task.container_name), variables)
     return request
 
 
-def set_variables(overrides: dict[str, Any], container: str, variables: dict[str, str]) -> None:
-    """Set variables in the overrides of a container, replacing those of the same names."""
-    containers = overrides.setdefault("containerOverrides", [])
-    found = next((each for each in containers if each["name"] == container), None)
-    if found is None:
-        found = {"name": container}
-        containers.append(found)
-    kept = [each for each in found.get("environment", ()) if each["name"] not in variables]
+def override_of(overrides: dict[str, Any], container: str) -> dict[str, Any]:
+    """Return what a request overrides of a container; it is added if there is nothing yet."""
+    containers: list[dict[str, Any]] = overrides.setdefault("containerOverrides", [])
+    for each in containers:
+        if each["name"] == container:
+            return each
+    containers.append({"name": container})
+    return containers[-1]
+
+
+def set_variables(override: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Set variables in the override of a container, replacing those of the same names."""
+    kept = [each for each in override.get("environment", ()) if each["name"] not in variables]
     added = [{"name": name, "value": value} for name, value in variables.items()]
-    found["environment"] = kept + added
+    override["environment"] = kept + added
 
 
 def request_of_rule(rule: DeployedRule, scheduled_at: datetime) -> dict[str, Any]:

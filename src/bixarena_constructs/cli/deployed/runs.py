@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "describe", "find_run", "recent_runs", "run_of"]
 
+_DESCRIBED_AT_ONCE: Final = 100
 _STATUSES: Final[tuple[DesiredStatusType, ...]] = ("RUNNING", "STOPPED")
 
 
@@ -35,8 +36,9 @@ class Run:
         created_at: When it was requested.
         stopped_at: When it stopped.
         scheduled_at: The scheduled time that was passed to it.
-        by_schedule: Whether the rule started it, rather than a person.
         exit_code: The worker's exit code; None until it has ended, or if it never ran.
+        started_by: What started it, in ECS's words.
+        command: What it ran in place of the task definition's command, such as ``publish``.
         reason: ECS's reasons for the stop of the task and of the worker's container.
         stop_code: ECS's code for the kind of the stop, such as ``UserInitiated``.
     """
@@ -46,7 +48,8 @@ class Run:
     created_at: datetime | None
     stopped_at: datetime | None
     scheduled_at: str | None
-    by_schedule: bool
+    started_by: str
+    command: tuple[str, ...]
     exit_code: int | None
     reason: str
     stop_code: str
@@ -64,6 +67,11 @@ class Run:
         if self.exit_code is None:
             return "never started"
         return "succeeded" if self.exit_code == 0 else f"failed with {self.exit_code}"
+
+    @property
+    def by_schedule(self) -> bool:
+        """Whether the rule started it, rather than a person."""
+        return self.started_by.startswith(STARTED_BY_RULE)
 
     @property
     def cause(self) -> Cause | None:
@@ -86,12 +94,16 @@ def describe(task: DeployedTask, task_arns: list[str]) -> list[Run]:
 
     Args:
         task: The deployed task.
-        task_arns: ARNs or IDs, 100 at most.
+        task_arns: ARNs or IDs.
     """
-    if not task_arns:
-        return []
-    answer = task.session.client("ecs").describe_tasks(cluster=task.cluster_arn, tasks=task_arns)
-    return [run_of(each, task.container_name) for each in answer["tasks"]]
+    ecs = task.session.client("ecs")
+    return [
+        run_of(each, task.container_name)
+        for first in range(0, len(task_arns), _DESCRIBED_AT_ONCE)
+        for each in ecs.describe_tasks(
+            cluster=task.cluster_arn, tasks=task_arns[first : first + _DESCRIBED_AT_ONCE]
+        )["tasks"]
+    ]
 
 
 def find_run(task: DeployedTask, run_id: str) -> Run | None:
@@ -114,15 +126,14 @@ def find_run(task: DeployedTask, run_id: str) -> Run | None:
 
 def recent_runs(task: DeployedTask) -> list[Run]:
     """Return the runs that the caller may see, newest first."""
-    ecs = task.session.client("ecs")
+    pages = task.session.client("ecs").get_paginator("list_tasks")
     arns = [
         arn
         for status in _STATUSES
-        for arn in ecs.list_tasks(
-            cluster=task.cluster_arn,
-            family=task.family,
-            desiredStatus=status,
-        )["taskArns"]
+        for page in pages.paginate(
+            cluster=task.cluster_arn, family=task.family, desiredStatus=status
+        )
+        for arn in page["taskArns"]
     ]
     runs = _shown(task, arns)
     return sorted(runs, key=lambda run: str(run.created_at or ""), reverse=True)
@@ -155,23 +166,25 @@ def run_of(task: TaskTypeDef, container_name: str) -> Run:
     nothing: ContainerTypeDef = {}
     named = (each for each in task.get("containers", ()) if each.get("name") == container_name)
     worker = next(named, nothing)
-    overrides = [
-        variable
-        for container in task.get("overrides", {}).get("containerOverrides", ())
-        if container.get("name") == container_name
-        for variable in container.get("environment", ())
-    ]
+    # `Any`: ECS's events and its answers differ in types.
+    override: Any = next(
+        (
+            each
+            for each in task.get("overrides", {}).get("containerOverrides", ())
+            if each.get("name") == container_name
+        ),
+        {},
+    )
+    variables = {each.get("name"): each.get("value") for each in override.get("environment", ())}
     reasons = (task.get("stoppedReason"), worker.get("reason"))
     return Run(
         id=task["taskArn"].rpartition("/")[2],
         status=task["lastStatus"],
         created_at=task.get("createdAt"),
         stopped_at=task.get("stoppedAt"),
-        scheduled_at=next(
-            (each.get("value") for each in overrides if each.get("name") == Variable.SCHEDULED_AT),
-            None,
-        ),
-        by_schedule=task.get("startedBy", "").startswith(STARTED_BY_RULE),
+        scheduled_at=variables.get(Variable.SCHEDULED_AT),
+        started_by=task.get("startedBy", ""),
+        command=tuple(override.get("command", ())),
         exit_code=worker.get("exitCode"),
         reason="; ".join(filter(None, reasons)),
         stop_code=task.get("stopCode", ""),

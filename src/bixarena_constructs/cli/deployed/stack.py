@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -16,13 +16,20 @@ from bixarena_constructs.deployment import Output
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DeployedTask", "find_task", "open_session"]
+    from bixarena_constructs.cli.options import Target
+
+__all__ = ["DeployedTask", "find_target", "find_task", "open_session"]
 
 _NEEDED = (
     Output.CLUSTER_ARN,
     Output.CONTAINER_NAME,
     Output.LOG_GROUP_NAME,
     Output.TASK_DEFINITION_ARN,
+)
+
+# Those of a stack whose first deployment failed, or that was deleted.
+_WITHOUT_RESOURCES = frozenset(
+    {"CREATE_FAILED", "DELETE_COMPLETE", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 )
 
 
@@ -43,6 +50,14 @@ class DeployedTask:
     arguments: str
     outputs: Mapping[str, str]
     session: boto3.Session = field(repr=False)
+
+    def hint(self, command: str) -> str:
+        """Return how to run a command on this task, as in ``bixarena logs Stack --task Name``."""
+        return f"bixarena {command} {self.arguments}"
+
+    def hinted(self, text: str) -> str:
+        """Return a text whose command without arguments gets those of this task."""
+        return text.replace("`bixarena doctor`", f"`{self.hint('doctor')}`")
 
     @property
     def cluster_arn(self) -> str:
@@ -68,6 +83,15 @@ class DeployedTask:
     def rule_name(self) -> str | None:
         """The EventBridge rule of its construct that starts it; None without one."""
         return self.outputs.get(Output.RULE_NAME)
+
+
+def find_target(target: Target) -> DeployedTask:
+    """Find the task that the options of a command name; raises what `find_task` does."""
+    session = open_session(profile=target.profile, region=target.region)
+    found = find_task(session, target.stack, name=target.task)
+    profile = f" --profile {target.profile}" if target.profile else ""
+    region = f" --region {target.region}" if target.region else ""
+    return replace(found, arguments=f"{found.arguments}{profile}{region}")
 
 
 def open_session(*, profile: str | None, region: str | None) -> boto3.Session:
@@ -99,7 +123,13 @@ def find_task(session: boto3.Session, stack: str, *, name: str | None) -> Deploy
         NotFoundError: There is no such stack, or no task of that name in it.
         UnusableOptionError: There are several and no name was given.
     """
-    tasks = outputs_by_task(_outputs_of(session, stack))
+    outputs, status = _outputs_of(session, stack)
+    tasks = outputs_by_task(outputs)
+    if not tasks and (status in _WITHOUT_RESOURCES or status.endswith("_IN_PROGRESS")):
+        raise NotFoundError(
+            f"stack {stack} has no outputs, its status is {status}; see its events: "
+            f"aws cloudformation describe-stack-events --stack-name {stack}"
+        )
     if not tasks:
         raise NotFoundError(
             f"stack {stack} has no outputs of a ScheduledSnapshotTask or SnapshotTask; was "
@@ -126,7 +156,8 @@ def find_task(session: boto3.Session, stack: str, *, name: str | None) -> Deploy
     )
 
 
-def _outputs_of(session: boto3.Session, stack: str) -> dict[str, str]:
+def _outputs_of(session: boto3.Session, stack: str) -> tuple[dict[str, str], str]:
+    """Return the outputs of a stack, and its status."""
     try:
         found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
@@ -138,4 +169,5 @@ def _outputs_of(session: boto3.Session, stack: str) -> dict[str, str]:
             ) from error
         raise
     outputs = found[0].get("Outputs", []) if found else []
-    return {each["OutputKey"]: each["OutputValue"] for each in outputs}
+    status = found[0]["StackStatus"] if found else ""
+    return {each["OutputKey"]: each["OutputValue"] for each in outputs}, status

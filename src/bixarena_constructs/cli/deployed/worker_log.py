@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.deployment import Output
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LogStream", "newest_streams", "stream_of"]
 
-_STREAMS_LISTED = 50
+# Streams of other tasks in the same log group may come before the task's own.
+_STREAMS_LOOKED_AT: Final = 1000
 
 
 @dataclass(kw_only=True)
@@ -63,33 +65,45 @@ class LogStream:
 
 def stream_of(task: DeployedTask, run_id: str) -> LogStream:
     """Return the log of a run; its stream may not exist yet."""
-    definition = task.session.client("ecs").describe_task_definition(
-        taskDefinition=task.outputs[Output.TASK_DEFINITION_ARN]
-    )["taskDefinition"]
-    prefix = next(
-        (
-            container["logConfiguration"].get("options", {}).get("awslogs-stream-prefix", "")
-            for container in definition["containerDefinitions"]
-            if container["name"] == task.container_name and "logConfiguration" in container
-        ),
-        "",
-    )
-    return LogStream(task=task, name=f"{prefix}/{task.container_name}/{run_id}")
+    return LogStream(task=task, name=f"{_prefix(task)}{run_id}")
 
 
 def newest_streams(task: DeployedTask, count: int) -> list[LogStream]:
     """Return the logs of the runs that logged last, the newest first."""
     logs = task.session.client("logs")
+    pages = logs.get_paginator("describe_log_streams").paginate(
+        logGroupName=task.log_group_name,
+        orderBy="LastEventTime",
+        descending=True,
+        PaginationConfig={"MaxItems": _STREAMS_LOOKED_AT},
+    )
+    prefix = _prefix(task)
     try:
-        found = logs.describe_log_streams(
-            logGroupName=task.log_group_name,
-            orderBy="LastEventTime",
-            descending=True,
-            limit=_STREAMS_LISTED,
-        )["logStreams"]
+        ours = list(
+            islice(
+                (
+                    LogStream(task=task, name=each["logStreamName"])
+                    for page in pages
+                    for each in page["logStreams"]
+                    if each["logStreamName"].startswith(prefix)
+                ),
+                count,
+            )
+        )
     except logs.exceptions.ResourceNotFoundException:
         return []
-    # A log group that the user provides may have streams of other tasks.
-    ours = [each for each in found if f"/{task.container_name}/" in each["logStreamName"]]
-    ours.sort(key=lambda each: each.get("lastEventTimestamp", 0), reverse=True)
-    return [LogStream(task=task, name=each["logStreamName"]) for each in ours[:count]]
+    return ours
+
+
+def _prefix(task: DeployedTask) -> str:
+    """Return how the names of the task's streams begin, as its definition says."""
+    definition = task.session.client("ecs").describe_task_definition(
+        taskDefinition=task.outputs[Output.TASK_DEFINITION_ARN]
+    )["taskDefinition"]
+    options = (
+        container["logConfiguration"].get("options", {})
+        for container in definition["containerDefinitions"]
+        if container["name"] == task.container_name and "logConfiguration" in container
+    )
+    prefix = next(options, {}).get("awslogs-stream-prefix", "")
+    return f"{prefix}/{task.container_name}/"

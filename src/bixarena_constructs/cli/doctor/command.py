@@ -6,13 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
-    Format,
-    Profile,
-    Region,
-    Stack,
-    Task,
-)
+from bixarena_constructs.cli.options import Format, Profile, Region, Stack, Target, Task
 
 __all__ = ["doctor"]
 
@@ -25,6 +19,12 @@ def doctor(
         str | None,
         typer.Option(metavar="ID", help="Security group of the database, such as sg-0123."),
     ] = None,
+    connect: Annotated[
+        bool,
+        typer.Option(
+            "--connect", help="Try the login and the grants too, by a run of the worker's --check."
+        ),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Count what could not be checked as a problem.")
     ] = False,
@@ -39,11 +39,9 @@ def doctor(
     from bixarena_constructs.cli.doctor.execute import diagnose  # noqa: PLC0415 - loads boto3
 
     diagnose(
-        stack=stack,
-        task=task,
+        Target(stack, task, profile, region),
         database_security_group=database_security_group,
+        connects=connect,
         strict=strict,
         as_json=output_format == "json",
-        profile=profile,
-        region=region,
     )

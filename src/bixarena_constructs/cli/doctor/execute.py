@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bixarena_constructs.cli.deployed.stack import find_task, open_session
+from bixarena_constructs.cli.deployed.stack import find_target
 from bixarena_constructs.cli.doctor.checks.guardduty import check_guardduty
 from bixarena_constructs.cli.doctor.checks.image import check_contract, check_image
+from bixarena_constructs.cli.doctor.checks.login import check_login
 from bixarena_constructs.cli.doctor.checks.network import check_routes
 from bixarena_constructs.cli.doctor.checks.roles import check_events_role, check_execution_role
 from bixarena_constructs.cli.doctor.checks.schedule import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
     from bixarena_constructs.cli.doctor.findings import Finding
+    from bixarena_constructs.cli.options import Target
 
 __all__ = ["CHECKS", "diagnose", "examine"]
 
@@ -49,6 +51,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...]] = 
     ("security groups", check_security_groups),
     ("guardduty", check_guardduty),
     ("contract", check_contract),
+    ("login", check_login),
 )
 """The checks, in the order in which a run meets what they check."""
 
@@ -61,14 +64,12 @@ _MARKS: Final = {
 
 
 def diagnose(
+    target: Target,
     *,
-    stack: str,
-    task: str | None,
     database_security_group: str | None,
+    connects: bool,
     strict: bool,
     as_json: bool,
-    profile: str | None,
-    region: str | None,
 ) -> None:
     """Examine a deployed task and print the findings; see ``bixarena doctor --help``.
 
@@ -78,9 +79,7 @@ def diagnose(
     console = Console(highlight=False, soft_wrap=True)
     findings = []
     with exit_on_error():
-        session = open_session(profile=profile, region=region)
-        deployed = find_task(session, stack, name=task)
-        for finding in _examine_deployed(deployed, database_security_group):
+        for finding in _examine_deployed(find_target(target), database_security_group, connects):
             findings.append(finding)
             if not as_json:
                 console.print(_line(finding))
@@ -112,10 +111,14 @@ def examine(subject: Subject) -> Iterator[Finding]:
 
 
 def _examine_deployed(
-    task: DeployedTask, database_security_group: str | None
+    task: DeployedTask,
+    database_security_group: str | None,
+    connects: bool,  # noqa: FBT001 - private
 ) -> Iterator[Finding]:
     try:
-        subject = Subject.of(task, database_security_group=database_security_group)
+        subject = Subject.of(
+            task, database_security_group=database_security_group, connects=connects
+        )
     except NotFoundError as error:
         yield problem("task definition", str(error), fix="deploy the stack again")
         yield not_checked("all else", "it depends on the task definition")

@@ -69,6 +69,7 @@ class Subject:
         definition: The task definition that the request names.
         container: The worker's container in that definition.
         database_security_group: ID of the database's security group, if the caller gave it.
+        connects: Whether a run may try the login.
     """
 
     task: DeployedTask
@@ -77,9 +78,12 @@ class Subject:
     definition: TaskDefinitionTypeDef
     container: ContainerDefinitionOutputTypeDef
     database_security_group: str | None = None
+    connects: bool = False
 
     @classmethod
-    def of(cls, task: DeployedTask, *, database_security_group: str | None) -> Subject:
+    def of(
+        cls, task: DeployedTask, *, database_security_group: str | None, connects: bool = False
+    ) -> Subject:
         """Read what every check needs; without a rule, the outputs say how the task starts.
 
         Raises:
@@ -96,6 +100,7 @@ class Subject:
             definition=definition,
             container=_container_of(task, definition),
             database_security_group=database_security_group,
+            connects=connects,
         )
 
     @property

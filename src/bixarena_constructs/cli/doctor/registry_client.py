@@ -11,7 +11,9 @@ import ipaddress
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from queue import Empty, Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -25,6 +27,9 @@ __all__ = ["Credentials", "FoundImage", "RegistryClient", "RegistryError"]
 
 _HUB: Final = ("docker.io", "registry-1.docker.io")
 _SECONDS: Final = 10.0
+_SECONDS_IN_ALL: Final = 60.0
+# What the distribution specification lets a registry limit a manifest to.
+_LARGEST_ANSWER: Final = 4 * 1024 * 1024
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
@@ -80,6 +85,14 @@ class FoundImage:
     token_expires: str | None
 
 
+class _Response(NamedTuple):
+    """An answer of a registry."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class RegistryClient:
     """Asks for one image, with one set of credentials or none."""
 
@@ -97,12 +110,36 @@ class RegistryClient:
             timeout=_SECONDS, retries=urllib3.Retry(connect=0, read=0, redirect=3, status=0)
         )
 
-    def find(self) -> FoundImage:
+    def find(self, *, seconds: float = _SECONDS_IN_ALL) -> FoundImage:
         """Ask for the image.
+
+        Args:
+            seconds: How long the registry may take in all, however it answers.
 
         Raises:
             RegistryError: The registry is out of reach, refuses, or has no such image.
         """
+        answers: Queue[FoundImage | Exception] = Queue()
+
+        def ask() -> None:
+            try:
+                answers.put(self._find())
+            except Exception as error:  # noqa: BLE001 - it is raised where the caller is
+                answers.put(error)
+
+        # A registry that sends a byte now and then keeps within every limit but this one.
+        Thread(target=ask, daemon=True).start()
+        try:
+            answer = answers.get(timeout=seconds)
+        except Empty:
+            raise RegistryError(
+                "unreachable", f"{self._reference.registry} took more than {seconds:g} s to answer"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _find(self) -> FoundImage:
         version = self._reference.digest or self._reference.tag or "latest"
         manifest = self._json(f"/manifests/{version}", accept=", ".join(_INDEXES + _MANIFESTS))
         return FoundImage(
@@ -127,8 +164,7 @@ class RegistryClient:
         if response.status == _UNAUTHORIZED and not self._authorization:
             self._authorization = self._authorize(response.headers.get("WWW-Authenticate", ""))
             response = self._get(self._base + path, {"Accept": accept, **self._authorization})
-        _require_ok(response, f"{self._reference}")
-        return _parsed(response)
+        return _parsed(response, f"{self._reference}")
 
     def _authorize(self, challenge: str) -> dict[str, str]:
         """Return the header that a challenge asks for."""
@@ -147,9 +183,8 @@ class RegistryClient:
             )
         query = {"service": named.get("service", ""), "scope": self._scope}
         response = self._get(f"{realm}?{urlencode(query)}", basic)
-        _require_ok(response, "the registry's token service")
+        answer = _parsed(response, "the registry's token service")
         self._expires = response.headers.get(_EXPIRY)
-        answer = _parsed(response)
         token = answer.get("token") or answer.get("access_token")
         if not token:
             raise RegistryError("unexpected", "the registry's token service gave no token")
@@ -159,9 +194,16 @@ class RegistryClient:
     def _scope(self) -> str:
         return f"repository:{self._reference.repository}:pull"
 
-    def _get(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    def _get(self, url: str, headers: dict[str, str]) -> _Response:
         try:
-            return self._http.request("GET", url, headers=headers)
+            # Nothing is decompressed: a small answer may become a very large one.
+            plain = {**headers, "Accept-Encoding": "identity"}
+            response = self._http.request("GET", url, headers=plain, preload_content=False)
+            try:
+                body = response.read(_LARGEST_ANSWER + 1, decode_content=False)
+            finally:
+                response.close()
+            return _Response(response.status, response.headers, body)
         except urllib3.exceptions.HTTPError as error:
             host = urlsplit(url).netloc
             # After several attempts: the reason of the last.
@@ -169,18 +211,19 @@ class RegistryClient:
             raise RegistryError("unreachable", f"{host} is out of reach: {why}") from error
 
 
-def _require_ok(response: urllib3.BaseHTTPResponse, what: str) -> None:
-    if response.status == _OK:
-        return
-    kinds = {_UNAUTHORIZED: "refused", _FORBIDDEN: "refused", _NOT_FOUND: "not found"}
-    kind = kinds.get(response.status, "unexpected")
-    raise RegistryError(kind, f"{what}: HTTP {response.status}")
-
-
-def _parsed(response: urllib3.BaseHTTPResponse) -> Mapping[str, object]:
+def _parsed(response: _Response, what: str) -> Mapping[str, object]:
+    """Return the answer's JSON object; an answer that has none is an error."""
+    if response.status != _OK:
+        kinds = {_UNAUTHORIZED: "refused", _FORBIDDEN: "refused", _NOT_FOUND: "not found"}
+        kind = kinds.get(response.status, "unexpected")
+        raise RegistryError(kind, f"{what}: HTTP {response.status}")
+    if len(response.body) > _LARGEST_ANSWER:
+        raise RegistryError(
+            "unexpected", f"the registry's answer is longer than {_LARGEST_ANSWER} bytes"
+        )
     try:
-        return _object(json.loads(response.data))
-    except ValueError as error:
+        return _object(json.loads(response.body))
+    except (RecursionError, ValueError) as error:
         raise RegistryError("unexpected", "the registry's answer is not JSON") from error
 
 

@@ -6,12 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
-    Profile,
-    Region,
-    Stack,
-    Task,
-)
+from bixarena_constructs.cli.options import Profile, Region, RunId, Stack, Target, Task
 
 __all__ = ["logs"]
 
@@ -20,15 +15,7 @@ def logs(
     stack: Stack,
     *,
     task: Task = None,
-    run_id: Annotated[
-        str | None,
-        typer.Option(
-            "--run",
-            metavar="ID",
-            help="Show this run; `status` lists the ids.",
-            show_default="the run that logged last",
-        ),
-    ] = None,
+    run_id: RunId = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Keep showing lines until the run has stopped.")
     ] = False,
@@ -38,15 +25,7 @@ def logs(
     profile: Profile = None,
     region: Region = None,
 ) -> None:
-    """Show what a run of the deployed task logged."""
+    """Show what a run of the deployed task logged, by default the one that logged last."""
     from bixarena_constructs.cli.logs.execute import show_log  # noqa: PLC0415 - loads boto3
 
-    show_log(
-        stack,
-        task_name=task,
-        run_id=run_id,
-        follow=follow,
-        raw=raw,
-        profile=profile,
-        region=region,
-    )
+    show_log(Target(stack, task, profile, region), run_id, follow=follow, raw=raw)

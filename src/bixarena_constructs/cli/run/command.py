@@ -1,19 +1,21 @@
-"""The command ``bixarena run``."""
+"""The commands ``bixarena run``, ``stop``, ``publish`` and ``unpublish``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
-from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
-    Profile,
-    Region,
-    Stack,
-    Task,
-)
+from bixarena_constructs.cli.options import Profile, Region, RunId, Stack, Target, Task
 
-__all__ = ["run"]
+__all__ = ["publish", "run", "stop", "unpublish"]
+
+_Snapshot: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="SNAPSHOT", help="Such as snapshot_2026-03-06_10-00-00; `status` lists them."
+    ),
+]
 
 
 def run(
@@ -68,17 +70,59 @@ def run(
     Exits with the worker's exit code, or with one of the command line, from 64; see docs/cli.md.
     """
     from bixarena_constructs.cli.run.execute import run_now  # noqa: PLC0415 - loads boto3
+    from bixarena_constructs.cli.run.variables import worker_variables  # noqa: PLC0415 - as well
 
     run_now(
-        stack,
-        task_name=task,
-        leaderboard=leaderboard,
-        known=variables or (),
-        other=other_variables or (),
-        dry_run=dry_run,
+        Target(stack, task, profile, region),
+        environment=worker_variables(
+            variables or (),
+            other=other_variables or (),
+            leaderboard=leaderboard,
+            dry_run=dry_run,
+        ),
         scheduled_at=scheduled_at,
         timeout=timeout,
         follow=follow,
-        profile=profile,
-        region=region,
     )
+
+
+def stop(
+    stack: Stack,
+    *,
+    task: Task = None,
+    run_id: RunId = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Stop the run that is under way, and wait for its end."""
+    from bixarena_constructs.cli.run.execute import stop_run  # noqa: PLC0415 - loads boto3
+
+    stop_run(Target(stack, task, profile, region), run_id)
+
+
+def publish(
+    stack: Stack,
+    snapshot: _Snapshot,
+    *,
+    task: Task = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Make the private snapshots of one time public, by a run of the worker."""
+    from bixarena_constructs.cli.run.execute import set_visibility  # noqa: PLC0415 - loads boto3
+
+    set_visibility(Target(stack, task, profile, region), "publish", snapshot)
+
+
+def unpublish(
+    stack: Stack,
+    snapshot: _Snapshot,
+    *,
+    task: Task = None,
+    profile: Profile = None,
+    region: Region = None,
+) -> None:
+    """Make the public snapshots of one time private, by a run of the worker."""
+    from bixarena_constructs.cli.run.execute import set_visibility  # noqa: PLC0415 - loads boto3
+
+    set_visibility(Target(stack, task, profile, region), "unpublish", snapshot)

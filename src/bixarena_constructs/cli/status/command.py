@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bixarena_constructs.cli.options import (  # noqa: TC001 - typer reads annotations at run time
-    Format,
-    Profile,
-    Region,
-    Stack,
-    Task,
-)
+from typing import Annotated
+
+import typer
+
+from bixarena_constructs.cli.options import Format, Profile, Region, Stack, Target, Task
 
 __all__ = ["status"]
 
@@ -17,6 +15,12 @@ def status(
     stack: Stack,
     *,
     task: Task = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Exit with 78 if something needs attention, 74 if a part is not known."
+        ),
+    ] = False,
     output_format: Format = "text",
     profile: Profile = None,
     region: Region = None,
@@ -26,4 +30,5 @@ def status(
         show_status,
     )
 
-    show_status(stack, task=task, as_json=output_format == "json", profile=profile, region=region)
+    target = Target(stack, task, profile, region)
+    show_status(target, check=check, as_json=output_format == "json")

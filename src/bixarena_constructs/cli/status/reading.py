@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from bixarena_constructs.aws.schedule_expression import (
     CronSchedule,
@@ -15,25 +13,31 @@ from bixarena_constructs.aws.schedule_expression import (
     UncertainScheduleError,
     parse_expression,
 )
-from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
+from bixarena_constructs.cli.deployed.logged_runs import (
+    LoggedRun,
+    contract_mismatch,
+    logged_runs,
+)
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.runs import Run, recent_runs
-from bixarena_constructs.cli.errors import CommandError, explained
+from bixarena_constructs.cli.errors import AWS_ERRORS, CommandError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
-from bixarena_constructs.cli.status.history import LoggedRun, kept_runs, logged_runs
+from bixarena_constructs.cli.status.history import kept_runs
+from bixarena_constructs.cli.status.run_lines import RunLine, merged_runs
 from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["RunLine", "ScheduleLine", "Status", "read_status"]
+__all__ = ["ScheduleLine", "Status", "read_status"]
 
 _T = TypeVar("_T")
-_RUNS_SHOWN: Final = 10
+_RUNS_READ: Final = 10
 _NEXT_RUNS: Final = 3
+_BAD_STATES: Final = ("ALARM", "GONE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,31 +58,6 @@ class ScheduleLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunLine:
-    """A run, merged from ECS, the history and the worker's log.
-
-    Attributes:
-        id: Last part of the task's ARN.
-        started_at: When it was requested, in UTC and ISO 8601.
-        scheduled_at: The scheduled time that it is for.
-        outcome: In a word or two.
-        exit_code: Exit code of the worker.
-        snapshot: Name of its snapshots.
-        published: How many leaderboards it published.
-        why: Why it failed, in AWS's words and with the cause, where that is known.
-    """
-
-    id: str
-    started_at: str | None
-    scheduled_at: str | None
-    outcome: str
-    exit_code: int | None
-    snapshot: str | None
-    published: int | None
-    why: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Status:
     """The state of a deployed task.
 
@@ -90,7 +69,7 @@ class Status:
         snapshots: The last snapshot of each leaderboard in the log, by slug.
         alarms: State of each alarm, by name; None for a stack without monitoring.
         dead_letters: Events whose run could not be started; None where the stack names no queue.
-        warning: How the contracts of image and stack differ, if they do.
+        attention: What an operator should look at, a sentence each.
         unknown: Why a part could not be read, by its name.
     """
 
@@ -101,7 +80,7 @@ class Status:
     snapshots: dict[str, str]
     alarms: dict[str, str] | None
     dead_letters: DeadLetters | None
-    warning: str | None = None
+    attention: tuple[str, ...] = ()
     unknown: dict[str, str] = field(default_factory=dict)
 
     # `Any`: a value of JSON.
@@ -124,24 +103,47 @@ def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
             return read()
         except CommandError as error:
             unknown[part] = str(error)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             unknown[part] = str(explained(error))
         return None
 
-    logged = known("log", lambda: logged_runs(task, _RUNS_SHOWN)) or []
+    now = now or datetime.now(UTC)
+    logged = known("log", lambda: logged_runs(task, _RUNS_READ)) or []
     kept = known("history", lambda: kept_runs(task)) or []
     recent = known("runs", lambda: recent_runs(task)) or []
-    return Status(
+    status = Status(
         stack=task.stack,
         task=task.name,
-        schedule=known("schedule", lambda: _schedule(task, recent, now or datetime.now(UTC))),
-        runs=_merged(kept + recent, logged),
+        schedule=known("schedule", lambda: _schedule(task, recent, now)),
+        runs=known("deadline", lambda: merged_runs(task, kept + recent, logged, now)) or (),
         snapshots=_snapshots(logged),
         alarms=known("alarms", lambda: _alarms(task)),
         dead_letters=known("dead letters", lambda: read_dead_letters(task)),
-        warning=known("contract", lambda: contract_mismatch(task)),
         unknown=unknown,
     )
+    return replace(
+        status, attention=tuple(_attention(task, status, contract_mismatch(task, logged)))
+    )
+
+
+def _attention(task: DeployedTask, status: Status, mismatch: str | None) -> Iterator[str]:
+    if status.schedule and not status.schedule.enabled:
+        yield f"no run starts by itself: {status.schedule.note}"
+    for run in status.runs:
+        is_late = run.deadline_seconds and (run.seconds or 0) > run.deadline_seconds
+        if not run.has_ended and is_late:
+            stop = f"`{task.hint('stop')} --run {run.id}` stops it"
+            yield f"the run {run.id} has outlived its deadline; {stop}"
+    last = next((run for run in status.runs if run.has_ended and not run.command), None)
+    if last and (last.has_failed or last.outcome == Outcome.STORED_PRIVATE):
+        yield f"the last run, {last.id}: {last.outcome}"
+    for name, state in (status.alarms or {}).items():
+        if state in _BAD_STATES:
+            yield f"the alarm {name} is {'in ALARM' if state == 'ALARM' else 'gone'}"
+    if status.dead_letters and status.dead_letters.count:
+        yield f"{status.dead_letters.count} scheduled runs were not started: see the dead letters"
+    if mismatch:
+        yield mismatch
 
 
 def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> ScheduleLine | None:
@@ -164,13 +166,34 @@ def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> Schedul
             else "not known until the schedule has run: AWS does not show when it began to count"
         )
     if not rule.enabled:
-        coming, note = (), "the rule is disabled, nothing runs by itself"
+        coming, note = (), _why_disabled(task)
+    elif not coming and note is None:
+        note = "the schedule has no time that is still to come"
     return ScheduleLine(
         expression=rule.expression,
         enabled=rule.enabled,
         next_runs=tuple(f"{each:%Y-%m-%dT%H:%MZ}" for each in coming),
         note=note,
     )
+
+
+def _why_disabled(task: DeployedTask) -> str:
+    """Say whether the stack, or somebody since, has disabled the rule."""
+    client = task.session.client("cloudformation")
+    try:
+        resources = client.describe_stack_resources(StackName=task.stack)["StackResources"]
+        template: Any = client.get_template(StackName=task.stack)["TemplateBody"]
+        (name,) = (
+            each["LogicalResourceId"]
+            for each in resources
+            if each.get("PhysicalResourceId") in (task.rule_name, f"default|{task.rule_name}")
+        )
+        deployed = template["Resources"][name]["Properties"].get("State", "ENABLED")
+    except (*AWS_ERRORS, LookupError, TypeError, ValueError):
+        return "the rule is disabled"
+    if deployed == "DISABLED":
+        return "the rule is disabled, as the stack defines it"
+    return "somebody has disabled the rule, which the stack defines as enabled"
 
 
 def _after_the_last(
@@ -199,32 +222,3 @@ def _snapshots(logged: Iterable[LoggedRun]) -> dict[str, str]:
         for slug in run.published:
             last[slug] = max(last.get(slug, ""), run.snapshot or "")
     return dict(sorted(last.items()))
-
-
-def _merged(runs: Iterable[Run], logged: Iterable[LoggedRun]) -> tuple[RunLine, ...]:
-    # Later runs win: what ECS shows now is newer than what the history kept.
-    by_id = {run.id: run for run in runs}
-    from_log = {run.id: run for run in logged}
-    lines = [_line(by_id.get(key), from_log.get(key)) for key in by_id.keys() | from_log.keys()]
-    lines.sort(key=lambda line: line.started_at or "", reverse=True)
-    return tuple(lines[:_RUNS_SHOWN])
-
-
-def _line(run: Run | None, logged: LoggedRun | None) -> RunLine:
-    outcome = logged.outcome if logged else None
-    # ECS knows best how a run failed, unless its last line says more.
-    if run and (outcome is None or (run.exit_code != 0 and outcome != Outcome.REGRESSED)):
-        outcome = run.outcome
-    started = logged.started_at if logged else None
-    if run and run.created_at:
-        started = run.created_at.astimezone(UTC).isoformat(timespec="seconds")
-    return RunLine(
-        id=run.id if run else logged.id if logged else "",
-        started_at=started,
-        scheduled_at=run.scheduled_at if run else None,
-        outcome=outcome or "no last line in the log",
-        exit_code=run.exit_code if run else logged.exit_code if logged else None,
-        snapshot=logged.snapshot if logged else None,
-        published=len(logged.published) if logged else None,
-        why=run.why if run else None,
-    )

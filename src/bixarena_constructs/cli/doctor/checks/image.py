@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.aws.image_reference import ImageReference
-from bixarena_constructs.cli.deployed.contract_version import contract_mismatch
+from bixarena_constructs.cli.deployed.logged_runs import contract_mismatch, logged_runs
 from bixarena_constructs.cli.doctor.checks.secret_references import credentials_arn
 from bixarena_constructs.cli.doctor.checks.secret_values import fields_of_secret
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem, warning
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["check_contract", "check_image"]
 
 _CHECK: Final = "image"
+_RUNS_READ: Final = 3
 _ARCHITECTURES: Final = {"X86_64": "amd64", "ARM64": "arm64"}
 _RENEW: Final = (
     "put a classic token with read:packages into the credentials secret, authorised for the "
@@ -120,7 +121,7 @@ def _architecture(subject: Subject, found: FoundImage) -> Finding:
 
 def check_contract(subject: Subject) -> Iterator[Finding]:
     """Check that the image that ran last keeps the contract that the stack was built for."""
-    mismatch = contract_mismatch(subject.task)
+    mismatch = contract_mismatch(subject.task, logged_runs(subject.task, _RUNS_READ))
     if mismatch is None:
         yield fine("contract", "no run has logged another version than the stack's")
     else:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bixarena_constructs.aws.schedule_expression import CronSchedule, parse_expression
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
 
 if TYPE_CHECKING:
@@ -36,8 +38,25 @@ def check_rule(subject: Subject) -> Iterator[Finding]:
         )
     elif not expression:
         yield problem("rule", f"the rule {name} has no schedule", fix=_DEPLOY_AGAIN)
+    elif _is_over(expression):
+        yield problem(
+            "rule",
+            f"the rule {name} never fires again: {expression} has no time that is still to come",
+            fix="pass another schedule and deploy",
+        )
     else:
         yield fine("rule", f"the rule fires on {expression}, in UTC")
+
+
+def _is_over(expression: str) -> bool:
+    try:
+        schedule = parse_expression(expression)
+    except ValueError:
+        return False  # EventBridge took it, whatever it is
+    return (
+        isinstance(schedule, CronSchedule)
+        and next(schedule.runs_after(datetime.now(UTC)), None) is None
+    )
 
 
 def check_cluster(subject: Subject) -> Iterator[Finding]:

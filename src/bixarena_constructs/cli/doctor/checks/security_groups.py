@@ -60,7 +60,7 @@ def check_security_groups(subject: Subject) -> Iterator[Finding]:
     yield _egress(ours, _HTTPS, "the registry and AWS", to=None)
     port, host = _endpoint(subject)
     try:
-        database = _find_database(subject, host, port)
+        database = _find_database(subject, host, port, vpc_id=ours[0].get("VpcId", ""))
     except AWS_ERRORS as error:
         yield not_checked(_CHECK, f"whether the task reaches the database: {explained(error)}")
         return
@@ -112,7 +112,7 @@ def _database_ingress(subject: Subject, database: _Database) -> Finding:
         return not_checked(
             _CHECK,
             "whether the database lets the task in: no network interface with the database's "
-            "address was found; name its group with --database-security-group",
+            "address was found in the task's VPC; name its group with --database-security-group",
         )
     theirs = _groups(subject, database.group_ids)
     names = ", ".join(database.group_ids)
@@ -201,11 +201,15 @@ def _endpoint(subject: Subject) -> tuple[int, str | None]:
     return int(port) if port.isdecimal() else _POSTGRES, host or None
 
 
-def _find_database(subject: Subject, host: str | None, port: int) -> _Database:
+def _find_database(subject: Subject, host: str | None, port: int, *, vpc_id: str) -> _Database:
     addresses = _resolve(host) if host else []
     interfaces = (
         subject.session.client("ec2").describe_network_interfaces(
-            Filters=[{"Name": "addresses.private-ip-address", "Values": addresses}]
+            # Another VPC may have the same private addresses.
+            Filters=[
+                {"Name": "addresses.private-ip-address", "Values": addresses},
+                {"Name": "vpc-id", "Values": [vpc_id]},
+            ]
         )["NetworkInterfaces"]
         if addresses
         else []

@@ -1,14 +1,15 @@
-"""Starts a deployed task as its schedule would."""
+"""Starts a deployed task as its schedule would, and stops its runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from bixarena_constructs.cli.deployed.causes import fix_for_refusal
-from bixarena_constructs.cli.deployed.request import request_for, set_variables
+from bixarena_constructs.cli.deployed.request import override_of, request_for, set_variables
 from bixarena_constructs.cli.errors import (
     NotStartedError,
     OutOfSightError,
@@ -19,20 +20,32 @@ from bixarena_constructs.cli.errors import (
 from bixarena_constructs.deployment import STARTED_BY_COMMAND_LINE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+
+    from mypy_boto3_ecs.type_defs import ContainerDefinitionOutputTypeDef
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["start"]
+__all__ = ["start", "stop"]
+
+_NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, str]) -> str:
-    """Start one run and return its task's ARN.
+def start(
+    task: DeployedTask,
+    *,
+    scheduled_at: datetime,
+    environment: Mapping[str, str] = _NO_VARIABLES,
+    arguments: Sequence[str] = (),
+) -> str:
+    """Start one run and return its ID.
 
     Args:
         task: What to start.
         scheduled_at: The time that the run is for.
         environment: Variables of the worker that win over the deployed ones.
+        arguments: Arguments of the worker, after those of the task definition.
 
     Raises:
         NotFoundError: The stack does not say how to start the task.
@@ -41,10 +54,14 @@ def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, 
         OutOfSightError: ECS did not answer, so it may have started the run.
     """
     request = request_for(task, scheduled_at)
-    set_variables(request["overrides"], task.container_name, environment)
+    override = override_of(request["overrides"], task.container_name)
+    set_variables(override, environment)
     request["startedBy"] = STARTED_BY_COMMAND_LINE
     try:
-        _refuse_secrets(task, request["taskDefinition"], environment)
+        container = _container(task, request["taskDefinition"])
+        _refuse_secrets(container, environment)
+        if arguments:
+            override["command"] = [*container.get("command", ()), *arguments]
         answer = task.session.client("ecs").run_task(
             **{name: value for name, value in request.items() if value not in ([], {}, None)}
         )
@@ -56,7 +73,7 @@ def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, 
     except (HTTPClientError, ResponseParserError) as error:
         raise OutOfSightError(
             f"{explained(error)}; ECS may have started the run all the same: look with "
-            f"`bixarena status {task.arguments}` before you start another"
+            f"`{task.hint('status')}` before you start another"
         ) from error
     if not answer["tasks"]:
         reasons = "; ".join(
@@ -64,21 +81,37 @@ def start(task: DeployedTask, *, scheduled_at: datetime, environment: dict[str, 
             for failure in answer["failures"]
         )
         raise NotStartedError(f"ECS refused the run: {reasons}{fix_for_refusal(reasons)}")
-    return answer["tasks"][0]["taskArn"]
+    return answer["tasks"][0]["taskArn"].rpartition("/")[2]
+
+
+def stop(task: DeployedTask, run_id: str, *, by: str) -> None:
+    """Ask ECS to stop a run.
+
+    Args:
+        task: The task of the run.
+        run_id: ID of the run.
+        by: The command that asks, which ECS keeps as the reason.
+    """
+    task.session.client("ecs").stop_task(
+        cluster=task.cluster_arn, task=run_id, reason=f"stopped by `{by}`"
+    )
+
+
+def _container(task: DeployedTask, arn: str) -> ContainerDefinitionOutputTypeDef:
+    definition = task.session.client("ecs").describe_task_definition(taskDefinition=arn)
+    nothing: ContainerDefinitionOutputTypeDef = {}
+    named = (
+        each
+        for each in definition["taskDefinition"]["containerDefinitions"]
+        if each["name"] == task.container_name
+    )
+    return next(named, nothing)
 
 
 def _refuse_secrets(
-    task: DeployedTask, task_definition_arn: str, environment: dict[str, str]
+    container: ContainerDefinitionOutputTypeDef, environment: Mapping[str, str]
 ) -> None:
-    definition = task.session.client("ecs").describe_task_definition(
-        taskDefinition=task_definition_arn
-    )["taskDefinition"]
-    secrets = {
-        secret["name"]
-        for container in definition["containerDefinitions"]
-        if container["name"] == task.container_name
-        for secret in container.get("secrets", ())
-    }
+    secrets = {secret["name"] for secret in container.get("secrets", ())}
     for name in sorted(secrets & environment.keys()):
         raise UnusableOptionError(
             f"{name} is a secret of the task, which --set cannot override; change the secret"

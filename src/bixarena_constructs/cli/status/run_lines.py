@@ -1,0 +1,152 @@
+"""Runs as `status` shows them, merged from ECS, the history and the worker's log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.deployment import (
+    STARTED_BY_COMMAND_LINE,
+    STARTED_BY_RETRY,
+    STARTED_BY_RULE,
+    STARTED_BY_SCHEDULE,
+    Output,
+)
+from bixarena_constructs.worker.contract import Outcome, Variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bixarena_constructs.cli.deployed.logged_runs import LoggedRun
+    from bixarena_constructs.cli.deployed.runs import Run
+    from bixarena_constructs.cli.deployed.stack import DeployedTask
+
+__all__ = ["RunLine", "merged_runs"]
+
+_RUNS_SHOWN: Final = 10
+_NO_LAST_LINE: Final = "no last line in the log"
+_STARTERS: Final = {
+    STARTED_BY_RULE: "the schedule",
+    STARTED_BY_SCHEDULE: "the schedule",
+    STARTED_BY_RETRY: "a retry",
+    STARTED_BY_COMMAND_LINE: "bixarena",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLine:
+    """A run, merged from ECS, the history and the worker's log.
+
+    Attributes:
+        id: Last part of the task's ARN.
+        started_at: When it was requested, in UTC and ISO 8601.
+        scheduled_at: The scheduled time that it is for.
+        started_by: ``the schedule``, ``a retry``, ``bixarena``, or what ECS has.
+        command: Arguments of the worker for a run that ranks nothing, as in ``--check``.
+        has_ended: Whether it has.
+        seconds: How long it took, or has taken so far.
+        deadline_seconds: How long it may take; None for a run that has ended.
+        outcome: In a word or two.
+        exit_code: Exit code of the worker.
+        snapshot: Name of its snapshots.
+        published: How many leaderboards it published.
+        why: Why it failed, in AWS's words and with the cause, where that is known.
+    """
+
+    id: str
+    started_at: str | None
+    scheduled_at: str | None
+    started_by: str | None
+    command: str
+    has_ended: bool
+    seconds: float | None
+    deadline_seconds: float | None
+    outcome: str
+    exit_code: int | None
+    snapshot: str | None
+    published: int | None
+    why: str | None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.has_ended and (self.exit_code != 0 or self.outcome == _NO_LAST_LINE)
+
+
+def merged_runs(
+    task: DeployedTask, runs: Iterable[Run], logged: Iterable[LoggedRun], now: datetime
+) -> tuple[RunLine, ...]:
+    """Return what is known of the last runs, the newest first.
+
+    Args:
+        task: The task.
+        runs: Runs as the history and ECS have them; a later one of the same ID wins.
+        logged: Runs as the log has them.
+        now: The time.
+    """
+    by_id = {run.id: run for run in runs}
+    from_log = {run.id: run for run in logged}
+    is_running = any(not run.has_stopped for run in by_id.values())
+    deadline = _deadline_seconds(task) if is_running else None
+    lines = [
+        _line(task, by_id.get(key), from_log.get(key), now, deadline)
+        for key in by_id.keys() | from_log.keys()
+    ]
+    lines.sort(key=lambda line: line.started_at or "", reverse=True)
+    return tuple(lines[:_RUNS_SHOWN])
+
+
+def _deadline_seconds(task: DeployedTask) -> float | None:
+    """Return how long a run may take, by the task definition; None if it does not say."""
+    arn = task.outputs[Output.TASK_DEFINITION_ARN]
+    found = task.session.client("ecs").describe_task_definition(taskDefinition=arn)
+    values = (
+        variable.get("value", "")
+        for container in found["taskDefinition"]["containerDefinitions"]
+        for variable in container.get("environment", ())
+        if variable.get("name") == Variable.MAX_RUNTIME_SECONDS
+    )
+    value = next(values, "")
+    return float(value) if value.isdecimal() else None
+
+
+def _line(
+    task: DeployedTask,
+    run: Run | None,
+    logged: LoggedRun | None,
+    now: datetime,
+    deadline: float | None,
+) -> RunLine:
+    outcome = logged.outcome if logged else None
+    # ECS knows best how a run failed, unless its last line says more.
+    if run and (outcome is None or (run.exit_code != 0 and outcome != Outcome.REGRESSED)):
+        outcome = run.outcome
+    started = logged.started_at if logged else None
+    seconds = logged.seconds if logged else None
+    if run and run.created_at:
+        started = run.created_at.astimezone(UTC).isoformat(timespec="seconds")
+        seconds = ((run.stopped_at or now) - run.created_at).total_seconds()
+    has_ended = run is None or run.has_stopped
+    return RunLine(
+        id=run.id if run else logged.id if logged else "",
+        started_at=started,
+        scheduled_at=run.scheduled_at if run else None,
+        started_by=_starter(run.started_by) if run else None,
+        command=" ".join(run.command) if run else "",
+        has_ended=has_ended,
+        seconds=seconds,
+        deadline_seconds=None if has_ended else deadline,
+        outcome=outcome or _NO_LAST_LINE,
+        exit_code=run.exit_code if run else logged.exit_code if logged else None,
+        snapshot=logged.snapshot if logged else None,
+        published=len(logged.published) if logged else None,
+        why=task.hinted(run.why) if run and run.why else None,
+    )
+
+
+def _starter(started_by: str) -> str:
+    return next(
+        (who for start, who in _STARTERS.items() if started_by.startswith(start)), started_by
+    )
