@@ -134,7 +134,7 @@ def test_has_no_second_literal(path: Path) -> None:
         ("cdk/delivery.py", "Variable.SCHEDULED_AT", '"SCHEDULED_AT"'),
         ("cli/deployed/runs.py", "STARTED_BY_RULE)", '"events-rule/")'),
         ("cli/deployed/stack.py", "Output.RULE_NAME", '"RuleName"'),
-        ("cli/status/history.py", "Event.RUN_FAILED", '"run_failed"'),
+        ("cli/deployed/logged_runs.py", "Event.RUN_STARTED", '"run_started"'),
     ],
 )
 def test_finds_a_name_that_is_typed_again(module: str, named: str, typed: str) -> None:
