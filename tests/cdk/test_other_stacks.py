@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Template
+from cfnlint.api import lint
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, SnapshotTask
+from bixarena_constructs.cdk.outputs import OUTPUT_DESCRIPTIONS
+from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,3 +353,20 @@ def test_refuses_what_is_added_later_of_a_stack_in_another_region() -> None:
     worker.add_secret("LATE", READY(secretsmanager.Secret(stacks.ops, "Secret")))
     with pytest.raises(RuntimeError, match=r"^a setting of Own/Task/.* is of a stack in another"):
         Template.from_stack(stacks.own)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outputs", [True, False])
+def test_cfn_lint_finds_outputs_that_repeat_an_import_and_nothing_else(*, outputs: bool) -> None:
+    stacks = Stacks(PLACE)
+    monitoring = SnapshotMonitoring(topic=sns.Topic(stacks.ops, "Topic"))
+    stacks.define(monitoring=monitoring, outputs=outputs)
+    template = Template.from_stack(stacks.own).to_json()
+    found = {
+        (match.rule.id, template["Outputs"][match.path[1]]["Description"])
+        for match in lint(json.dumps(template), regions=["eu-west-1"])
+    }
+    named = (Output.CLUSTER_ARN, Output.RUN_TASK_COMMAND, Output.ALERT_TOPIC_ARN)
+    assert found == (
+        {("W6001", OUTPUT_DESCRIPTIONS[each]) for each in named} if outputs else set()
+    )

@@ -44,7 +44,8 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "export_prefix": (r"[A-Za-z0-9:-]{1,200}", "1 to 200 letters, digits, ':' and '-'"),
     "family": (r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, '_' and '-'"),
     "log_stream_prefix": (r"[^:*]{1,200}", "1 to 200 characters without ':' and '*'"),
-    "meaning": (r".*\S.*", "a line of text"),
+    # EventBridge takes 512 in the description of a rule, which names the task as well.
+    "meaning": (r"(?=.*\S).{1,200}", "a line of 1 to 200 characters"),
     "rule_name": (r"[.A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, '.', '_' and '-'"),
     "user": (r"[^\s:]+(:[^\s:]+)?", "a user, or a user and a group as in 1000:1000"),
 }

@@ -51,7 +51,11 @@ from bixarena_constructs.cdk.task.container import CONTAINER_NAME, WorkerContain
 from bixarena_constructs.cdk.task.ecs_agent_access import AgentAccess
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog
-from bixarena_constructs.cdk.task.network import TaskNetwork, vpc_of
+from bixarena_constructs.cdk.task.network import (
+    TaskNetwork,
+    define_security_group,
+    vpc_of,
+)
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
 from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.cdk.task.worker_image import runs_reference_worker
@@ -476,7 +480,7 @@ class SnapshotTask(Construct):
 
     def _define_security_group(self, *, is_own_definition: bool) -> ec2.ISecurityGroup:
         if is_own_definition:
-            return _define_security_group(self._task_definition, self._vpc)
+            return define_security_group(self._task_definition, self._vpc)
         return _security_group_of(self._task_definition, self._vpc)
 
     def _grant_to_agent(
@@ -700,13 +704,7 @@ def _security_group_of(
     found = task_definition.node.try_find_child("SecurityGroup")
     if isinstance(found, ec2.SecurityGroup):
         return found
-    return _define_security_group(task_definition, vpc)
-
-
-def _define_security_group(
-    task_definition: ecs.FargateTaskDefinition, vpc: ec2.IVpc
-) -> ec2.SecurityGroup:
-    return ec2.SecurityGroup(task_definition, "SecurityGroup", vpc=vpc)
+    return define_security_group(task_definition, vpc)
 
 
 publication.publish()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import is_token, read
 from bixarena_constructs.deployment import Metric, metric_namespace
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.metric_options import MetricOptions
 
 __all__ = ["RunMetrics"]
+
+# What CloudWatch takes and CloudWatch Logs does, in a metric filter.
+_NAMESPACE: Final = re.compile(r"(?:(?![:*$])[ -~]){1,255}")
 
 
 class RunMetrics:
@@ -34,11 +38,20 @@ class RunMetrics:
 
         Args:
             scope: A construct that no other task shares.
+
+        Raises:
+            ValueError: CloudWatch would refuse the namespace.
         """
         stack = Stack.of(scope)
         path, of_stack = (read(read(each, "node"), "path") for each in (scope, stack))
         inside = path.removeprefix(of_stack).strip("/")
         self.namespace = metric_namespace(read(stack, "stack_name"), inside)
+        if not is_token(self.namespace) and not _NAMESPACE.fullmatch(self.namespace):
+            raise ValueError(
+                f"construct_id of {path} makes the metrics' namespace {self.namespace!r}, of "
+                f"{len(self.namespace)} characters; it must be 1 to 255 of ASCII without ':', '*' "
+                "and '$': choose shorter or plainer ids"
+            )
 
     def metric(self, name: Metric, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return a metric.

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-__all__ = ["TaskNetwork", "vpc_of"]
+__all__ = ["TaskNetwork", "define_security_group", "vpc_of"]
 
 # What the CDK's newer releases put before a message, as in "ThereSubnetGroups: There are no ...".
 _CODE: Final = re.compile(r"^\w+: ")
+# What EC2 takes in the description of a security group, which is its path by default.
+_NOT_IN_DESCRIPTIONS: Final = re.compile(r"[^a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]")
+_LONGEST_DESCRIPTION: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,20 @@ class TaskNetwork:
         if public_by_type and not has_address:
             selection = ec2.SubnetSelection(subnets=list(chosen.subnets))
         return cls(selection, chosen.subnet_ids, has_address)
+
+
+def define_security_group(scope: Construct, vpc: ec2.IVpc) -> ec2.SecurityGroup:
+    """Define the security group of a task under the id that the CDK's rule target looks for.
+
+    Args:
+        scope: Its task definition.
+        vpc: VPC of the cluster.
+    """
+    path = f"{read(read(scope, 'node'), 'path')}/SecurityGroup"
+    taken = _NOT_IN_DESCRIPTIONS.sub("_", path)[:_LONGEST_DESCRIPTION]
+    return ec2.SecurityGroup(
+        scope, "SecurityGroup", vpc=vpc, description=None if taken == path else taken
+    )
 
 
 def vpc_of(cluster: ecs.ICluster) -> ec2.IVpc:
