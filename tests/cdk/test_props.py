@@ -1,10 +1,12 @@
-"""Props of the wrong kind: every prop of every public constructor, by every kind of value."""
+"""Wrong kinds: every argument of every public constructor, method and function, by every kind."""
 
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +33,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Template
 from constructs import Construct
 
+import bixarena_constructs
 from bixarena_constructs import (
     ExitCode,
     GuardDutyAgentPull,
@@ -43,9 +46,10 @@ from bixarena_constructs import (
     WorkerSignals,
     postgres_secrets,
 )
+from bixarena_constructs.cdk.metric_options import MetricOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 IMAGE = f"ghcr.io/arena/worker@sha256:{'0' * 64}"
 ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:arena-AbCdEf"
@@ -77,6 +81,13 @@ LIMITED: Final = {
     ("retry_attempts", "a number"),
     ("stop_timeout", "a duration"),
     ("assign_public_ip", "a flag"),
+    # Options of metrics.
+    ("account", "text"),
+    ("color", "text"),
+    ("region", "text"),
+    ("stack_account", "text"),
+    ("stack_region", "text"),
+    ("statistic", "text"),
 }
 
 
@@ -84,7 +95,7 @@ LIMITED: Final = {
 class Neighbours:
     stack: Stack
     cluster: ecs.ICluster
-    task: SnapshotTask
+    task: ScheduledSnapshotTask
     values: Mapping[str, Any]  # of every kind
 
     @classmethod
@@ -101,7 +112,9 @@ class Neighbours:
             stack, "Cluster", cluster_name="arena", vpc=vpc
         )
         secret = secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", ARN)
-        task = SnapshotTask(stack, "Task", cluster=cluster, image=IMAGE)
+        task = ScheduledSnapshotTask(
+            stack, "Task", cluster=cluster, monitoring=SnapshotMonitoring()
+        )
         token = {"Ref": "Parameter"}
         values = {
             "None": None,
@@ -195,22 +208,81 @@ CALLS: Final[Mapping[str, tuple[Callable[..., Any], Callable[..., object]]]] = {
         RdsConnection.__init__,
         lambda of, **props: RdsConnection(**{"secret": of.values["a secret"], **props}),
     ),
-    "schedule_target": (
+    "SnapshotTask.schedule_target": (
         SnapshotTask.schedule_target,
         lambda of, **props: of.task.schedule_target(**props),
     ),
-    "grant_run": (SnapshotTask.grant_run, lambda of, **props: of.task.grant_run(**props)),
-    "on_failure": (SnapshotTask.on_failure, on_failure_of),
+    "SnapshotTask.grant_run": (
+        SnapshotTask.grant_run,
+        lambda of, **props: SnapshotTask.grant_run(of.task, **props),
+    ),
+    "ScheduledSnapshotTask.grant_run": (
+        ScheduledSnapshotTask.grant_run,
+        lambda of, **props: of.task.grant_run(**props),
+    ),
+    "SnapshotTask.on_failure": (SnapshotTask.on_failure, on_failure_of),
+    **{
+        f"ScheduledSnapshotTask.{name}": (
+            getattr(ScheduledSnapshotTask, name),
+            lambda of, name=name, **props: getattr(of.task, name)(**props),
+        )
+        for name in dir(ScheduledSnapshotTask)
+        if name.startswith("metric_")
+    },
+    **{
+        f"TaskMonitoring.{name}": (
+            getattr(TaskMonitoring, name),
+            lambda of, name=name, **props: getattr(of.task.monitoring, name)(**props),
+        )
+        for name in dir(TaskMonitoring)
+        if name.startswith("metric_")
+    },
 }
+
+
+def parameters_of(declared: Callable[..., Any]) -> Iterator[inspect.Parameter]:
+    """Yield all but self, and in place of ``**options`` each option of a metric."""
+    for parameter in inspect.signature(declared).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            for name, annotation in MetricOptions.__annotations__.items():
+                yield parameter.replace(
+                    name=name,
+                    kind=inspect.Parameter.KEYWORD_ONLY,
+                    annotation=annotation.__forward_arg__,
+                )
+        elif parameter.name != "self":
+            yield parameter
+
+
 PROPS = [
     (call, parameter)
     for call, (declared, _) in CALLS.items()
-    for parameter in inspect.signature(declared).parameters.values()
-    if parameter.name != "self"
+    for parameter in parameters_of(declared)
 ]
 
 
+def test_has_every_public_call_with_arguments_in_the_table() -> None:
+    wanted = set()
+    for name in bixarena_constructs.__all__:
+        public = getattr(bixarena_constructs, name)
+        if not isinstance(public, type):
+            wanted |= {name} if inspect.isfunction(public) else set()
+            continue
+        methods = {
+            f"{name}.{method}"
+            for method, function in vars(public).items()
+            if inspect.isfunction(function)
+            and not method.startswith("_")
+            and len(inspect.signature(function).parameters) > 1
+        }
+        wanted |= methods if issubclass(public, Enum) else {name, *methods}
+    # The CDK calls this one.
+    assert set(CALLS) == wanted - {"WorkerImage.bind"}
+
+
 def is_allowed(parameter: inspect.Parameter, kind: str) -> bool:
+    if (parameter.name, kind) == ("label", "empty text"):
+        return True  # a chart without one
     annotation = str(parameter.annotation)
     if kind == "None":
         return annotation.endswith("| None")
@@ -234,9 +306,7 @@ def test_refuses_every_wrong_kind_in_a_sentence(
         sentence = str(refused.value)
         assert type(refused.value) in (TypeError, ValueError), (kind, sentence)
         assert name in sentence, (kind, sentence)
-        assert any(
-            word in sentence for word in ("must be", "missing", "leave it out", "set it")
-        ), sentence
+        assert any(way in sentence for way in WAYS_OUT), sentence
         assert "\n" not in sentence, sentence
 
 
@@ -347,6 +417,57 @@ def test_says_what_was_given_and_what_is_allowed(
     with pytest.raises((TypeError, ValueError)) as refused:
         SnapshotTask(**{**own, "image": IMAGE, **props})
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"period": Duration.seconds(7)},
+            "period is 7 seconds; it must be 1, 5, 10 or 30 seconds, or a multiple of a minute",
+        ),
+        (
+            {"period": Duration.seconds(0)},
+            "period is 0 seconds; it must be 1, 5, 10 or 30 seconds, or a multiple of a minute",
+        ),
+        (
+            {"period": Duration.millis(100)},
+            "period is 100 millis; it must be 1, 5, 10 or 30 seconds, or a multiple of a minute",
+        ),
+        (
+            {"statistic": "p101"},
+            "statistic is 'p101'; it must be a statistic such as Sum, Maximum or p99",
+        ),
+        ({"color": "red"}, "color is 'red'; it must be six hexadecimal digits as in #1f77b4"),
+        (
+            {"id": "9x"},
+            "id is '9x'; it must be a lower-case letter, and letters, digits and '_'",
+        ),
+        ({"account": "1"}, "account is '1'; it must be the 12 digits of an account"),
+        ({"region": "europe"}, "region is 'europe'; it must be a region such as us-east-1"),
+        (
+            {"dimensions_map": {"A": ""}},
+            "a value of dimensions_map is ''; it must be 1 to 255 characters of ASCII",
+        ),
+        (
+            {"dimensions_map": {f"A{each}": "b" for each in range(31)}},
+            "dimensions_map has 31 dimensions; it must be up to 30",
+        ),
+    ],
+)
+@pytest.mark.parametrize("metric", ["metric_invocations", "metric_dead_letters"])
+def test_refuses_options_that_cloudwatch_would(
+    neighbours: Neighbours, metric: str, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)) as refused:
+        getattr(neighbours.task, metric)(**options)
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize("statistic", ["Sum", "avg", "p99.9", "tm90", "TM(10%:90%)", "PR(:300)"])
+def test_takes_each_form_of_a_statistic(neighbours: Neighbours, statistic: str) -> None:
+    metric = neighbours.task.metric_invocations(statistic=statistic, period=Duration.seconds(30))
+    assert metric.statistic.casefold() in (statistic.casefold(), "average")
 
 
 @pytest.mark.parametrize("code", [-1, 0, 256])

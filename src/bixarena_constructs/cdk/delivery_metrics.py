@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from bixarena_constructs.cdk.metric_options import require_metric_options
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Unpack
@@ -76,6 +78,7 @@ class DeliveryMetrics:
         return self._metric(self.lost_dead_letters_name, options)
 
     def _metric(self, name: str, options: MetricOptions) -> cloudwatch.Metric:
+        require_metric_options(options)
         merged: MetricOptions = {
             "dimensions_map": dict(self.dimensions),
             "statistic": SUM,
@@ -91,5 +94,6 @@ def dead_letter_metric(queue: sqs.IQueue, **options: Unpack[MetricOptions]) -> c
         queue: The queue.
         **options: Options of the metric.
     """
+    require_metric_options(options)
     merged: MetricOptions = {"statistic": MAXIMUM, **options}
     return queue.metric_approximate_number_of_messages_visible(**merged)

@@ -27,10 +27,20 @@ _Checked = TypeVar("_Checked", bound=Callable[..., object])
 _CHECKED_ELSEWHERE: Final = {"schedule", "trigger"}
 
 _VARIABLE: Final = ("[^=\0]+", "the name of a variable, without '='")
+_DIMENSION: Final = (r"[ -~]{1,255}", "1 to 255 characters of ASCII")
+_ACCOUNT: Final = ("[0-9]{12}", "the 12 digits of an account")
+_REGION: Final = (r"[a-z]{2,}(-[a-z]+)+-[0-9]+", "a region such as us-east-1")
+# Those of aws_cloudwatch.Stats, in either case.
+_STATISTIC: Final = (
+    r"(?i:average|avg|minimum|min|maximum|max|samplecount|n|sum|iqm"
+    r"|(p|tm|wm|tc|ts)[0-9]{1,2}(\.[0-9]+)?|(p|tm|wm|tc|ts)100"
+    r"|(pr|tc|tm|ts|wm)\([^()]*:[^()]*\))"
+)
 _TAG_CHARACTERS: Final = "letters, digits, spaces and any of + - = . _ : / @"
 # What AWS takes as text, by prop, where the prop's module has no more to say of it.
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "a key of build_args": _VARIABLE,
+    "a key of dimensions_map": _DIMENSION,
     "a key of environment": _VARIABLE,
     "a key of secrets": _VARIABLE,
     "a key of task_tags": (
@@ -38,15 +48,23 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         f"1 to 128 {_TAG_CHARACTERS}, and not begin with aws:",
     ),
     "a value of task_tags": (r"[\w +\-=.:/@]{0,256}", f"up to 256 {_TAG_CHARACTERS}"),
+    "a value of dimensions_map": _DIMENSION,
+    "account": _ACCOUNT,
+    "color": (r"#[0-9a-fA-F]{6}", "six hexadecimal digits as in #1f77b4"),
     "construct_id": (r"(?s:(?!.*\$\{Token\[).+)", "text that is neither empty nor a token"),
     "container_name": (r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, '_' and '-'"),
     "email": (r"[^@\s]+@[^@\s]+", "an address such as team@example.org"),
     "export_prefix": (r"[A-Za-z0-9:-]{1,200}", "1 to 200 letters, digits, ':' and '-'"),
     "family": (r"[A-Za-z0-9_-]{1,255}", "1 to 255 letters, digits, '_' and '-'"),
+    "id": (r"[a-z]\w*", "a lower-case letter, and letters, digits and '_'"),
     "log_stream_prefix": (r"[^:*]{1,200}", "1 to 200 characters without ':' and '*'"),
     # EventBridge takes 512 in the description of a rule, which names the task as well.
     "meaning": (r"(?=.*\S).{1,200}", "a line of 1 to 200 characters"),
+    "region": _REGION,
     "rule_name": (r"[.A-Za-z0-9_-]{1,64}", "1 to 64 letters, digits, '.', '_' and '-'"),
+    "stack_account": _ACCOUNT,
+    "stack_region": _REGION,
+    "statistic": (_STATISTIC, "a statistic such as Sum, Maximum or p99"),
     "user": (r"[^\s:]+(:[^\s:]+)?", "a user, or a user and a group as in 1000:1000"),
 }
 # Lists that do something else when they are left out than when they are empty.

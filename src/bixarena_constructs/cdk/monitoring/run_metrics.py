@@ -10,6 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
+from bixarena_constructs.cdk.metric_options import require_metric_options
 from bixarena_constructs.cdk.tokens import is_token, read
 from bixarena_constructs.deployment import Metric, metric_namespace
 
@@ -60,6 +61,7 @@ class RunMetrics:
             name: The metric.
             **options: Options of the metric. Default: the maximum, and of outcomes the sum.
         """
+        require_metric_options(options)
         merged: MetricOptions = {
             "statistic": SUM if name is Metric.OUTCOMES else MAXIMUM,
             **options,
