@@ -210,7 +210,11 @@ def test_tells_the_line_of_json_lines_and_the_row_of_other_files(tmp_path: Path)
         ("", "columns model_a, model_b, winner or .* are needed, found no columns at all"),
         ("a,b,winner\n", "are needed, found a, b, winner; name them with --columns"),
         ("model_a,model_b,outcome,votes\n", "these are counted cells: --cells reads them"),
-        ("model_a,model_b,winner,model_a\n", "'model_a' and 'model_a' have the same name"),
+        (
+            "model_a,model_b,winner,Model_A\n",
+            r"are needed, found model_a \(column 1\), model_b, winner, Model_A \(column 4\)",
+        ),
+        ('{"winner": 1, "WINNER": 2}', "'winner' and 'WINNER' have the same name"),
         ('model_a,model_b,winner\na,"b,tie\n', "not a CSV file: "),
         (PLAIN + "a,b\na,b,tie,x\n", r"2 rows do not fit the first line\n  line 4: 2 values"),
         ('{"model_a": 1,\n', "JSON"),

@@ -164,6 +164,52 @@ def points(folder: Path) -> None:
     )
 
 
+def international_results(folder: Path) -> None:
+    """martj42/international_results: the goals of both, and matches yet to be played."""
+    (folder / "results.csv").write_text(
+        "date,home_team,away_team,home_score,away_score,neutral\n"
+        "1930-07-30,Uruguay,Argentina,4,2,FALSE\n1990-07-08,Italy,Argentina,10,9,TRUE\n"
+        "2014-07-13,Argentina,Germany,0,0,TRUE\n2030-06-08,Spain,Argentina,NA,NA,FALSE\n",
+        encoding="utf-8",
+    )
+
+
+def tennis_atp(folder: Path) -> None:
+    """JeffSackmann/tennis_atp: winner and loser, and who they are in other columns."""
+    (folder / "atp_matches_2024.csv").write_text(
+        "tourney_id,surface,winner_id,winner_name,loser_id,loser_name,score\n"
+        "1,Hard,7,Ann,8,Bob,6-4 6-2\n2,Clay,8,Bob,7,Ann,6-3 RET\n3,Clay,7,Ann,8,Bob,7-6(5) 6-4\n",
+        encoding="utf-8",
+    )
+
+
+def tidytuesday_chess(folder: Path) -> None:
+    """tidytuesday's games of chess: the colour that won."""
+    (folder / "chess.csv").write_text(
+        "game_id,rated,winner,white_id,black_id\nx,TRUE,white,ann,bob\ny,TRUE,draw,bob,ann\n"
+        "z,FALSE,black,ann,bob\n",
+        encoding="utf-8",
+    )
+
+
+def football_data(folder: Path) -> None:
+    """football-data.co.uk: home, away or draw, and columns without a name at the end."""
+    (folder / "E0.csv").write_text(
+        "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,FTR,,\nE0,1/8,Arsenal,Leeds,2,1,H,,\n"
+        "E0,2/8,Leeds,Arsenal,1,1,D,,\nE0,3/8,Leeds,Arsenal,0,1,A,,\n",
+        encoding="cp1252",
+    )
+
+
+def alpaca_eval(folder: Path) -> None:
+    """tatsu-lab/alpaca_eval's annotations: 1 or 2, as numbers that JSON writes with decimals."""
+    rows = [
+        {"generator_1": "davinci", "generator_2": "claude", "preference": preference}
+        for preference in (2.0, 2.0, 1.5, 1.0, None)
+    ]
+    (folder / "annotations.json").write_text(json.dumps(rows, indent=2), encoding="utf-8")
+
+
 FORMS = {
     # The votes of the first model by name and of the second, the ties, and the rows left out.
     chatbot_arena: (2, 0, 1, 1),
@@ -176,6 +222,11 @@ FORMS = {
     chosen_models: (2, 1, 0, 0),
     llmfao: (0, 2, 1, 0),
     points: (2, 0, 1, 0),
+    international_results: (0, 2, 1, 1),
+    tennis_atp: (2, 1, 0, 0),
+    tidytuesday_chess: (1, 1, 1, 0),
+    football_data: (2, 0, 1, 0),
+    alpaca_eval: (2, 1, 1, 1),
 }
 
 
@@ -320,6 +371,35 @@ def test_reads_words_that_are_said_to_mean_an_outcome(bixarena: Bixarena, tmp_pa
     assert found["entries"][0]["model"] == "a"
 
 
+def test_a_number_is_the_same_outcome_with_and_without_decimals(
+    bixarena: Bixarena, tmp_path: Path
+) -> None:
+    # Points of the first model are 1 and 0, unless it is said that numbers mean another thing.
+    path = tmp_path / "votes.csv"
+    path.write_text("model_a,model_b,winner\na,b,1.0\na,b,1\na,b,2.00\na,b,-1\n")
+    options = ("--min-evals", "0", "--format", "json")
+    result = bixarena("rank", path, "--outcomes", "1=model_b,2.0=tie,-1=drop", *options)
+    found = ranked(result)
+    assert (found["total_votes"], found["entries"][0]["model"]) == (3, "b")
+    assert found["input"]["dropped"] == {"winner '-1'": 1}
+    assert "points" not in result.stderr
+
+
+@pytest.mark.parametrize("score", ["", "NA", "nan", "inf"])
+def test_a_score_that_is_no_number_decides_nothing(
+    bixarena: Bixarena, tmp_path: Path, score: str
+) -> None:
+    path = tmp_path / "votes.csv"
+    path.write_text(f"model_a,model_b,score_a,score_b\na,b,1e1,9.5\na,b,{score},{score}\n")
+    result = bixarena("rank", path)
+    assert result.exit_code == 65
+    value = repr(f"{score}/{score}") if score else "nothing"
+    assert f"line 3, column score_a, score_b: got {value}, allowed: a number" in result.stderr
+    options = ("--outcomes", f"{score}/{score}=drop") if score else ("--empty", "drop")
+    result = bixarena("rank", path, *options, "--min-evals", "0", "--format", "json")
+    assert [entry["model"] for entry in ranked(result)["entries"]] == ["a", "b"]
+
+
 def test_a_word_that_is_the_other_models_name_means_neither(
     bixarena: Bixarena, tmp_path: Path
 ) -> None:
@@ -392,7 +472,9 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
     ("option", "value", "told"),
     [
         ("--columns", "model_a", "--columns: 'model_a' is not ROLE=COLUMN"),
-        ("--columns", "side=x", "with a role of model_a, model_b, winner, chosen, rejected"),
+        ("--columns", "side=x", "with a role of model_a, model_b, winner, winner_model_a"),
+        ("--columns", "chosen=x,winner=y", "or chosen, rejected; got chosen, winner"),
+        ("--columns", "winner=x,winner=y", "--columns names winner twice: 'x' and 'y'"),
         ("--outcomes", "x=win", "with an outcome of model_a, model_b, tie, drop"),
         ("--outcomes", "x=won,y=tie", "'x=won,y=tie' is not VALUE=OUTCOME"),
         ("--outcomes", "A=tie,a=drop", "'a' has two outcomes"),

@@ -35,7 +35,8 @@ _Columns: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="ROLE=COLUMN,...",
-        help="Which columns say what: model_a, model_b and winner, or chosen and rejected.",
+        help="Which columns say what: model_a, model_b and winner, or score_a and score_b in its "
+        "place; or chosen and rejected.",
         show_default="the columns of a known form",
         rich_help_panel=_VOTES,
     ),

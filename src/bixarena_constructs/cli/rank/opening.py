@@ -9,6 +9,7 @@ import codecs
 import csv
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -161,7 +162,7 @@ def _text_table(
             break
     else:
         sign = max(headers, key=lambda each: len(headers[each]))
-    return replace(table, columns=_checked(table.name, headers[sign]), delimiter=sign)
+    return replace(table, columns=_distinct(headers[sign]), delimiter=sign)
 
 
 def _json_kind(table: VoteFile, opening: str) -> Kind:
@@ -176,8 +177,17 @@ def _json_kind(table: VoteFile, opening: str) -> Kind:
     return "JSON lines"
 
 
+def _distinct(headings: Sequence[str]) -> tuple[str, ...]:
+    """Add its place to each heading that is there twice to DuckDB, which ignores case."""
+    times = Counter(heading.lower() for heading in headings)
+    return tuple(
+        f"{heading} (column {place})".lstrip() if times[heading.lower()] > 1 else heading
+        for place, heading in enumerate(headings, 1)
+    )
+
+
 def _checked(name: str, columns: Iterable[str]) -> tuple[str, ...]:
-    """Refuse columns that are the same to DuckDB, which ignores case."""
+    """Refuse keys that are the same to DuckDB, which ignores case."""
     names = tuple(columns)
     known: dict[str, str] = {}
     for column in names:

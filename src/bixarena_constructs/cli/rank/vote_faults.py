@@ -137,7 +137,9 @@ def _bad_values(
 ) -> Iterator[BadValue]:
     sides = () if wanted.is_cells else (form.model_a, form.model_b)
     allowed = ", ".join(dict.fromkeys([*OUTCOMES, *sides, *wanted.outcomes]))
-    if len(form.winner) > 1:
+    if len(form.winner) == 2:  # noqa: PLR2004 - scores
+        allowed = "a number in both"
+    elif form.winner[1:]:
         allowed = "1 in one of them, 0 in the others"
     elif not wanted.is_cells:
         allowed += " or the name of one of the two models"

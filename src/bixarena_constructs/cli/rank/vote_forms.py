@@ -38,19 +38,12 @@ BOTH_BAD: Final = (
 """What arenas call a vote that finds both answers bad."""
 
 _NESTED: Final = re.compile(r"(?P<column>[^.\[\]]+)(?P<path>(?:\.[^.\[\]]+|\[\d+\])+)")
-# In the order in which they are tried: the sides, and what says who won.
-_FORMS: Final = (
-    ("model_a", "model_b", "winner"),
-    ("left", "right", "winner"),
-    ("model_a", "model_b", "winner_model_a", "winner_model_b", "winner_tie"),
-    ("chosen_model", "rejected_model"),
-)
 _CELLS: Final = ("model_a", "model_b", "outcome", "votes")
 NO_WINNER: Final = ("", "0/0/0")
 POINTS: Final = {
-    **dict.fromkeys(("1", "1.0", "1.00", "1,0", "1-0"), "model_a"),
+    **dict.fromkeys(("1", "1-0"), "model_a"),
     **dict.fromkeys(("0.5", ".5", "0.50", "0,5", "1/2-1/2", "½-½"), "tie"),
-    **dict.fromkeys(("0", "0.0", "0.00", "0,0", "0-1"), "model_b"),
+    **dict.fromkeys(("0", "0-1"), "model_b"),
 }
 """Points of the first model, and results of games."""
 # Columns by which votes are commonly filtered, weighed or grouped, and what uses them.
@@ -76,7 +69,8 @@ class Form:
     Attributes:
         model_a: The first model.
         model_b: The second model.
-        winner: The winner; three one-hot columns; or none, where the first model won.
+        winner: The winner; the scores of both; three one-hot columns; or none, where the first
+            model won.
         voter: See `Wanted`, and so on.
     """
 
@@ -119,7 +113,7 @@ def find_form(columns: Sequence[str], wanted: Wanted) -> Form | None:
         # A column that is asked for by name and missing is reported by its name.
         return name and (find_column(name, columns) or name)
 
-    for names in _forms(wanted):
+    for names in wanted.forms:
         model_a, model_b, *winner = (find_column(name, columns) for name in names)
         if model_a and model_b and all(winner):
             break
@@ -169,23 +163,9 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().casefold())
 
 
-def _forms(wanted: Wanted) -> list[tuple[str, ...]]:
-    named = wanted.columns
-    if wanted.is_cells:
-        return [("model_a", "model_b", "outcome")]
-    forms: list[tuple[str, ...]] = []
-    for model_a, model_b, *winner in _FORMS:
-        first, second = ("model_a", "model_b") if winner else ("chosen", "rejected")
-        if "winner" in named and winner != ["winner"]:
-            continue
-        of_winner = [named["winner"]] if "winner" in named else winner
-        forms.append((named.get(first, model_a), named.get(second, model_b), *of_winner))
-    return forms
-
-
 def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
     """Say which columns are needed and which there are."""
-    needed = " or ".join(map(", ".join, _forms(wanted)))
+    needed = " or ".join(map(", ".join, wanted.forms))
     found = ", ".join(columns) or "no columns at all"
     hint = ""
     if set(_CELLS) <= set(columns):
@@ -198,15 +178,15 @@ def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
 def outcome_words(form: Form, wanted: Wanted) -> dict[str, str]:
     """Say what each value of the winner means: an outcome, or ``drop``.
 
-    Values are in lower case and without spaces around them. Where the winner is three columns, a
-    value is written as ``1/0/0``.
+    Values are in lower case, without spaces around them and decimals that mean nothing. Where the
+    winner is three columns, a value is written as ``1/0/0``.
     """
     words = {outcome: outcome for outcome in OUTCOMES}
     if wanted.is_cells:
         return words
-    if len(form.winner) > 1:
+    if len(form.winner) == 3:  # noqa: PLR2004 - one-hot
         words = {"1/0/0": "model_a", "0/1/0": "model_b", "0/0/1": "tie"}
-    else:
+    elif len(form.winner) == 1:
         sides = {form.model_a: "model_a", form.model_b: "model_b"}
         words |= {side.strip().lower(): outcome for side, outcome in sides.items()} | POINTS
     if wanted.both_bad != "refuse":

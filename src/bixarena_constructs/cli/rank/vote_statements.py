@@ -9,11 +9,13 @@ from bixarena_constructs.cli.rank.opening import not_text
 from bixarena_constructs.cli.rank.vote_faults import VALUES, UnreadableFileError, first_line
 from bixarena_constructs.cli.rank.vote_files import BROKEN, LONGEST_ROW, identifier, literal
 from bixarena_constructs.cli.rank.vote_forms import nested_path, outcome_words
-from bixarena_constructs.cli.rank.wanted import DROP
+from bixarena_constructs.cli.rank.wanted import DROP, WHOLE_NUMBER
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import OUTCOMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection, Error
 
     from bixarena_constructs.cli.rank.vote_files import VoteFile
@@ -85,16 +87,7 @@ def _source(file: VoteFile, longest_row: int, *, form: Form, wanted: Wanted) -> 
         return f"json_extract_string(TRY_CAST({identifier(outer)} AS JSON), {literal(path)})"
 
     once = "'1'"
-    if len(form.winner) > 1:
-        flags = (
-            f"CASE WHEN lower({text(column)}) IN ('1', '1.0', 'true') THEN '1' "
-            f"WHEN lower({text(column)}) IN ('0', '0.0', 'false') THEN '0' "
-            f"ELSE coalesce({text(column)}, '') END"
-            for column in form.winner
-        )
-        won = f"concat_ws('/', {', '.join(flags)})"
-    else:
-        won = text(form.winner[0]) if form.winner else literal(form.model_a)
+    won = _won([text(column) for column in form.winner])
     kept = f"(({wanted.where}\n)) IS TRUE" if wanted.where else "true"
     return (
         f"SELECT {kept} AS kept, {text(form.model_a)} AS side_a, {text(form.model_b)} AS side_b, "
@@ -102,6 +95,28 @@ def _source(file: VoteFile, longest_row: int, *, form: Form, wanted: Wanted) -> 
         f"coalesce({text(form.category)}, '') AS category, {text(form.count, once)} AS times, "
         f"{text(form.weight, once)} AS heft FROM {file.relation(longest_row)}"
     )
+
+
+def _won(winner: Sequence[str]) -> str:
+    """Write the SQL that says who won, from the columns that hold it: see `Form`."""
+    match winner:
+        case []:
+            return "'model_a'"
+        case [word]:
+            return word
+        case [one, other]:
+            first, second = (f"TRY_CAST({score} AS DOUBLE)" for score in winner)
+            return (
+                f"CASE WHEN isfinite({first}) AND isfinite({second}) THEN CASE "
+                f"WHEN {first} > {second} THEN 'model_a' WHEN {first} < {second} THEN 'model_b' "
+                f"ELSE 'tie' END ELSE concat_ws('/', nullif({one}, ''), nullif({other}, '')) END"
+            )
+    flags = (
+        f"CASE WHEN lower({flag}) IN ('1', '1.0', 'true') THEN '1' "
+        f"WHEN lower({flag}) IN ('0', '0.0', 'false') THEN '0' ELSE coalesce({flag}, '') END"
+        for flag in winner
+    )
+    return f"concat_ws('/', {', '.join(flags)})"
 
 
 def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
@@ -114,7 +129,9 @@ def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
         by_name: Whether a winner can be a model's name, or a word in capitals or among spaces.
         least: How often a row is cast at least.
     """
-    folded = "lower(trim(won))" if by_name else "won"
+    folded = "won"
+    if by_name:
+        folded = f"regexp_replace(lower(trim(won)), {literal(WHOLE_NUMBER)}, '\\1')"
     named = "CASE WHEN won = side_a THEN 'model_a' WHEN won = side_b THEN 'model_b' END"
     connection.execute(f"""
         CREATE VIEW judged AS

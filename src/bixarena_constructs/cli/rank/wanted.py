@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DROP",
+    "WHOLE_NUMBER",
     "Choice",
     "Wanted",
     "parse_anchor",
@@ -31,7 +32,24 @@ DROP: Final = "drop"
 
 _ALLOWED: Final = (*OUTCOMES, DROP)
 _AFTER_OUTCOME: Final = "|".join(f"(?<=={word})," for word in _ALLOWED)
-_ROLES: Final = ("model_a", "model_b", "winner", "chosen", "rejected")
+# In the order in which they are tried: the column of each role.
+_FORMS: Final[tuple[dict[str, str], ...]] = (
+    {"model_a": "model_a", "model_b": "model_b", "winner": "winner"},
+    {"model_a": "left", "model_b": "right", "winner": "winner"},
+    {
+        "model_a": "model_a",
+        "model_b": "model_b",
+        "winner_model_a": "winner_model_a",
+        "winner_model_b": "winner_model_b",
+        "winner_tie": "winner_tie",
+    },
+    {"model_a": "model_a", "model_b": "model_b", "score_a": "score_a", "score_b": "score_b"},
+    {"chosen": "chosen_model", "rejected": "rejected_model"},
+)
+_ROLES: Final = tuple(dict.fromkeys(role for form in _FORMS for role in form))
+
+WHOLE_NUMBER: Final = r"^(-?[0-9]+)[.,]0+$"
+"""A whole number with decimals, which mean nothing: 2.0 is 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +63,7 @@ class Wanted:
         count: Column of how often a row was cast.
         category: Column that splits the votes into boards.
         where: SQL condition of the rows that count.
-        outcomes: Outcome, or ``drop``, of further values in lower case.
+        outcomes: Outcome, or ``drop``, of further values, as `parse_outcomes` returns them.
         both_bad: What a vote is that finds both answers bad.
         empty: What a vote without a winner is.
         is_cells: Whether rows are counted cells.
@@ -72,6 +90,14 @@ class Wanted:
     def takes_voters(self) -> bool:
         """Whether votes are counted by voter."""
         return counts_by_voter(self.intervals)
+
+    @property
+    def forms(self) -> list[tuple[str, ...]]:
+        """Columns of the forms that can be meant: both sides, then what says who won."""
+        if self.is_cells:
+            return [("model_a", "model_b", "outcome")]
+        forms = (tuple({**form, **self.columns}.values()) for form in _forms_of(self.columns))
+        return list(dict.fromkeys(forms))
 
     def __post_init__(self) -> None:
         if self.weight and not self.takes_voters:
@@ -101,19 +127,30 @@ def parse_columns(text: str | None) -> dict[str, str]:
     """
     roles = "|".join(_ROLES)
     pairs = re.split(rf",(?=(?:{roles})=)", text) if text else []
-    columns = {}
+    columns: dict[str, str] = {}
     for pair in pairs:
         role, _, column = pair.partition("=")
         if role not in _ROLES or not column:
             raise ValueError(
                 f"--columns: {pair!r} is not ROLE=COLUMN with a role of {', '.join(_ROLES)}"
             )
-        columns[role] = column
+        if columns.setdefault(role, column) != column:
+            raise ValueError(f"--columns names {role} twice: {columns[role]!r} and {column!r}")
+    if not _forms_of(columns):
+        together = " or ".join(dict.fromkeys(", ".join(form) for form in _FORMS))
+        raise ValueError(f"--columns: roles of one file are {together}; got {', '.join(columns)}")
     return columns
+
+
+def _forms_of(roles: Mapping[str, str]) -> list[dict[str, str]]:
+    """List the forms that have all of these roles."""
+    return [form for form in _FORMS if roles.keys() <= form.keys()]
 
 
 def parse_outcomes(text: str | None) -> dict[str, str]:
     """Read ``VALUE=OUTCOME,VALUE=OUTCOME``; a value may hold commas and equal signs.
+
+    Values come back in lower case, without spaces around them and decimals that mean nothing.
 
     Raises:
         ValueError: It is not of this form.
@@ -127,7 +164,7 @@ def parse_outcomes(text: str | None) -> dict[str, str]:
                 f"--outcomes: {pair!r} is not VALUE=OUTCOME with an outcome of "
                 f"{', '.join(_ALLOWED)}"
             )
-        value = value.strip().lower()
+        value = re.sub(WHOLE_NUMBER, r"\1", value.strip().lower())
         if outcomes.setdefault(value, outcome) != outcome:
             raise ValueError(f"--outcomes: {value!r} has two outcomes; capitals are no difference")
     return outcomes
