@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.options import IntervalMethod
 
-__all__ = ["METHODS", "known"]
+__all__ = ["METHODS", "OFFERED", "known"]
 
 _Known = TypeVar("_Known")
 
@@ -161,11 +161,12 @@ def _parametric(board: Board, votes: VoteCounts) -> Callable[[IntArray], Evidenc
     win = np.maximum(expected_points(board) - tie / 2, 0)
     shares = np.stack([win, np.maximum(1 - win - tie, 0), tie], axis=1)
     shares /= shares.sum(axis=1, keepdims=True)
-    drawn = rng.multinomial(votes.battles[:, np.newaxis], shares[:, np.newaxis], (len(win), 1000))
+    battles = votes.battles.astype(np.int64)[:, np.newaxis]
+    drawn = rng.multinomial(battles, shares[:, np.newaxis], (len(win), 1000))
     first, second, ties = np.moveaxis(drawn.astype(np.float64), 2, 0)
     likelihood = Likelihood(
         pairs=board.pairs,
-        battles=np.broadcast_to(votes.battles[:, np.newaxis], first.shape),
+        battles=np.broadcast_to(battles, first.shape),
         points=board.pairs.collect(first + ties / 2, second + ties / 2),
         prior=board.prior,
     )
@@ -237,12 +238,15 @@ def _root_deviance(
 
 METHODS: Final[dict[str, Method]] = {
     "wald": partial(_offered, "wald"),
+    "voter": partial(_offered, "voter"),
     "sandwich": partial(_offered, "sandwich"),
+    "percentile": _percentile,
     "curvature x dispersion": _curvature,
     "larger of it and HC3": _larger,
     "profile likelihood": _profile,
     "parametric bootstrap": _parametric,
-    "percentile": _percentile,
     "union with percentile": _union,
 }
-"""By name: the first two and `percentile` are offered."""
+"""By name."""
+OFFERED: Final = ("wald", "voter", "sandwich", "percentile")
+"""Those of `bixarena rank`; `auto` is one of the first two."""

@@ -294,6 +294,28 @@ def test_counts_rows_as_often_as_a_column_says(tmp_path: Path) -> None:
     assert [value.value for value in caught.value.values] == ["1.5", "-1", None]
 
 
+def test_weights_can_be_fractions(tmp_path: Path) -> None:
+    rows = [
+        "a,b,model_a,0.5,x",
+        "b,a,tie,1e-1,x",
+        "b,a,model_a,0.25,y",
+        "b,c,tie,1.5,",
+        "a,a,tie,2,",
+    ]
+    path = written(tmp_path, "model_a,model_b,winner,w,voter\n" + "\n".join(rows))
+    votes = read(path, weight="w")
+    assert votes.wins_first.tolist() == [0.5, 0.0]
+    assert votes.wins_second.tolist() == [0.25, 0.0]
+    assert votes.ties.tolist() == [0.1, 1.5]
+    assert (votes.total, votes.self_battles) == (2, 2)
+    assert votes.voters is not None
+    assert votes.voters.num_voters == 3
+    for weight in ("-1", "nan", "1e16", "x"):
+        with pytest.raises(BadRowsError) as caught:
+            read(written(tmp_path, f"model_a,model_b,winner,w\na,b,tie,{weight}\n"), weight="w")
+        assert caught.value.values == (BadValue("line 2", "w", weight, "a number, 0 or more"),)
+
+
 def test_a_weighty_row_stays_one_vote_to_the_intervals(tmp_path: Path) -> None:
     path = written(tmp_path, "model_a,model_b,winner,w\na,b,tie,3\na,b,model_a,2\na,b,tie,3\n")
     votes = read(path, weight="w")

@@ -149,7 +149,7 @@ def test_the_covariance_is_that_of_refits_to_votes_of_the_fit() -> None:
     rng = np.random.default_rng(3)
     fits = []
     for _ in range(4000):
-        first = rng.binomial(votes.battles, win)
+        first = rng.binomial(votes.battles.astype(np.int64), win)
         redrawn = [
             (votes.models[i], votes.models[j], outcome, int(number))
             for i, j, won, all_ in zip(

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +24,6 @@ from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from bixarena_constructs.worker.ranking import IntervalMethod
@@ -64,6 +64,34 @@ def test_a_tie_is_half_a_win_for_each() -> None:
     assert scores(rank(votes, NO_PRIOR))["a"] == pytest.approx(
         1000 + ELO * math.log(3) / 2, abs=EXACT
     )
+
+
+def test_votes_of_half_the_weight_are_half_the_votes() -> None:
+    def board(weight: float, prior: float) -> Ranking:
+        votes = VoteCounts.from_arrays(
+            ["a", "b", "c"],
+            model_a=np.array([0, 1, 2]),
+            model_b=np.array([1, 2, 0]),
+            outcome=np.array([0, 2, 1]),
+            votes=weight * np.array([9.0, 4.0, 3.0]),
+            voter=np.array([0, 1, 2]),
+        )
+        return rank(votes, replace(POINTS, prior_battles=prior))
+
+    # As half the votes would under half the prior; how many voters there are stays the same.
+    half, whole = board(0.5, 0.25), board(1.0, 0.5)
+    assert scores(half) == pytest.approx(scores(whole), abs=EXACT)
+    assert half.effective_voters == pytest.approx(whole.effective_voters)
+    assert (half.total_votes, [entry.votes for entry in half.entries]) == (8, [6, 4, 6])
+    votes = VoteCounts.from_arrays(
+        ["a", "b"],
+        model_a=np.array([0]),
+        model_b=np.array([1]),
+        outcome=np.array([2]),
+        votes=np.array([1.5]),
+    )
+    with pytest.raises(ValueError, match="votes with weights cannot be resampled"):
+        rank(votes, RankingOptions(interval_method="percentile", min_evals=0))
 
 
 @pytest.mark.parametrize("prior", [0.5, 3.0])

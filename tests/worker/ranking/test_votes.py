@@ -127,11 +127,13 @@ def test_counts_arrays_of_votes_across_slices_like_cells() -> None:
         ({"outcome": [1, 1]}, "must be equally long"),
         ({"votes": [1, 1]}, "must be equally long"),
         ({"votes": [-1]}, "votes must be 0 or more, got -1"),
+        ({"votes": [np.nan]}, "votes must be 0 or more, got nan"),
+        ({"votes": [0.5], "voter": [-1]}, "votes of unknown voters must be whole"),
         ({"voter": [1, 1]}, "must be equally long"),
     ],
 )
 def test_refuses_arrays_that_do_not_fit_together(
-    arrays: dict[str, list[int]], message: str
+    arrays: dict[str, list[float]], message: str
 ) -> None:
     columns = {"model_a": [0], "model_b": [1], "outcome": [0], **arrays}
     with pytest.raises(ValueError, match=message):

@@ -96,7 +96,7 @@ _WeightColumn: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="How much a row weighs, a whole number; it stays one vote to the intervals.",
+        help="How much a row weighs, 0 or more; it stays one vote to the intervals.",
         rich_help_panel=_VOTES,
     ),
 ]

@@ -49,6 +49,7 @@ class Votes:
         categories: Categories in ascending order; None where the votes are one board.
         models: All names; positions are the numbers that the counts use.
         by_voter: Whether votes are counted by voter.
+        is_weighed: Whether they have weights, which can be fractions.
     """
 
     connection: DuckDBPyConnection
@@ -60,19 +61,18 @@ class Votes:
     categories: tuple[str | None, ...]
     models: tuple[str, ...]
     by_voter: bool
+    is_weighed: bool
 
     def of(self, category: str | None) -> VoteCounts:
         """Count the votes of a category."""
         which = "true" if category is None else f"category = {literal(category)}"
-        statement = (
-            f"SELECT a, b, outcome, sum(reps * heft)::BIGINT AS votes FROM votes WHERE {which} "
-            "GROUP BY ALL"
-        )
+        total = "fsum(reps * heft)" if self.is_weighed else "sum(reps)::BIGINT"
+        statement = f"SELECT a, b, outcome, {total} AS votes FROM votes WHERE {which} GROUP BY ALL"
         if self.by_voter:
-            # -1: an unknown voter, each of whose votes is that of a voter of its own. A vote that
-            # weighs more than one is still one vote, so it gets a number that nobody has.
+            # -1: an unknown voter, each of whose votes is that of a voter of its own. A vote of
+            # another weight than 1 is still one vote, so it gets a number that nobody has.
             statement = f"""
-                SELECT a, b, outcome, voter::INT AS voter, sum(reps * heft)::BIGINT AS votes
+                SELECT a, b, outcome, voter::INT AS voter, {total} AS votes
                 FROM votes JOIN voters USING (who) WHERE {which} GROUP BY ALL
                 UNION ALL
                 SELECT a, b, outcome, -1, sum(reps)::BIGINT
@@ -82,7 +82,8 @@ class Votes:
                     + row_number() OVER (ORDER BY a, b, outcome, heft))::INT, heft
                 FROM votes, generate_series(1, reps) WHERE who IS NULL AND heft <> 1 AND {which}
             """
-        arrays = self.connection.execute(statement).fetchnumpy()
+        # Sums of fractions are rounded, in the order of the rows.
+        arrays = self.connection.execute(f"{statement} ORDER BY ALL").fetchnumpy()
         return VoteCounts.from_arrays(
             self.models,
             model_a=arrays["a"],
@@ -184,6 +185,7 @@ def _counted(
         categories=_categories(connection, wanted=wanted),
         models=models,
         by_voter=by_voter,
+        is_weighed=is_weighed,
     )
 
 

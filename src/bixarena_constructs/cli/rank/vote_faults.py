@@ -148,7 +148,7 @@ def _bad_values(
         (form.model_b, "any name"),
         (", ".join(form.winner), allowed),
         (form.count, f"a whole number, {1 if wanted.is_cells else 0} or more"),
-        (form.weight, "a whole number, 0 or more"),
+        (form.weight, "a number, 0 or more"),
     )
     for is_wrong, value, (column, valid) in zip(row[:5], row[5:], checks, strict=True):
         if is_wrong:

@@ -27,6 +27,8 @@ __all__ = ["count_file", "judge", "number_names"]
 _LINES_SHOWN: Final = 10
 # The ranking inverts a matrix of all models.
 _MOST_MODELS: Final = 20_000
+# Whole numbers up to it are exact.
+_MOST: Final = 1e15
 _GROWTH: Final = 16
 _LONGEST_ROWS: Final = (LONGEST_ROW, LONGEST_ROW * _GROWTH, LONGEST_ROW * _GROWTH**2)
 _TOO_LONG: Final = ("Maximum line size", "maximum_object_size")
@@ -105,7 +107,7 @@ def _won(winner: Sequence[str]) -> str:
         case [word]:
             return word
         case [one, other]:
-            first, second = (f"TRY_CAST({score} AS DOUBLE)" for score in winner)
+            first, second = map(_number, winner)
             return (
                 f"CASE WHEN isfinite({first}) AND isfinite({second}) THEN CASE "
                 f"WHEN {first} > {second} THEN 'model_a' WHEN {first} < {second} THEN 'model_b' "
@@ -143,15 +145,19 @@ def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
             trim(coalesce(side_b, '')) = '' AS no_b,
             outcome IS NULL AS no_outcome,
             coalesce(NOT {_is_whole("times")} OR times::DOUBLE < {least}, true) AS no_times,
-            coalesce(NOT {_is_whole("heft")}, true) AS no_heft,
+            coalesce(NOT {_number("heft")} BETWEEN 0 AND {_MOST}, true) AS no_heft,
             no_a::INT + no_b::INT + no_outcome::INT + no_times::INT + no_heft::INT AS faults
         FROM counted LEFT JOIN words ON words_of = file AND folded = {folded} WHERE kept
     """)
 
 
 def _is_whole(column: str) -> str:
-    number = f"TRY_CAST({column} AS DOUBLE)"
-    return f"({number} BETWEEN 0 AND 1e15 AND {number} = floor({number}))"
+    number = _number(column)
+    return f"({number} BETWEEN 0 AND {_MOST} AND {number} = floor({number}))"
+
+
+def _number(column: str) -> str:
+    return f"TRY_CAST({column} AS DOUBLE)"
 
 
 def number_names(connection: DuckDBPyConnection) -> tuple[str, ...]:
@@ -183,7 +189,7 @@ def number_names(connection: DuckDBPyConnection) -> tuple[str, ...]:
         CREATE TABLE votes AS
         SELECT category, who, a.number::INT AS a, b.number::INT AS b,
             list_position({list(OUTCOMES)}, outcome)::INT - 1 AS outcome,
-            (n * times::DOUBLE)::BIGINT AS reps, heft::DOUBLE::BIGINT AS heft
+            (n * times::DOUBLE)::BIGINT AS reps, heft::DOUBLE AS heft
         FROM judged JOIN models a ON side_a = a.name JOIN models b ON side_b = b.name
         WHERE {counts} AND times::DOUBLE * heft::DOUBLE > 0
     """)

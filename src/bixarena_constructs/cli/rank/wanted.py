@@ -59,7 +59,7 @@ class Wanted:
     Attributes:
         columns: Column of each role that is not named as in a known form.
         voter: Column of voters.
-        weight: Column of whole weights.
+        weight: Column of weights.
         count: Column of how often a row was cast.
         category: Column that splits the votes into boards.
         where: SQL condition of the rows that count.

@@ -75,7 +75,7 @@ def _anchor(votes: VoteCounts) -> FloatArray:
     its weight; a weight like the others' keeps the curvature well conditioned.
     """
     prior = np.zeros((len(votes.models), 1))
-    prior[0] = votes.total / len(votes.models)
+    prior[0] = votes.battles.sum() / len(votes.models)
     return prior
 
 

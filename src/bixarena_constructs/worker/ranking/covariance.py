@@ -55,8 +55,9 @@ def model_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     leverage = weight * spread
     even = 4 * votes.battles * weight * (1 + leverage)
     variance = votes.battles * weight * (1 - _tie_shares(board, votes, even))
-    degrees = votes.total - votes.battles @ leverage
-    wider = np.where(_one_sided(board, votes), math.sqrt(votes.total / degrees), 1)
+    total = votes.battles.sum()
+    degrees = total - votes.battles @ leverage
+    wider = np.where(_one_sided(board, votes), math.sqrt(total / degrees), 1)
     return _between_curvatures(board, variance) * wider * wider[:, np.newaxis]
 
 
@@ -83,7 +84,7 @@ def sandwich_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     covariance = _between_curvatures(board, squares)
     # A covariance has the mean removed. At the maximum the votes' gradient is minus the prior's.
     total = board.inverse @ (board.prior * (1 / (1 + np.exp(-board.theta)) - 0.5))
-    removed: FloatArray = covariance - total @ total.T / votes.total
+    removed: FloatArray = covariance - total @ total.T / votes.battles.sum()
     return removed
 
 
@@ -167,7 +168,7 @@ def _tie_shares(board: Board, votes: VoteCounts, even: FloatArray) -> FloatArray
     Returns:
         Below 1, as far as so many ties can show (the rule of succession); shape ``(pairs,)``.
     """
-    ties = int(votes.ties.sum())
+    ties = float(votes.ties.sum())
     if ties == 0:
         return np.zeros(len(even))
     overall = ties / even.sum()

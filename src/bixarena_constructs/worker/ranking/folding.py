@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["OUTCOMES", "IntArray", "VoterCounts", "fold", "fold_voters", "pair_table"]
+__all__ = [
+    "OUTCOMES",
+    "CountArray",
+    "IntArray",
+    "VoterCounts",
+    "fold",
+    "fold_voters",
+    "pair_table",
+]
 
 IntArray: TypeAlias = NDArray[np.int64]
+CountArray: TypeAlias = NDArray[np.int64 | np.float64]
+"""Votes; weighted ones can be fractions."""
 
 OUTCOMES: Final = ("model_a", "model_b", "tie")
 _TIE: Final = OUTCOMES.index("tie")
@@ -40,8 +50,8 @@ class VoterCounts:
     alike: IntArray
     voter: NDArray[np.int32]
     pair: NDArray[np.int32]
-    votes: NDArray[np.signedinteger]
-    half_points: NDArray[np.signedinteger]
+    votes: NDArray[np.integer | np.floating]
+    half_points: NDArray[np.integer | np.floating]
 
     @property
     def num_voters(self) -> int:
@@ -55,11 +65,11 @@ def fold(
     model_a: NDArray[np.integer],
     model_b: NDArray[np.integer],
     outcome: NDArray[np.integer],
-    votes: NDArray[np.integer] | None,
-) -> IntArray:
+    votes: NDArray[np.number] | None,
+) -> CountArray:
     """Add up votes in a table of shape ``(outcomes, models, models)`` above its diagonal."""
     models = len(place)
-    table = np.zeros(len(OUTCOMES) * models**2, dtype=np.int64)
+    table = np.zeros(len(OUTCOMES) * models**2, dtype=_exact(votes))
     for start in range(0, len(model_a), _FOLD_SLICE):
         part = slice(start, start + _FOLD_SLICE)
         here, there = place[model_a[part]], place[model_b[part]]
@@ -95,7 +105,7 @@ def fold_voters(
     pair: NDArray[np.int32],
     *,
     half_points: NDArray[np.int32],
-    votes: NDArray[np.integer],
+    votes: NDArray[np.number],
     voter: NDArray[np.integer],
 ) -> VoterCounts:
     """Add up votes of one voter on one pair; a pair of -1 is left out.
@@ -131,24 +141,30 @@ def fold_voters(
 
 
 def _own_votes(
-    pair: NDArray[np.int32], half_points: NDArray[np.int32], votes: NDArray[np.integer]
+    pair: NDArray[np.int32], half_points: NDArray[np.int32], votes: NDArray[np.number]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], IntArray]:
     """Add up the votes of unknown voters by pair and points."""
     kinds, place = np.unique(np.stack([pair, half_points]), axis=1, return_inverse=True)
     number = np.zeros(kinds.shape[1], dtype=np.int64)
-    np.add.at(number, place.ravel(), votes)
+    np.add.at(number, place.ravel(), votes.astype(np.int64))
     return kinds[0], kinds[1], number
 
 
-def _roomy(votes: NDArray[np.integer]) -> NDArray[np.integer]:
+def _exact(votes: NDArray[np.number] | None) -> type[np.int64 | np.float64]:
+    """Return the type that sums of these votes are exact in."""
+    return np.float64 if votes is not None and votes.dtype.kind == "f" else np.int64
+
+
+def _roomy(votes: NDArray[np.number]) -> NDArray[np.number]:
     """Return votes in a type that holds twice as many."""
     is_large = votes.max(initial=0) > np.iinfo(np.int32).max // 2
-    return votes.astype(np.int64) if is_large else votes
+    return votes.astype(_exact(votes)) if is_large else votes
 
 
-def _sums(values: NDArray[np.integer], starts: NDArray[np.intp]) -> NDArray[np.signedinteger]:
+def _sums(values: NDArray[np.number], starts: NDArray[np.intp]) -> NDArray[np.number]:
     if not len(starts):
         return np.zeros(0, dtype=np.int32)
-    sums: IntArray = np.add.reduceat(values, starts, dtype=np.int64)
+    sums: CountArray = np.add.reduceat(values, starts, dtype=_exact(values))
     # Half the memory, where millions of voters are.
-    return sums if sums.max() > np.iinfo(np.int32).max else sums.astype(np.int32)
+    is_short = sums.dtype.kind == "i" and sums.max() <= np.iinfo(np.int32).max
+    return sums.astype(np.int32) if is_short else sums

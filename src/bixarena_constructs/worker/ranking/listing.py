@@ -11,7 +11,7 @@ from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS, RankedMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bixarena_constructs.worker.ranking.folding import IntArray
+    from bixarena_constructs.worker.ranking.folding import CountArray, IntArray
     from bixarena_constructs.worker.ranking.intervals import Evidence
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.options import RankingOptions
@@ -20,7 +20,7 @@ __all__ = ["list_models"]
 
 
 def list_models(
-    models: Sequence[str], votes: IntArray, evidence: Evidence, *, options: RankingOptions
+    models: Sequence[str], votes: CountArray, evidence: Evidence, *, options: RankingOptions
 ) -> tuple[tuple[RankedModel, ...], FloatArray | None]:
     """List models in rank order.
 
@@ -46,7 +46,7 @@ def list_models(
             lower=_number(evidence.lower, position),
             upper=_number(evidence.upper, position),
             rank=int(ranks[position]),
-            votes=int(votes[position]),
+            votes=round(float(votes[position])),
             rank_lower=_place(evidence.rank_lower, position),
             rank_upper=_place(evidence.rank_upper, position),
             tier=tier,

@@ -17,7 +17,7 @@ from bixarena_constructs.worker.ranking.options import DEFAULT_OPTIONS, counts_b
 from bixarena_constructs.worker.ranking.result import Ranking, UnlistedModel
 
 if TYPE_CHECKING:
-    from bixarena_constructs.worker.ranking.folding import IntArray
+    from bixarena_constructs.worker.ranking.folding import CountArray, IntArray
     from bixarena_constructs.worker.ranking.options import IntervalMethod, RankingOptions
     from bixarena_constructs.worker.ranking.replicates import Progress
     from bixarena_constructs.worker.ranking.votes import VoteCounts
@@ -91,10 +91,10 @@ def _method(asked: IntervalMethod, effective_voters: float | None) -> IntervalMe
 
 
 def _unlisted(
-    votes: VoteCounts, by_model: IntArray, positions: IntArray
+    votes: VoteCounts, by_model: CountArray, positions: IntArray
 ) -> tuple[UnlistedModel, ...]:
     return tuple(
-        UnlistedModel(model=votes.models[position], votes=int(by_model[position]))
+        UnlistedModel(model=votes.models[position], votes=round(float(by_model[position])))
         for position in positions
     )
 

@@ -40,8 +40,15 @@ class VoteResampler:
 
     @classmethod
     def of(cls, votes: VoteCounts) -> VoteResampler:
-        """Prepare for the cells of some votes."""
-        return cls(np.concatenate([votes.wins_first, votes.wins_second, votes.ties]))
+        """Prepare for the cells of some votes.
+
+        Raises:
+            ValueError: They have weights.
+        """
+        counts = np.concatenate([votes.wins_first, votes.wins_second, votes.ties])
+        if counts.dtype != np.int64:
+            raise ValueError("votes with weights cannot be resampled; take auto or voter")
+        return cls(counts.astype(np.int64))
 
     def __init__(self, counts: NDArray[np.int64]) -> None:
         """Prepare for some votes.

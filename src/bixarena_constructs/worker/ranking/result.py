@@ -27,7 +27,7 @@ class RankedModel:
             too many rounds, without a prior, have no finite estimate.
         upper: Upper bound, likewise.
         rank: Its place, 1 being the best; equal scores share one.
-        votes: Votes it took part in.
+        votes: Votes it took part in; the sum of weights is rounded.
         rank_lower: Best place within the interval of places; None without intervals.
         rank_upper: Worst place within it.
         tier: 1 for the best. A tier begins with a model that is below the first of the tier

@@ -10,6 +10,7 @@ import numpy as np
 from bixarena_constructs.worker.ranking.errors import BadCellsError
 from bixarena_constructs.worker.ranking.folding import (
     OUTCOMES,
+    CountArray,
     IntArray,
     VoterCounts,
     fold,
@@ -57,21 +58,22 @@ class VoteCounts:
     models: tuple[str, ...]
     first: IntArray
     second: IntArray
-    wins_first: IntArray
-    wins_second: IntArray
-    ties: IntArray
+    wins_first: CountArray
+    wins_second: CountArray
+    ties: CountArray
     self_battles: int = 0
     voters: VoterCounts | None = None
 
     @property
-    def battles(self) -> IntArray:
+    def battles(self) -> CountArray:
         """Votes of each pair; shape ``(pairs,)``."""
-        return self.wins_first + self.wins_second + self.ties
+        total = self.wins_first + self.wins_second + self.ties
+        return total.astype(self.ties.dtype, copy=False)
 
     @property
     def total(self) -> int:
-        """All votes between different models."""
-        return int(self.battles.sum())
+        """All votes between different models; the sum of weights is rounded."""
+        return round(float(self.battles.sum()))
 
     @property
     def cast(self) -> int:
@@ -79,10 +81,10 @@ class VoteCounts:
         return self.total + self.self_battles
 
     @property
-    def votes_by_model(self) -> IntArray:
+    def votes_by_model(self) -> CountArray:
         """Votes each model took part in; shape ``(models,)``."""
         battles = self.battles
-        votes = np.zeros(len(self.models), dtype=np.int64)
+        votes: CountArray = np.zeros(len(self.models), dtype=battles.dtype)
         np.add.at(votes, self.first, battles)
         np.add.at(votes, self.second, battles)
         return votes
@@ -127,7 +129,7 @@ class VoteCounts:
         model_a: NDArray[np.integer],
         model_b: NDArray[np.integer],
         outcome: NDArray[np.integer],
-        votes: NDArray[np.integer] | None = None,
+        votes: NDArray[np.number] | None = None,
         voter: NDArray[np.integer] | None = None,
     ) -> Self:
         """Count votes given as arrays of equal length, a vote or a cell at each position.
@@ -137,14 +139,15 @@ class VoteCounts:
             model_a: Position in ``models``; shape ``(n,)``.
             model_b: Position in ``models``; shape ``(n,)``.
             outcome: Position in `OUTCOMES`; shape ``(n,)``.
-            votes: How often each was cast; shape ``(n,)``. Default: - once.
+            votes: How often each was cast, or how much it weighs, which can be a fraction; shape
+                ``(n,)``. Default: - once.
             voter: Any number of who cast it, 0 or more; below 0 for an unknown voter, each of
                 whose votes is that of a voter of its own; shape ``(n,)``. Default: - voters are
                 not counted.
 
         Raises:
             ValueError: When a position lies outside its table, lengths differ, votes are
-                negative or a model is named twice.
+                negative, those of unknown voters are fractions, or a model is named twice.
         """
         columns = {"model_a": model_a, "model_b": model_b, "outcome": outcome}
         _check_arrays(models, columns, votes=votes, voter=voter)
@@ -198,10 +201,10 @@ class VoteCounts:
         )
 
     @classmethod
-    def _from_table(cls, models: Sequence[str], table: IntArray) -> Self:
+    def _from_table(cls, models: Sequence[str], table: CountArray) -> Self:
         """Take the pairs that met from a table of shape ``(outcomes, models, models)``."""
         own = np.arange(len(models))
-        self_battles = int(table[:, own, own].sum())
+        self_battles = round(float(table[:, own, own].sum()))
         table[:, own, own] = 0
         battles = table.sum(axis=0)
         met = np.flatnonzero(battles.any(axis=0) | battles.any(axis=1))
@@ -244,7 +247,7 @@ def _check_arrays(
     models: Sequence[str],
     columns: Mapping[str, NDArray[np.integer]],
     *,
-    votes: NDArray[np.integer] | None,
+    votes: NDArray[np.number] | None,
     voter: NDArray[np.integer] | None,
 ) -> None:
     if len(set(models)) < len(models):
@@ -252,12 +255,14 @@ def _check_arrays(
     lengths = {len(column) for column in columns.values()}
     if votes is not None:
         lengths.add(len(votes))
-        if votes.min(initial=0) < 0:
+        if not (np.isfinite(votes) & (votes >= 0)).all():
             raise ValueError(f"votes must be 0 or more, got {votes.min()}")
     if voter is not None:
         lengths.add(len(voter))
     if len(lengths) > 1:
         raise ValueError(f"arrays must be equally long, got lengths {sorted(lengths)}")
+    if votes is not None and voter is not None and (votes[voter < 0] % 1).any():
+        raise ValueError("votes of unknown voters must be whole; number the voters to weigh them")
     for name, column in columns.items():
         limit = len(OUTCOMES) if name == "outcome" else len(models)
         if column.size and not 0 <= column.min() <= column.max() < limit:
