@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import pytest
 
-from bixarena_constructs.worker import Entry, Retention, Snapshot, Status, WorkerError
+from bixarena_constructs.worker import (
+    Entry,
+    FutureRunError,
+    Retention,
+    Snapshot,
+    Status,
+    WorkerError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from bixarena_constructs.worker import Board, Publication, SnapshotStore
 
@@ -22,6 +30,7 @@ __all__ = ["SnapshotStoreContract"]
 _NINE: Final = "snapshot_2026-03-06_09-00-00"
 _TEN: Final = "snapshot_2026-03-06_10-00-00"
 _ELEVEN: Final = "snapshot_2026-03-06_11-00-00"
+_TWELVE: Final = "snapshot_2026-03-06_12-00-00"
 
 
 class SnapshotStoreContract:
@@ -50,7 +59,12 @@ class SnapshotStoreContract:
         """``check`` raises nothing, and ``cancel`` is harmless while nothing waits."""
         store.check()
         store.cancel()
-        store.check()
+        store.check(datetime.now(UTC))
+
+    def test_refuses_a_time_that_has_not_come(self, store: SnapshotStore) -> None:
+        """A run for it would keep later ones from being public."""
+        with pytest.raises(FutureRunError):
+            store.check(datetime.now(UTC) + timedelta(days=1))
 
     def test_lists_leaderboards_without_a_snapshot(self, store: SnapshotStore) -> None:
         """Of each, neither one of this time nor a public one is reported."""
@@ -66,33 +80,55 @@ class SnapshotStoreContract:
         board = store.boards(_TEN)[0]
         votes, again = (store.votes([board.slug], by_voter=False) for _ in range(2))
         _expect("a second count is the same", again.totals, votes.totals)
+        _expect("whether they are by voter, unasked", votes.by_voter, False)  # noqa: FBT003
         counts = votes.of(board)
         _expect("how many models, up to three", min(len(counts.models), 3), 3)
-        unnamed = set(counts.models) - set(votes.slug_by_model)
-        _expect("models without a slug", unnamed, set())
+        unnamed = [model for model in counts.models if not votes.slug_by_model.get(model)]
+        _expect("models without a slug", unnamed, [])
+
+    def test_counts_a_leaderboard_alone_as_with_all_others(self, store: SnapshotStore) -> None:
+        """No vote of one leaderboard counts on another."""
+        boards = store.boards(_TEN)
+        together = store.votes([board.slug for board in boards], by_voter=False)
+        for board in boards:
+            alone = store.votes([board.slug], by_voter=False)
+            _expect(
+                f"the votes of {board.slug!r} alone",
+                alone.totals.get(board.slug),
+                together.totals.get(board.slug),
+            )
 
     def test_publishes_for_one_leaderboard(self, store: SnapshotStore) -> None:
         """It is public then, and the others are as they were."""
+        self._publish(store, _ELEVEN, place=1)
         done = self._publish(store, _TEN)
         _expect("its status", done.status, Status.PUBLISHED)
         _expect("what was public before", done.newest_public, None)
-        first, *others = store.boards(_TEN)
+        _expect("the ranks before", dict(done.former_ranks or {}), {})
+        first, second, *others = store.boards(_TEN)
         _expect("the leaderboard", (first.existing, first.shown), ("public", _TEN))
-        _expect("the others", {(each.existing, each.shown) for each in others}, _NONE)
+        _expect("the second", (second.existing, second.shown), (None, _ELEVEN))
+        _expect("the others", {(each.existing, each.shown) for each in others} - _NONE, set())
 
-    def test_tells_the_ranks_of_the_board_before(self, store: SnapshotStore) -> None:
-        """So, the log says which models moved."""
+    def test_returns_the_ranks_of_the_board_before(self, store: SnapshotStore) -> None:
+        """So, the log says which models moved; what is private was not before."""
         first = self._snapshot(store, _TEN)
         store.publish(first, None)
-        done = self._publish(store, _ELEVEN)
+        hidden = self._snapshot(store, _ELEVEN)
+        moved = (*hidden.entries[1:], hidden.entries[0])
+        ranked = (replace(entry, rank=rank) for rank, entry in enumerate(moved, start=1))
+        store.publish(replace(hidden, entries=tuple(ranked)), None)
+        store.set_visibility(_ELEVEN, None, "private")
+        done = self._publish(store, _TWELVE)
         _expect("what was public before", done.newest_public, _TEN)
         _expect("its ranks", dict(done.former_ranks or {}), first.ranks)
 
     def test_knows_its_own_snapshot_again(self, store: SnapshotStore) -> None:
         """The answer to a first attempt may be lost: the second one is no other worker's."""
-        snapshot = self._snapshot(store, _TEN)
-        store.publish(snapshot, None)
-        _expect("the second time", store.publish(snapshot, None).status, Status.PUBLISHED)
+        snapshot, late = self._snapshot(store, _TEN), self._snapshot(store, _NINE)
+        for each, status in ((snapshot, Status.PUBLISHED), (late, Status.STORED_PRIVATE)):
+            store.publish(each, None)
+            _expect("the second time", store.publish(each, None).status, status)
 
     def test_leaves_the_snapshot_of_another_worker(self, store: SnapshotStore) -> None:
         """One leaderboard has one snapshot of a time."""
@@ -120,6 +156,9 @@ class SnapshotStoreContract:
         _expect("the newest", done.newest_public, _TEN)
         first = store.boards(_NINE)[0]
         _expect("the leaderboard", (first.existing, first.shown), ("private", _TEN))
+        # Stored last and public now, but not the newest for that.
+        store.set_visibility(_NINE, None, "public")
+        _expect("the newest then", self._publish(store, _ELEVEN).newest_public, _TEN)
 
     def test_makes_private_and_public_again(self, store: SnapshotStore) -> None:
         """What was made private stays so when a run of that time comes again."""
@@ -140,13 +179,23 @@ class SnapshotStoreContract:
 
     @pytest.mark.parametrize("delete", [False, True], ids=["hide", "delete"])
     def test_retires_older_snapshots(self, store: SnapshotStore, *, delete: bool) -> None:
-        """Those beyond the newest ones, of that leaderboard."""
+        """Those public ones beyond the newest, of that leaderboard."""
+        keep = Retention(keep=2, delete=delete)
         for identifier in (_NINE, _TEN):
             self._publish(store, identifier)
-        done = store.publish(self._snapshot(store, _ELEVEN), Retention(keep=2, delete=delete))
-        _expect("how many", done.retired, 1)
-        kept = [store.boards(identifier)[0].existing for identifier in (_NINE, _TEN, _ELEVEN)]
-        _expect("what is left", kept, [None if delete else "private", "public", "public"])
+            self._publish(store, identifier, place=1)
+        store.set_visibility(_TEN, store.boards(_TEN)[0].slug, "private")
+        done = store.publish(self._snapshot(store, _ELEVEN), keep)
+        _expect("how many where two are public", done.retired, 0)
+        done = store.publish(self._snapshot(store, _TWELVE), keep)
+        _expect("how many where three are", done.retired, 1)
+        names = (_NINE, _TEN, _ELEVEN, _TWELVE)
+        first, second = (
+            [store.boards(identifier)[place].existing for identifier in names] for place in (0, 1)
+        )
+        gone = None if delete else "private"
+        _expect("what is left", first, [gone, "private", "public", "public"])
+        _expect("what is left of the second", second, ["public", "public", None, None])
 
     def test_writes_all_of_a_snapshot_or_nothing(self, store: SnapshotStore) -> None:
         """One with an entry of a model that does not exist is refused as a whole."""
@@ -162,28 +211,29 @@ class SnapshotStoreContract:
         _expect("what was stored", store.boards(_TEN)[0].existing, None)
         _expect("another attempt", store.publish(good, None).status, Status.PUBLISHED)
 
-    def _publish(self, store: SnapshotStore, identifier: str) -> Publication:
-        return store.publish(self._snapshot(store, identifier), None)
+    def _publish(self, store: SnapshotStore, identifier: str, *, place: int = 0) -> Publication:
+        return store.publish(self._snapshot(store, identifier, place=place), None)
 
-    def _snapshot(self, store: SnapshotStore, identifier: str) -> Snapshot:
-        board: Board = store.boards(identifier)[0]
-        counts = store.votes([board.slug], by_voter=False).of(board)
+    def _snapshot(self, store: SnapshotStore, identifier: str, *, place: int = 0) -> Snapshot:
+        boards: Sequence[Board] = store.boards(identifier)
+        # The second leaderboard may have no votes.
+        counts = store.votes([boards[0].slug], by_voter=False).of(boards[0])
         entries = tuple(
             Entry(
                 model=model,
-                score=Decimal(1000 - place),
-                lower=Decimal(900 - place),
-                upper=Decimal(1100 - place),
+                score=Decimal(1000 - rank),
+                lower=Decimal(900 - rank),
+                upper=Decimal(1100 - rank),
                 votes=int(votes),
-                rank=place,
+                rank=rank,
             )
-            for place, (model, votes) in enumerate(
+            for rank, (model, votes) in enumerate(
                 zip(counts.models, counts.votes_by_model, strict=True), start=1
             )
         )
         return Snapshot(
             id=uuid4(),
-            board=board,
+            board=boards[place],
             identifier=identifier,
             evaluations=counts.cast,
             entries=entries,
