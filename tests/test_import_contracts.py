@@ -16,12 +16,12 @@ MUTANTS = [
     ("bixarena_constructs.cdk.a_new_module", "numpy", "The construct runs without"),
     ("bixarena_constructs.cdk.scheduled_snapshot_task", "typer", "The construct runs without"),
     (
-        "bixarena_constructs.cdk.monitoring.hang",
+        "bixarena_constructs.cdk.monitoring.run_watch",
         "bixarena_constructs.cdk.scheduled_snapshot_task",
         "The construct is made of layers",
     ),
     (
-        "bixarena_constructs.cdk.monitoring.hang",
+        "bixarena_constructs.cdk.monitoring.run_watch",
         "bixarena_constructs.cdk.snapshot_task",
         "The construct is made of layers",
     ),

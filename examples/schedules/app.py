@@ -69,13 +69,8 @@ class SnapshotStack(Stack):
         TaskMonitoring(self, "LocalMonitoring", task=task, trigger=schedule, settings=watched)
 
         pattern = self._define_bare_pattern(cluster)
-        # The lines that this program writes at its start, its end, and after a success.
-        signals = WorkerSignals(
-            started=logs.FilterPattern.literal("starting"),
-            ended=logs.FilterPattern.any_term("done", "failed"),
-            outcome=logs.FilterPattern.literal("done"),
-            exit_codes={},
-        )
+        # The line that this program writes after a success.
+        signals = WorkerSignals(outcome=logs.FilterPattern.literal("done"), exit_codes={})
         TaskMonitoring(
             self,
             "BareMonitoring",

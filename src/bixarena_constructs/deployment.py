@@ -11,6 +11,7 @@ from typing import Final
 
 __all__ = [
     "OUTPUTS_ID",
+    "OVERDUE_REASON",
     "STARTED_BY_COMMAND_LINE",
     "STARTED_BY_RETRY",
     "STARTED_BY_RULE",
@@ -20,6 +21,9 @@ __all__ = [
     "Output",
     "metric_namespace",
 ]
+
+OVERDUE_REASON: Final = "bixarena-constructs: the run had not ended by its deadline"
+"""``stoppedReason`` of a run that the monitoring stopped."""
 
 WORKER_IMAGE: Final = "ghcr.io/sage-bionetworks/bixarena-constructs-worker"
 """Name of this library's worker; its tags are the versions of this package."""
@@ -62,9 +66,9 @@ class Metric(StrEnum):
     """Metrics of a task's runs, which its log lines are counted as."""
 
     OUTCOMES = "Outcomes"
-    """1 for each run with an outcome; 0 each half hour that the schedule is watched."""
-    UNDER_WAY = "UnderWay"
-    """1 when a run starts, 0 when it ends."""
+    """1 for each run with an outcome; 0 for each run without that was due."""
+    OVERDUE = "OverdueRuns"
+    """1 every few minutes while a run that should have ended is still there."""
     WITHOUT_NEW_VOTES = "WithoutNewVotes"
     """For each run that counted: 1 if the newest vote is too old or of unknown age, else 0."""
 

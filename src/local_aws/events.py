@@ -9,11 +9,12 @@ from ministack.services import eventbridge, scheduler
 
 from local_aws.answers import RefusedError
 from local_aws.patching import replace
+from local_aws.permissions import require_role
 from local_aws.targets import (
     give_up,
+    invoke_schedule,
     require_delivery,
     run_task_of_rule,
-    run_task_of_schedule,
     service_of,
     write_log_event,
 )
@@ -45,6 +46,9 @@ def _invoke_target(original: Any) -> Any:
                     run_task_of_rule(target, rule, view)
                 case "logs":
                     write_log_event(target, rule, view)
+                case "states":
+                    require_role(target["RoleArn"], "states:StartExecution", target["Arn"])
+                    original(target, event, rule, view)
                 case _:
                     require_delivery(target, rule)
                     original(target, event, rule, view)
@@ -101,7 +105,7 @@ def _fire(entry: _Record) -> dict[str, str]:
 
 
 def _fire_schedule(entry: _Record) -> dict[str, str]:
-    """Start the task of a schedule, or count its refusal; a disabled schedule does nothing."""
+    """Start what a schedule starts, or return its refusal; a disabled schedule does nothing."""
     found = [one for one in scheduler._schedules.values() if [one["Arn"]] == entry["Resources"]]
     if not found:
         return {
@@ -110,7 +114,7 @@ def _fire_schedule(entry: _Record) -> dict[str, str]:
         }
     if found[0]["State"] == "ENABLED":
         try:
-            run_task_of_schedule(found[0], scheduled_at=entry["Detail"])
+            invoke_schedule(found[0], scheduled_at=entry["Detail"])
         except RefusedError as error:
             return {"ErrorCode": error.code, "ErrorMessage": str(error)}
     return {"EventId": new_uuid()}

@@ -18,7 +18,7 @@ from local_aws.containers import REMOVED_IMAGE
 from local_aws.process import ACCOUNT, REGION, LocalAwsError, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_ecs.type_defs import TaskTypeDef
@@ -161,28 +161,28 @@ class LocalAws:
         return sorted(self._tasks_of(rule_name) - before)
 
     def fire_schedule(self, name: str, *, scheduled_at: datetime) -> list[str]:
-        """Start the task of a schedule of EventBridge Scheduler as if its time had come.
+        """Start what a schedule of EventBridge Scheduler starts as if its time had come.
 
         Args:
             name: A schedule of the default group.
             scheduled_at: What the schedule's input gets as the scheduled time, with a time zone.
 
         Returns:
-            ARNs of the ECS tasks that started; none for a disabled schedule.
+            ARNs of the ECS tasks that started; none for a disabled schedule or another target.
 
         Raises:
-            LocalAwsError: The task was refused.
+            LocalAwsError: The start was refused.
             botocore.exceptions.ClientError: There is no such schedule.
         """
         schedule = self.session.client("scheduler").get_schedule(Name=name)
-        cluster = schedule["Target"]["Arn"]
-        before = self._tasks_in(cluster)
+        clusters = [schedule["Target"]["Arn"]] if "EcsParameters" in schedule["Target"] else []
+        before = self._tasks_in_all(clusters)
         self._put_tick(
             schedule["Arn"],
             Source="aws.scheduler",
             Detail=f"{scheduled_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         )
-        return sorted(self._tasks_in(cluster) - before)
+        return sorted(self._tasks_in_all(clusters) - before)
 
     def _put_tick(self, arn: str, **event: Any) -> None:  # fields of an entry of PutEvents
         entry: Any = {"DetailType": "Scheduled Event", "Resources": [arn], **event}
@@ -195,6 +195,9 @@ class LocalAws:
     def _tasks_of(self, rule_name: str) -> set[str]:
         targets = self.session.client("events").list_targets_by_rule(Rule=rule_name)["Targets"]
         clusters = {target["Arn"] for target in targets if "EcsParameters" in target}
+        return self._tasks_in_all(clusters)
+
+    def _tasks_in_all(self, clusters: Iterable[str]) -> set[str]:
         return set().union(*map(self._tasks_in, clusters))
 
     def _tasks_in(self, cluster: str) -> set[str]:

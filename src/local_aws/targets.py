@@ -9,21 +9,29 @@ from contextlib import suppress
 from typing import Any
 
 from ministack.core.responses import new_uuid
-from ministack.services import cloudwatch, cloudwatch_logs, ecs, eventbridge, sqs
+from ministack.services import (
+    cloudwatch,
+    cloudwatch_logs,
+    ecs,
+    eventbridge,
+    sqs,
+    stepfunctions,
+)
 
 from local_aws.answers import RefusedError, accepted
 from local_aws.callers import require_run
 from local_aws.cloudformation import camel_case
 from local_aws.permissions import (
     require_publish,
+    require_role,
     require_service,
 )
 
 __all__ = [
     "give_up",
+    "invoke_schedule",
     "require_delivery",
     "run_task_of_rule",
-    "run_task_of_schedule",
     "service_of",
     "write_log_event",
 ]
@@ -82,18 +90,23 @@ def run_task_of_rule(target: _Record, rule: _Record, view: Any) -> None:
     _run_task(target, _input(target, rule, view), started_by=f"events-rule/{rule['Name']}")
 
 
-def run_task_of_schedule(schedule: _Record, *, scheduled_at: str) -> None:
-    """Start the task of a schedule, with the schedule's input as its overrides.
+def invoke_schedule(schedule: _Record, *, scheduled_at: str) -> None:
+    """Start the task or the state machine of a schedule, with the schedule's input.
 
     Args:
         schedule: The schedule.
         scheduled_at: Value of the context attribute of the scheduled time.
 
     Raises:
-        RefusedError: The role may not, ECS would not, or the input is not JSON.
+        RefusedError: The role may not, the service would not, or the input is not JSON.
     """
     target = schedule["Target"]
     text = target.get("Input", "{}").replace("<aws.scheduler.scheduled-time>", scheduled_at)
+    if service_of(target) == "states":
+        require_role(target["RoleArn"], "states:StartExecution", target["Arn"])
+        start = {"stateMachineArn": target["Arn"], "input": text}
+        accepted(stepfunctions._start_execution(start))
+        return
     # By this name ECS knows EventBridge Scheduler.
     _run_task(target, text, started_by=f"chronos-schedule/{schedule['Name']}")
 

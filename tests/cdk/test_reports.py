@@ -94,8 +94,8 @@ def test_5213_and_14971_open_a_database_for_a_group_of_ones_own(
 def test_28854_and_9823_lets_whatever_starts_a_run_tag_it(stack: Stack, vpc: ec2.IVpc) -> None:
     settings = SnapshotMonitoring(retry_after=Duration.minutes(10))
     define(stack, vpc, task_tags={"team": "arena"}, monitoring=settings)
-    policies = json.dumps(of_kind(stack, "AWS::IAM::Policy"))
-    # The rule's role, and the retry's.
+    policies = json.dumps([of_kind(stack, f"AWS::IAM::{kind}") for kind in ("Policy", "Role")])
+    # The rule's role, and that of the retry.
     assert policies.count("ecs:TagResource") == policies.count("ecs:RunTask") == 2
 
 
@@ -339,9 +339,12 @@ def test_24984_refuses_an_imported_task_definition(stack: Stack, vpc: ec2.IVpc) 
 
 def test_30368_starts_the_revision_that_it_may_start(stack: Stack, vpc: ec2.IVpc) -> None:
     define(stack, vpc, monitoring=RETRY).grant_run(iam.Role.from_role_name(stack, "Op", "op"))
+    in_roles = [
+        each for role in of_kind(stack, "AWS::IAM::Role") for each in role.get("Policies", ())
+    ]
     allowed = [
         statement["Resource"]
-        for policy in of_kind(stack, "AWS::IAM::Policy")
+        for policy in [*of_kind(stack, "AWS::IAM::Policy"), *in_roles]
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Action"] == "ecs:RunTask"
     ]

@@ -21,6 +21,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from bixarena_constructs import GuardDutyAgentPull, ScheduledSnapshotTask
+from bixarena_constructs.deployment import OVERDUE_REASON
 from bixarena_constructs.testing import assert_schedule_can_start_its_task
 from bixarena_constructs.worker.contract import VERSION
 
@@ -755,6 +756,7 @@ class TestOnFailure:
                                 "stopCode": [{"anything-but": ["UserInitiated"]}],
                             },
                             {"stopCode": ["TaskFailedToStart"]},
+                            {"stopCode": ["UserInitiated"], "stoppedReason": [OVERDUE_REASON]},
                         ],
                     },
                 }

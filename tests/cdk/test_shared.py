@@ -88,7 +88,7 @@ def all_neighbours(stack: Stack) -> dict[str, Any]:
 
 def signals() -> WorkerSignals:
     line = logs.FilterPattern.literal("done")
-    return WorkerSignals(started=line, ended=line, outcome=line)
+    return WorkerSignals(outcome=line)
 
 
 def define(scope: Construct, construct_id: str, **props: Any) -> ScheduledSnapshotTask:

@@ -13,6 +13,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
+from jsonata import Jsonata
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, postgres_secrets
 from local_aws import LocalAws
@@ -110,6 +111,17 @@ def define() -> Define:
         return Monitored(stack, task)
 
     return monitored
+
+
+@pytest.fixture(scope="session")
+def evaluate() -> Callable[[str, Json], Any]:
+    """Evaluates an expression of a state machine as Step Functions does."""
+
+    def evaluated(text: str, states: Json) -> Any:
+        code = text.removeprefix("{%").removesuffix("%}").strip()
+        return Jsonata.jsonata(code).evaluate(None, {"states": states})
+
+    return evaluated
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 NAMES = {
     "dead_letters_alarm": "DeliveryDeadLetters",
     "failed_invocations_alarm": "DeliveryFailedInvocations",
-    "hang_alarm": "HangAlarm",
+    "hang_alarm": "WatchHang",
     "lost_dead_letters_alarm": "DeliveryLostDeadLetters",
     "missed_run_alarm": "MissedRunAlarm",
     "no_new_votes_alarm": "NoNewVotesAlarm",
+    "watch_failed_alarm": "WatchFailed",
 }
 
 
@@ -104,7 +105,6 @@ def test_has_no_alarm_on_what_scheduler_does_not_count(
     ("method", "metric_name", "statistic"),
     [
         ("metric_outcomes", "Outcomes", "Sum"),
-        ("metric_under_way", "UnderWay", "Maximum"),
         ("metric_without_new_votes", "WithoutNewVotes", "Maximum"),
     ],
 )
@@ -124,13 +124,22 @@ def test_shows_the_metrics_of_runs(
     ]
 
 
+def test_shows_the_metric_that_the_watch_writes(stack: Stack, cluster: ecs.ICluster) -> None:
+    monitoring = monitoring_of(stack, cluster)
+    metric = monitoring.metric_overdue_runs()
+    watched = alarms_of(stack)["SnapshotMonitoringWatchHang"]
+    assert metric.metric_name == watched["MetricName"]
+    assert stack.resolve(metric.namespace) == watched["Namespace"]
+    assert metric.statistic == watched["Statistic"] == "Maximum"
+
+
 METHODS = (
     "metric_dead_letters",
     "metric_failed_invocations",
     "metric_invocations",
     "metric_lost_dead_letters",
     "metric_outcomes",
-    "metric_under_way",
+    "metric_overdue_runs",
     "metric_without_new_votes",
 )
 

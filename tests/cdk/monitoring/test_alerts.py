@@ -58,7 +58,7 @@ class Arena:
         (machine,) = client.list_state_machines()["stateMachines"]
         arn = machine["stateMachineArn"]
         definition = json.loads(client.describe_state_machine(stateMachineArn=arn)["definition"])
-        definition["States"]["Wait"]["Seconds"] = seconds
+        definition["States"]["WaitToRunAgain"]["Seconds"] = seconds
         client.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
 
     def second_attempts(self) -> set[str]:
@@ -110,7 +110,7 @@ def _deploy(aws: LocalAws, define: Any, found: dict[str, str]) -> dict[str, str]
         monitoring=SnapshotMonitoring(retry_after=Duration.minutes(1), dashboard=True),
     )
     cloudformation = aws.session.client("cloudformation")
-    template = json.dumps(monitored.template.to_json())
+    template = json.dumps(monitored.template.to_json(), separators=(",", ":"))
     aws.session.client("ssm").put_parameter(
         Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -30,12 +31,13 @@ from bixarena_constructs import (
 # `Any`: CloudFormation's JSON, and any prop.
 Json = dict[str, Any]
 SIGNALS = WorkerSignals(
-    started=logs.FilterPattern.literal("start"),
-    ended=logs.FilterPattern.literal("end"),
     outcome=logs.FilterPattern.literal("good"),
     exit_codes={75: ExitCode(meaning="try later", is_transient=True)},
 )
 RUN = Duration.minutes(5)
+HOUR = 3600
+# What says when a schedule fires.
+WHEN = ("ScheduleExpression", "ScheduleExpressionTimezone", "StartDate", "EndDate")
 
 
 def define_pattern(
@@ -89,12 +91,22 @@ def alarms_of(stack: Stack) -> dict[str, Json]:
     }
 
 
+def wait_of(stack: Stack) -> int:
+    """How many seconds after a run was due its outcome is asked for."""
+    (machine,) = (
+        Template.from_stack(stack).find_resources("AWS::StepFunctions::StateMachine").values()
+    )
+    parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "token" for part in parts)
+    return int(json.loads(text)["States"]["WaitForOutcome"]["Seconds"])
+
+
 class TestBarePattern:
     def test_is_watched_in_one_line(self, stack: Stack, cluster: ecs.ICluster) -> None:
         pattern = define_pattern(stack, cluster)
         TaskMonitoring(stack, "Monitoring", task=pattern, max_runtime=RUN)
         alarms = alarms_of(stack)
-        assert alarms.keys() == {"FailedInvocations", "Hang", "MissedRun"}
+        assert alarms.keys() == {"FailedInvocations", "MissedRun", "WatchFailed", "WatchHang"}
         (rule,) = (
             name
             for name in Template.from_stack(stack).find_resources("AWS::Events::Rule")
@@ -103,8 +115,8 @@ class TestBarePattern:
         assert alarms["FailedInvocations"]["Dimensions"] == [
             {"Name": "RuleName", "Value": {"Ref": rule}}
         ]
-        # 6 hours, EventBridge's own 24 for a start, 5 minutes, and 1.
-        assert alarms["MissedRun"]["EvaluationPeriods"] == 32
+        # From half an interval on: EventBridge's own 24 hours for a start, 5 minutes, and 10.
+        assert wait_of(stack) == 9 * HOUR + 24 * HOUR + 15 * 60
 
     def test_is_read_by_its_own_signals(self, stack: Stack, cluster: ecs.ICluster) -> None:
         pattern = define_pattern(stack, cluster)
@@ -121,7 +133,7 @@ class TestBarePattern:
             one["Properties"]["FilterPattern"]
             for one in filters
             if one["Properties"]["LogGroupName"] == {"Ref": log_group}
-        } == {"start", "end", "good"}
+        } == {"good"}
         rules = template.find_resources("AWS::Events::Rule").values()
         patterns = [
             one["Properties"]["EventPattern"]["detail"]["containers"]
@@ -184,7 +196,7 @@ class TestSchedule:
         TaskMonitoring(stack, "Monitoring", task=task, trigger=define_schedule(stack, task))
         alarms = alarms_of(stack)
         # AWS counts failed starts by group, and the default group has those of others too.
-        assert alarms.keys() == {"DeadLetters", "Hang", "MissedRun"}
+        assert alarms.keys() == {"DeadLetters", "MissedRun", "WatchFailed", "WatchHang"}
 
     def test_in_a_group_of_its_own_is_watched_by_its_metrics(
         self, stack: Stack, cluster: ecs.ICluster
@@ -200,34 +212,40 @@ class TestSchedule:
         assert dimension["Name"] == "ScheduleGroup"
 
     @pytest.mark.parametrize(
-        ("expression", "time_zone", "hours"),
+        ("expression", "time_zone"),
         [
-            # A day of 25 hours, an hour to start, 15 minutes to run, and 1.
-            ("cron(0 10 * * ? *)", TimeZone.EUROPE_BERLIN, 28),
-            ("cron(0 10 * * ? *)", TimeZone.ETC_UTC, 27),
-            # The clock does not matter.
-            ("rate(1 day)", TimeZone.EUROPE_BERLIN, 27),
+            ("cron(0 10 * * ? *)", TimeZone.EUROPE_BERLIN),
+            ("cron(0 10 * * ? *)", TimeZone.ETC_UTC),
+            ("rate(1 day)", TimeZone.EUROPE_BERLIN),
         ],
     )
-    def test_allows_for_the_change_of_the_clocks(
-        self,
-        stack: Stack,
-        cluster: ecs.ICluster,
-        expression: str,
-        time_zone: TimeZone,
-        hours: int,
+    def test_is_checked_at_the_same_times_in_the_same_time_zone(
+        self, stack: Stack, cluster: ecs.ICluster, expression: str, time_zone: TimeZone
     ) -> None:
         task = define_task(stack, cluster)
-        schedule = define_schedule(stack, task, expression=expression, time_zone=time_zone)
+        dates = {
+            "start": datetime(2026, 3, 1, tzinfo=UTC),
+            "end": datetime(2026, 12, 1, tzinfo=UTC),
+        }
+        schedule = define_schedule(
+            stack, task, expression=expression, time_zone=time_zone, **dates
+        )
         TaskMonitoring(stack, "Monitoring", task=task, trigger=schedule)
-        assert alarms_of(stack)["MissedRun"]["EvaluationPeriods"] == hours
+        found = Template.from_stack(stack).find_resources("AWS::Scheduler::Schedule").values()
+        of_task, of_checks = (
+            {key: one["Properties"].get(key) for key in WHEN}
+            for one in sorted(found, key=lambda one: "EcsParameters" not in str(one))
+        )
+        assert of_task == of_checks
+        assert of_task["EndDate"].startswith("2026-12-01")
+        assert time_zone.timezone_name in alarms_of(stack)["MissedRun"]["AlarmDescription"]
 
     def test_allows_for_a_flexible_window(self, stack: Stack, cluster: ecs.ICluster) -> None:
         task = define_task(stack, cluster)
         window = scheduler.TimeWindow.flexible(Duration.hours(4))
         schedule = define_schedule(stack, task, time_window=window)
         TaskMonitoring(stack, "Monitoring", task=task, trigger=schedule)
-        assert alarms_of(stack)["MissedRun"]["EvaluationPeriods"] == 32
+        assert wait_of(stack) == 4 * HOUR + 85 * 60
 
     def test_is_not_watched_while_it_is_disabled(
         self, stack: Stack, cluster: ecs.ICluster
@@ -288,7 +306,7 @@ def test_watches_any_task_definition(stack: Stack, cluster: ecs.ICluster) -> Non
     TaskMonitoring(
         stack, "Monitoring", task=definition, trigger=schedule, max_runtime=Duration.minutes(1)
     )
-    assert alarms_of(stack).keys() == {"DeadLetters", "Hang", "MissedRun"}
+    assert alarms_of(stack).keys() == {"DeadLetters", "MissedRun", "WatchFailed", "WatchHang"}
 
 
 def test_knows_how_a_scheduled_task_is_started(stack: Stack, cluster: ecs.ICluster) -> None:
@@ -302,8 +320,7 @@ def test_knows_how_a_scheduled_task_is_started(stack: Stack, cluster: ecs.IClust
     TaskMonitoring(stack, "Monitoring", task=task)
     alarms = alarms_of(stack)
     assert alarms.keys() >= {"DeadLetters", "FailedInvocations", "LostDeadLetters"}
-    # A day, 5 hours to start, 15 minutes to run, and 1.
-    assert alarms["MissedRun"]["EvaluationPeriods"] == 31
+    assert wait_of(stack) == 5 * HOUR + 25 * 60
 
 
 class TestRefused:
@@ -359,8 +376,8 @@ def test_takes_a_schedule_that_is_a_token_with_its_longest_gap(
     rule = events.Rule(stack, "Rule", schedule=events.Schedule.expression(expression))
     settings = SnapshotMonitoring(longest_gap=Duration.hours(24))
     TaskMonitoring(stack, "Monitoring", task=task, trigger=rule, settings=settings)
-    # 24 hours, EventBridge's own 24 for a start, 15 minutes, and 1.
-    assert alarms_of(stack)["MissedRun"]["EvaluationPeriods"] == 50
+    # From half a day on; EventBridge's own 24 hours for a start, 15 minutes, and 10.
+    assert wait_of(stack) == 36 * HOUR + 24 * HOUR + 25 * 60
 
 
 def _secret(stack: Stack) -> Any:

@@ -58,7 +58,7 @@ def test_watches_a_bare_pattern_as_the_page_says(stack: Stack, cluster: ICluster
     )
     names = {"stack": stack, "pattern": pattern}
     exec(compile(block, "monitoring.md", "exec"), names)  # noqa: S102 - the page's own
-    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", 3)
+    Template.from_stack(stack).resource_count_is("AWS::CloudWatch::Alarm", 4)
 
 
 def test_takes_each_alarm_as_the_page_says(stack: Stack, cluster: ICluster) -> None:
@@ -82,7 +82,7 @@ def test_names_every_alarm_and_metric() -> None:
         for name in vars(TaskMonitoring)
         if name.startswith("metric_") or name.endswith("_alarm")
     }
-    assert len(names) == 9
+    assert len(names) == 10
     assert [name for name in names if f"`{name}" not in MONITORING] == []
 
 
@@ -92,9 +92,10 @@ def test_tells_every_setting() -> None:
     assert [name for name in names if name not in MONITORING] == []
 
 
-def test_tells_the_hours_of_the_default_schedule(define: Any) -> None:
+def test_says_when_a_missed_run_of_the_default_schedule_is_reported(define: Any) -> None:
     alarm = define().one("AWS::CloudWatch::Alarm", below="MissedRun")
-    assert f"For the default schedule that is {alarm['EvaluationPeriods']}:" in MONITORING
+    (minutes,) = re.findall(r"within (\d+) minutes of its time", alarm["AlarmDescription"])
+    assert f"[its time and {minutes} minutes](#no-snapshot-in-time)" in MONITORING
 
 
 def test_explains_every_alarm_exit_code_and_the_page_that_alerts_name(define: Any) -> None:

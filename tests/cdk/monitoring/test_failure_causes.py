@@ -11,6 +11,7 @@ from aws_cdk import Duration
 
 from bixarena_constructs import ExitCode, SnapshotMonitoring, WorkerSignals
 from bixarena_constructs.cdk.monitoring.worker_signals import REFERENCE_EXIT_CODES
+from bixarena_constructs.deployment import OVERDUE_REASON
 from bixarena_constructs.worker import contract, errors
 
 if TYPE_CHECKING:
@@ -98,6 +99,10 @@ EVENTS = {
     ),
     "spot interruption, done in time": exited(0, code="SpotInterruption"),
     "stopped by a user": exited(143, code="UserInitiated", reason="Task stopped by user"),
+    "stopped since it was overdue": exited(143, code="UserInitiated", reason=OVERDUE_REASON),
+    "stopped since it was overdue, ended well": exited(
+        0, _FINE, code="UserInitiated", reason=OVERDUE_REASON
+    ),
     "sidecar only": exited(0, _BROKEN),
     "sidecar only, listed last": stopped({**_WORKER, "exitCode": 0}, _BROKEN),
     "sidecar with the worker's code": exited(0, {**_GUARD, "exitCode": 4}),
@@ -106,6 +111,13 @@ EVENTS = {
     "another family": exited(4, group="family:somebody-else"),
     "another cluster": exited(4, clusterArn=f"{_ARN}:cluster/staging"),
     "still running": exited(4, lastStatus="DEPROVISIONING"),
+    "under way": stopped(
+        {**_WORKER, "lastStatus": "RUNNING"}, lastStatus="RUNNING", desiredStatus="RUNNING"
+    ),
+    "under way, stopping": stopped({**_WORKER, "lastStatus": "RUNNING"}, lastStatus="RUNNING"),
+    "another family under way": stopped(
+        lastStatus="RUNNING", desiredStatus="RUNNING", group="family:somebody-else"
+    ),
     "a retry that failed": exited(4, startedBy="bixarena-retry"),
     "by hand": exited(4, startedBy="jane"),
 }
@@ -119,11 +131,13 @@ TOLD = {
     "killed before its last line, unknown signal": ["Failures/OtherExitCode"],
     "image pull failure": ["Failures/NeverStarted", "Retry/NeverStarted"],
     "spot interruption": ["Failures/Interrupted", "Retry/Interrupted"],
+    "stopped since it was overdue": ["Failures/Overdue"],
+    "stopped since it was overdue, ended well": ["Failures/Overdue"],
     "both failed": ["Failures/ExitCode4", "Retry/ExitCode4"],
     "a retry that failed": ["Failures/ExitCode4"],
     "by hand": ["Failures/ExitCode4"],
 }
-NOT_OURS = {"another family", "another cluster"}
+NOT_OURS = {"another family", "another cluster", "another family under way"}
 
 
 @pytest.fixture
@@ -144,12 +158,14 @@ def patterns(define: Any) -> dict[str, Event]:
 def test_tells_each_failure_once_and_nothing_else(
     patterns: dict[str, Event], matches: Callable[[Event, Event], bool]
 ) -> None:
-    history = patterns.pop("HistoryRule")
+    history, watch = patterns.pop("HistoryRule"), patterns.pop("WatchRule")
     told = {
         name: [rule for rule, pattern in patterns.items() if matches(pattern, event)]
         for name, event in EVENTS.items()
     }
     assert told == {name: TOLD.get(name, []) for name in EVENTS}
+    watched = [name for name, event in EVENTS.items() if matches(watch, event)]
+    assert watched == ["under way"]
     kept = {name for name, event in EVENTS.items() if matches(history, event)}
     assert kept == EVENTS.keys() - NOT_OURS
 

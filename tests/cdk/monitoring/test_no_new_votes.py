@@ -132,7 +132,7 @@ def test_is_not_defined_unless_it_is_asked_for(define: Any) -> None:
         (
             {
                 "no_new_votes": LIMIT,
-                "signals": WorkerSignals(ended=logs.FilterPattern.literal("END")),
+                "signals": WorkerSignals(outcome=logs.FilterPattern.literal("END")),
             },
             "no_new_votes reads the last line of this library's worker, and signals",
         ),

@@ -23,6 +23,7 @@ from bixarena_constructs import (
     WorkerImage,
     WorkerSignals,
 )
+from bixarena_constructs.cdk.monitoring.worker_signals import REFERENCE_EXIT_CODES
 from bixarena_constructs.worker import RunReport
 from bixarena_constructs.worker.contract import Outcome
 
@@ -182,8 +183,6 @@ def test_leaves_the_outcome_of_another_worker_as_it_is(define: Any) -> None:
 
 
 ALL = WorkerSignals(
-    started=logs.FilterPattern.literal("start"),
-    ended=logs.FilterPattern.literal("end"),
     outcome=logs.FilterPattern.literal("good"),
     exit_codes={},
 )
@@ -199,14 +198,14 @@ WARNING = "read as .* but its image is another.* set {names} in .*signalsOfAnoth
         (WorkerImage, WorkerSignals(), None),
         (None, WorkerSignals(), None),
         ("ghcr.io/a/worker:1.0.0", ALL, None),
-        ("ghcr.io/a/worker:1.0.0", WorkerSignals(), "started, ended, outcome, exit_codes"),
+        ("ghcr.io/a/worker:1.0.0", WorkerSignals(), "outcome, exit_codes"),
         ("ghcr.io/a/worker:1.0.0", replace(ALL, outcome=None), "outcome"),
         # BixArena's own worker, another program.
-        ("ghcr.io/sage-bionetworks/bixarena-worker:1.4.0", replace(ALL, ended=None), "ended"),
+        ("ghcr.io/sage-bionetworks/bixarena-worker:1.4.0", replace(ALL, outcome=None), "outcome"),
         (
             "ghcr.io/sage-bionetworks/bixarena-constructs-worker-2:1.4.0",
-            replace(ALL, started=None),
-            "started",
+            replace(ALL, exit_codes=REFERENCE_EXIT_CODES),
+            "exit_codes",
         ),
     ],
 )

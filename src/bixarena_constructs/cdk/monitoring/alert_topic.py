@@ -35,7 +35,7 @@ def define_alert_topic(scope: Construct) -> sns.Topic:
     key = kms.Key(
         scope,
         "AlertKey",
-        description=f"Alerts of {scope.node.path}",
+        description=f"Alerts of {read(read(scope, 'node'), 'path')}",
         enable_key_rotation=True,
         # Nothing is stored under it: SNS keeps no message.
         removal_policy=RemovalPolicy.DESTROY,

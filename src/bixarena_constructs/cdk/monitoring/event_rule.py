@@ -33,9 +33,10 @@ def define_event_rule(
     description: str,
     pattern: events.EventPattern,
     target_arn: str,
+    role_arn: str | None = None,
     lines: Sequence[str] = (),
-) -> str:
-    """Define a rule with one target, and return the rule's ARN.
+) -> events.CfnRule:
+    """Define a rule with one target, and return it.
 
     It has the logical ID of an ``events.Rule``, which would ask for its target in Python.
 
@@ -45,6 +46,7 @@ def define_event_rule(
         description: What it is for.
         pattern: Which events it matches.
         target_arn: Where they go; the policy of the target is the caller's business.
+        role_arn: Role that EventBridge assumes for it. Default: - none.
         lines: What is sent, with fields of the event. Default: - the event.
     """
     transformer = None
@@ -54,7 +56,7 @@ def define_event_rule(
             input_paths_map={name: f"$.{name.replace('-', '.')}" for name in sorted(fields)},
             input_template="\n".join(json.dumps(line, ensure_ascii=False) for line in lines),
         )
-    rule = events.CfnRule(
+    return events.CfnRule(
         Construct(scope, construct_id),
         "Resource",
         description=description,
@@ -66,8 +68,7 @@ def define_event_rule(
         state="ENABLED",
         targets=[
             events.CfnRule.TargetProperty(
-                id="Target0", arn=target_arn, input_transformer=transformer
+                id="Target0", arn=target_arn, role_arn=role_arn, input_transformer=transformer
             )
         ],
     )
-    return rule.attr_arn

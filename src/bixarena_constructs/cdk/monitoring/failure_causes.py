@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bixarena_constructs.cdk.run_events import NEVER_STARTED, STOPPED_ON_PURPOSE
+from bixarena_constructs.cdk.run_events import NEVER_STARTED, OVERDUE, STOPPED_ON_PURPOSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,16 @@ class FailureCause:
     is_transient: bool
 
 
+_OVERDUE: Final = FailureCause(
+    id="Overdue",
+    meaning="it had not ended by its deadline and was stopped",
+    detail=OVERDUE,
+    is_transient=False,
+)
+
+
 def failure_causes(
-    exit_codes: Mapping[int, ExitCode], *, container_name: str
+    exit_codes: Mapping[int, ExitCode], *, container_name: str, stops_overdue: bool
 ) -> tuple[FailureCause, ...]:
     """Return every cause, without overlap.
 
@@ -46,6 +54,7 @@ def failure_causes(
         exit_codes: The exit codes that have a meaning.
         container_name: The worker's container. The name and the exit code are compared within
             one container of the event, so that no sidecar counts.
+        stops_overdue: Whether the monitoring stops a run that outlives its deadline.
     """
     own = [
         FailureCause(
@@ -74,6 +83,7 @@ def failure_causes(
             is_transient=True,
         ),
         *own,
+        *([_OVERDUE] if stops_overdue else ()),
         FailureCause(
             id="OtherExitCode",
             meaning="the worker ended with another exit code, see its log",

@@ -65,6 +65,6 @@ class FailureRules(Construct):
                     *failure_lines(cause, name=task.name, retried_in=retried_in),
                     *of_each_run,
                 ],
-            )
+            ).attr_arn
             for cause in causes
         ]

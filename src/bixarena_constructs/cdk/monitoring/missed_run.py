@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM
 from bixarena_constructs.cdk.durations import duration_of
 from bixarena_constructs.cdk.monitoring.alarms import AlarmTrait, define_alarm
-from bixarena_constructs.cdk.permissions import scheduler_principal
+from bixarena_constructs.cdk.monitoring.state_machine import MachinePart, call, put_metric
 from bixarena_constructs.deployment import Metric
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
+    from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
     from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
+    from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 
-__all__ = ["MissedRunAlarm"]
+__all__ = ["MissedRunAlarm", "missed_run_part"]
 
-# Twice an hour, so that no hour of the alarm's sliding window is without.
-_EVERY_HALF_HOUR: Final = "cron(0/30 * * * ? *)"
+_PERIOD_SECONDS: Final = 300
+# GetMetricStatistics returns 1,440 data points at most.
+_LONGEST_IN_FINE_PERIODS: Final = 1440 * _PERIOD_SECONDS
+_DUE: Final = "$states.context.Execution.Input.due"
+
+
+def missed_run_part(window: OutcomeWindow, *, metrics: RunMetrics) -> MachinePart:
+    """Return what the machine does when a run is due.
+
+    It waits until the run must have had an outcome, and counts none as a 0 of the same metric.
+
+    Args:
+        window: When to look for an outcome.
+        metrics: Where outcomes are counted.
+    """
+    is_long = window.end - window.start > _LONGEST_IN_FINE_PERIODS
+    question = {
+        "Namespace": metrics.namespace,
+        "MetricName": Metric.OUTCOMES,
+        "StartTime": f"{{% $fromMillis($toMillis({_DUE}) + {window.start * 1000}) %}}",
+        "EndTime": f"{{% $fromMillis($toMillis({_DUE}) + {window.end * 1000}) %}}",
+        "Period": 3600 if is_long else _PERIOD_SECONDS,
+        "Statistics": ["Maximum"],
+    }
+    found = "{% $count($states.input.Datapoints[$number(Maximum) > 0]) > 0 %}"
+    states = {
+        "WaitForOutcome": {"Type": "Wait", "Seconds": window.end, "Next": "AskForOutcome"},
+        "AskForOutcome": call("cloudwatch", "getMetricStatistics", question, Next="HadOutcome"),
+        "HadOutcome": {
+            "Type": "Choice",
+            "Choices": [{"Condition": found, "Next": "InTime"}],
+            "Default": "CountAsMissed",
+        },
+        "CountAsMissed": put_metric(metrics.namespace, Metric.OUTCOMES, 0, End=True),
+        "InTime": {"Type": "Succeed"},
+    }
+    # A metric has no ARN.
+    ask = {"Effect": "Allow", "Action": "cloudwatch:GetMetricStatistics", "Resource": "*"}
+    return MachinePart(
+        condition="$exists($states.input.due)",
+        states=states,
+        statements=[ask, metrics.put_statement()],
+    )
 
 
 class MissedRunAlarm(Construct):
-    """Goes off when there was no outcome for longer than there may be.
+    """Goes off when a run that was due had no outcome in time, and ends with the next outcome.
 
-    CloudWatch cannot distinguish "no outcome" from "no data yet": an alarm that treats missing
-    data as breaching goes off as soon as it is deployed. So a schedule of EventBridge Scheduler
-    writes a 0 to the metric of outcomes each half hour. The alarm goes off after an unbroken
-    window of hours with nothing but zeros. A new stack, or one whose schedule was disabled, has
-    such a window only after its first run was due.
+    A second schedule starts the check of each run. It is none of the task's own, so that a check
+    takes place also if that is disabled or gone.
 
     Attributes:
         alarm: The alarm.
@@ -50,69 +89,57 @@ class MissedRunAlarm(Construct):
         *,
         name: str,
         trigger: RunTrigger,
-        hours: int,
+        window: OutcomeWindow,
+        machine: RunMachine,
         metrics: RunMetrics,
         topic: sns.ITopic,
     ) -> None:
-        """Define the alarm and what it needs.
+        """Define the alarm and the schedule of its checks.
 
         Args:
             scope: The construct that they are defined in.
             construct_id: Id below that scope.
             name: Name of the task.
             trigger: What starts it.
-            hours: For how long there may be no outcome.
+            window: When to look for an outcome.
+            machine: What looks.
             metrics: Where outcomes are counted.
             topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
-        self._define_watch(namespace=metrics.namespace, enabled=trigger.enabled)
+        scheduler.CfnSchedule(
+            self,
+            "Watch",
+            description=f"Checks that each run of {name} has an outcome in time",
+            schedule_expression=trigger.expression,
+            schedule_expression_timezone=trigger.time_zone,
+            start_date=trigger.start_date,
+            end_date=trigger.end_date,
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            # With the schedule of the task: what is not to run cannot be missed.
+            state="ENABLED" if trigger.enabled else "DISABLED",
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=machine.arn,
+                role_arn=machine.start_role_arn,
+                input=json.dumps({"due": "<aws.scheduler.scheduled-time>"}),
+            ),
+        )
         self.alarm = define_alarm(
             self,
             "Alarm",
             trait=AlarmTrait(
                 metric=metrics.metric(
-                    Metric.OUTCOMES, statistic=MAXIMUM, period=duration_of(3600)
+                    Metric.OUTCOMES, statistic=MAXIMUM, period=duration_of(_PERIOD_SECONDS)
                 ),
                 comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-                evaluation_periods=hours,
+                evaluation_periods=1,
                 description=(
-                    f"{name}: no snapshot in time. For {hours} hours no run of the schedule "
-                    f"{trigger.expression} came to a good end."
+                    f"{name}: no snapshot in time. No run of the schedule {trigger.when} "
+                    f"came to a good end within {window.end // 60} minutes of its time."
                 ),
                 is_active=trigger.enabled,
+                # It stays on until there is an outcome, be it of a run by hand.
+                missing=cloudwatch.TreatMissingData.IGNORE,
             ),
             topic=topic,
-        )
-
-    def _define_watch(self, *, namespace: str, enabled: bool) -> None:
-        role = iam.Role(self, "WatchRole", assumed_by=scheduler_principal(self))
-        scheduler.Schedule(
-            self,
-            "Watch",
-            schedule=scheduler.ScheduleExpression.expression(_EVERY_HALF_HOUR),
-            description=f"Writes a 0 to {Metric.OUTCOMES}: {self.node.path} is watched",
-            # With the schedule of the task: what is not to run cannot be missed.
-            enabled=enabled,
-            target=scheduler_targets.Universal(
-                service="cloudwatch",
-                action="putMetricData",
-                role=role,
-                input=scheduler.ScheduleTargetInput.from_object(
-                    {
-                        "Namespace": namespace,
-                        "MetricData": [{"MetricName": Metric.OUTCOMES, "Value": 0}],
-                    }
-                ),
-                # Late is useless: the next one is due by then.
-                max_event_age=duration_of(15 * 60),
-                policy_statements=[
-                    iam.PolicyStatement(
-                        actions=["cloudwatch:PutMetricData"],
-                        # A metric has no ARN; its namespace is all that limits it.
-                        resources=["*"],
-                        conditions={"StringEquals": {"cloudwatch:namespace": namespace}},
-                    )
-                ],
-            ),
         )

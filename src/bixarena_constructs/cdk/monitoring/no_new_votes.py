@@ -66,7 +66,7 @@ class NoNewVotesAlarm(Construct):
         seconds = int(seconds_of("no_new_votes", age))
         if seconds < 1:
             raise ValueError("no_new_votes is 0; it must be a second or longer")
-        if signals.ended is not None:
+        if signals.outcome is not None:
             raise ValueError(
                 "no_new_votes reads the last line of this library's worker, and signals names "
                 "that of another; leave one of them out"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Aws, RemovalPolicy
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from bixarena_constructs.cdk.durations import require_seconds_within
+from bixarena_constructs.cdk.monitoring.event_rule import define_event_rule
+from bixarena_constructs.cdk.monitoring.state_machine import MachinePart, call
+from bixarena_constructs.cdk.monitoring.window import seconds_of
 from bixarena_constructs.cdk.permissions import run_statements
 from bixarena_constructs.deployment import STARTED_BY_RETRY
 from bixarena_constructs.worker.contract import Variable
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
     from aws_cdk import Duration
 
     from bixarena_constructs.cdk.monitoring.failure_causes import FailureCause
+    from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
     from bixarena_constructs.cdk.task_launch import TaskLaunch
 
-__all__ = ["RunRetry"]
+__all__ = ["RunRetry", "retry_part"]
 
 # The scheduled time of the failed run.
 _FIRST_TIME: Final = (
@@ -34,18 +34,37 @@ _FIRST_TIME: Final = (
 _DELAY_SECONDS: Final = range(60, 24 * 3600 + 1)
 
 
-class RunRetry(Construct):
-    """Starts a scheduled run again, after a delay, if it may then succeed.
+def retry_part(task: WatchedTask, *, delay: Duration) -> MachinePart:
+    """Return what the machine does when a run has failed that may succeed a little later.
 
-    A rule for each transient cause starts a state machine, which waits and then runs the task. An
-    event that arrives twice starts one task all the same: ECS takes the failed task's id as the
-    token of the request.
+    It waits and then runs the task. An event that arrives twice starts one task all the same: ECS
+    takes the failed task's id as the token of the request.
 
-    Attributes:
-        state_machine: The state machine.
+    Args:
+        task: The task.
+        delay: How long to wait.
+
+    Raises:
+        ValueError: The delay is not within a minute and a day, or a token.
     """
+    require_seconds_within("retry_after", delay, _DELAY_SECONDS)
+    seconds = int(seconds_of("retry_after", delay))
+    statements = run_statements(
+        cluster_arn=task.launch.cluster_arn, task_definition=task.task_definition
+    )
+    return MachinePart(
+        condition="$states.input.detail.lastStatus = 'STOPPED'",
+        states={
+            "WaitToRunAgain": {"Type": "Wait", "Seconds": seconds, "Next": "RunAgain"},
+            # Step Functions' own integration takes neither a token nor the name of a starter.
+            "RunAgain": call("ecs", "runTask", _arguments(task.launch), End=True),
+        },
+        statements=[statement.to_statement_json() for statement in statements],
+    )
 
-    state_machine: sfn.StateMachine
+
+class RunRetry(Construct):
+    """Starts the machine for each run that may succeed a little later."""
 
     def __init__(
         self,
@@ -55,9 +74,9 @@ class RunRetry(Construct):
         task: WatchedTask,
         causes: Sequence[FailureCause],
         started_by: str,
-        delay: Duration,
+        machine: RunMachine,
     ) -> None:
-        """Define the rules and the state machine.
+        """Define a rule for each transient cause.
 
         Args:
             scope: The construct that they are defined in.
@@ -66,68 +85,30 @@ class RunRetry(Construct):
             causes: Why a run of it may fail; only a transient cause is tried again.
             started_by: What `startedBy` of scheduled runs begins with. No other run is started
                 again: neither a second attempt nor one that somebody started by hand.
-            delay: How long to wait.
-
-        Raises:
-            ValueError: The delay is not within a minute and a day.
+            machine: What starts it again.
         """
         super().__init__(scope, construct_id)
-        require_seconds_within("retry_after", delay, _DELAY_SECONDS)
-        self.state_machine = self._define_machine(task, delay=delay)
         for cause in causes:
             if cause.is_transient:
-                self._define_rule(task, cause, started_by=started_by)
-
-    def _define_machine(self, task: WatchedTask, *, delay: Duration) -> sfn.StateMachine:
-        wait = sfn.Wait(self, "Wait", time=sfn.WaitTime.duration(delay))
-        run = sfn.CustomState(self, "RunAgain", state_json=_run_again(task.launch))
-        machine = sfn.StateMachine(
-            self,
-            "StateMachine",
-            comment=f"Runs a failed run of {task.name} again",
-            definition_body=sfn.DefinitionBody.from_chainable(wait.next(run)),
-            query_language=sfn.QueryLanguage.JSONATA,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        for statement in run_statements(
-            cluster_arn=task.launch.cluster_arn, task_definition=task.task_definition
-        ):
-            machine.add_to_role_policy(statement)
-        return machine
-
-    def _define_rule(self, task: WatchedTask, cause: FailureCause, *, started_by: str) -> None:
-        events.Rule(
-            self,
-            cause.id,
-            description=f"Runs {task.name} again: {cause.meaning}",
-            event_pattern=task.runs.ends({**cause.detail, "startedBy": [{"prefix": started_by}]}),
-            targets=[targets.SfnStateMachine(self.state_machine)],
-        )
+                define_event_rule(
+                    self,
+                    cause.id,
+                    description=f"Runs {task.name} again: {cause.meaning}",
+                    pattern=task.runs.ends(
+                        {**cause.detail, "startedBy": [{"prefix": started_by}]}
+                    ),
+                    target_arn=machine.arn,
+                    role_arn=machine.start_role_arn,
+                )
 
 
-def _run_again(launch: TaskLaunch) -> dict[str, object]:  # a state of the Amazon States Language
+def _arguments(launch: TaskLaunch) -> dict[str, object]:
     scheduled_at = {"Name": Variable.SCHEDULED_AT, "Value": _FIRST_TIME}
     return {
-        "Type": "Task",
-        # Step Functions' own integration takes neither a token nor the name of a starter.
-        "Resource": f"arn:{Aws.PARTITION}:states:::aws-sdk:ecs:runTask",
-        "Arguments": {
-            **launch.run_task_arguments(),
-            "ClientToken": "{% $split($states.input.detail.taskArn, '/')[-1] %}",
-            "StartedBy": STARTED_BY_RETRY,
-            "Overrides": {
-                "ContainerOverrides": [
-                    {"Name": launch.container_name, "Environment": [scheduled_at]}
-                ]
-            },
+        **launch.run_task_arguments(),
+        "ClientToken": "{% $split($states.input.detail.taskArn, '/')[-1] %}",
+        "StartedBy": STARTED_BY_RETRY,
+        "Overrides": {
+            "ContainerOverrides": [{"Name": launch.container_name, "Environment": [scheduled_at]}]
         },
-        "Retry": [
-            {
-                "ErrorEquals": ["States.ALL"],
-                "IntervalSeconds": 30,
-                "MaxAttempts": 3,
-                "BackoffRate": 2,
-            }
-        ],
-        "End": True,
     }

@@ -47,7 +47,7 @@ class RunMetrics:
         path, of_stack = (read(read(each, "node"), "path") for each in (scope, stack))
         inside = path.removeprefix(of_stack).strip("/")
         self.namespace = metric_namespace(read(stack, "stack_name"), inside)
-        if not is_token(self.namespace) and not _NAMESPACE.fullmatch(self.namespace):
+        if not _NAMESPACE.fullmatch(self.namespace) and not is_token(self.namespace):
             raise ValueError(
                 f"construct_id of {path} makes the metrics' namespace {self.namespace!r}, of "
                 f"{len(self.namespace)} characters; it must be 1 to 255 of ASCII without ':', '*' "
@@ -67,6 +67,16 @@ class RunMetrics:
             **options,
         }
         return cloudwatch.Metric(namespace=self.namespace, metric_name=name, **merged)
+
+    def put_statement(self) -> dict[str, object]:
+        """Return what it takes to write data points, as a statement of a policy."""
+        return {
+            "Effect": "Allow",
+            "Action": "cloudwatch:PutMetricData",
+            # A metric has no ARN; its namespace is all that limits it.
+            "Resource": "*",
+            "Condition": {"StringEquals": {"cloudwatch:namespace": self.namespace}},
+        }
 
     def record(
         self,

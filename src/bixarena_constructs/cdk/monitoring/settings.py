@@ -29,8 +29,9 @@ class SnapshotMonitoring:
             is imported, and its key where it has one. Default: - a new topic with a key of its
             own.
         signals: How to read the worker. Default: - as the reference worker.
-        missed_run_alarm: Whether to report that no snapshot came in time; must be False for a
-            schedule of a week or rarer. Default: True.
+        missed_run_alarm: Whether to report that no snapshot came in time. Default: True.
+        stop_overdue: Whether a run that has not ended within ``max_runtime`` is stopped, as ECS
+            has no limit of its own. Default: True.
         no_new_votes: Age of the newest vote from which on a run is reported, once until there are
             newer ones. Default: - never.
         longest_gap: Longest time between two runs, for a schedule that is a token.
@@ -46,6 +47,7 @@ class SnapshotMonitoring:
     topic: sns.ITopic | None = None
     signals: WorkerSignals = field(default_factory=WorkerSignals)
     missed_run_alarm: bool = True
+    stop_overdue: bool = True
     no_new_votes: Duration | None = None
     longest_gap: Duration | None = None
     retry_after: Duration | None = None

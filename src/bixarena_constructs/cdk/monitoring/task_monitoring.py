@@ -21,17 +21,18 @@ from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
 from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.cdk.monitoring.failure_causes import failure_causes
 from bixarena_constructs.cdk.monitoring.failures import FailureRules
-from bixarena_constructs.cdk.monitoring.hang import HangAlarm
 from bixarena_constructs.cdk.monitoring.history import RunHistory
-from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
+from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm, missed_run_part
 from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
-from bixarena_constructs.cdk.monitoring.retry import RunRetry
+from bixarena_constructs.cdk.monitoring.retry import RunRetry, retry_part
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
+from bixarena_constructs.cdk.monitoring.run_watch import RunWatch, watch_part
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
+from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
 from bixarena_constructs.cdk.monitoring.subscribers import warn_without_subscriber
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
-from bixarena_constructs.cdk.monitoring.window import missed_run_hours
+from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 from bixarena_constructs.cdk.monitoring.worker_signals import (
     reference_outcome,
     warn_of_other_signals,
@@ -46,6 +47,7 @@ from bixarena_constructs.deployment import Metric, Output
 if TYPE_CHECKING:
     from aws_cdk import aws_logs as logs
 
+    from bixarena_constructs.cdk.monitoring.state_machine import MachinePart
     from bixarena_constructs.cdk.monitoring.worker_signals import WorkerSignals
 
 
@@ -112,7 +114,9 @@ class TaskMonitoring(Construct):
         warn_of_other_signals(self, settings.signals, watched.worker)
         self._claim(task, watched, settings.signals)
         causes = failure_causes(
-            settings.signals.exit_codes, container_name=watched.runs.container_name
+            settings.signals.exit_codes,
+            container_name=watched.runs.container_name,
+            stops_overdue=settings.stop_overdue,
         )
         self._metrics = RunMetrics(task)
         self.topic = self._topic_of(settings)
@@ -139,7 +143,10 @@ class TaskMonitoring(Construct):
             retry_after=settings.retry_after,
             topic=self.topic,
         )
-        self.alarms = self._define_alarms(watched, starts, settings)
+        machine = RunMachine(
+            self, "Machine", name=watched.name, parts=self._parts(watched, starts, settings)
+        )
+        self.alarms = self._define_alarms(watched, starts, settings, machine)
         let_publish(
             self,
             self.topic,
@@ -154,7 +161,7 @@ class TaskMonitoring(Construct):
                 task=watched,
                 causes=causes,
                 started_by=starts.started_by,
-                delay=settings.retry_after,
+                machine=machine,
             )
         self.dashboard = self._define_dashboard(watched, starts) if settings.dashboard else None
         if settings.email is None:
@@ -173,8 +180,8 @@ class TaskMonitoring(Construct):
 
     @property
     def hang_alarm(self) -> cloudwatch.Alarm:
-        """On a run that does not end."""
-        return self._hang.alarm
+        """On a run that is past its deadline and was not stopped."""
+        return self._watch.hang_alarm
 
     @property
     def lost_dead_letters_alarm(self) -> cloudwatch.Alarm | None:
@@ -191,6 +198,11 @@ class TaskMonitoring(Construct):
         """On a newest vote that is too old; None without ``no_new_votes`` in the settings."""
         return None if self._no_new_votes is None else self._no_new_votes.alarm
 
+    @property
+    def watch_failed_alarm(self) -> cloudwatch.Alarm:
+        """On a run that was not watched, not checked, or not started again."""
+        return self._watch.failed_alarm
+
     @checked
     def metric_outcomes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many runs came to a good end.
@@ -201,14 +213,14 @@ class TaskMonitoring(Construct):
         return self._metrics.metric(Metric.OUTCOMES, **options)
 
     @checked
-    def metric_under_way(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
-        """Return whether a run started, 1, or ended, 0; there is no data in between.
+    def metric_overdue_runs(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
+        """Return whether a run is past its deadline and still there, 1; else there is no data.
 
         Args:
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the maximum over 5
                 minutes.
         """
-        return self._metrics.metric(Metric.UNDER_WAY, **options)
+        return self._metrics.metric(Metric.OVERDUE, **options)
 
     @checked
     def metric_without_new_votes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -223,16 +235,16 @@ class TaskMonitoring(Construct):
     def _claim(self, task: Monitorable, watched: WatchedTask, signals: WorkerSignals) -> None:
         log_group_name = read(watched.log_group, "log_group_name")
         claims = [Claim("family", (watched.runs.cluster_arn, watched.runs.family))]
-        for pattern in (signals.started, signals.ended, signals.outcome):
-            # Without a pattern those of the reference worker are read.
-            own = () if pattern is None else (pattern.log_pattern_string,)
-            claims.append(Claim("log_group", (log_group_name, *own)))
+        # Without a pattern that of the reference worker is read.
+        own = () if signals.outcome is None else (signals.outcome.log_pattern_string,)
+        claims.append(Claim("log_group", (log_group_name, *own)))
         add_claims(task, claims)
         if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
             self.node.add_validation(Checks(ClaimsCheck(task)))
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
-        require_near(Stack.of(self), "topic", settings.topic)
+        if settings.topic is not None:
+            require_near(Stack.of(self), "topic", settings.topic)
         topic = settings.topic or define_alert_topic(self)
         if settings.email is not None:
             sns.Subscription(
@@ -277,25 +289,44 @@ class TaskMonitoring(Construct):
             return WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
         return WatchedTask.of_own(task, max_runtime=max_runtime)
 
-    def _define_alarms(
+    def _parts(
         self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
+    ) -> list[MachinePart]:
+        parts = [watch_part(task, metrics=self._metrics, stops=settings.stop_overdue)]
+        if settings.missed_run_alarm:
+            window = OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime)
+            parts.append(missed_run_part(window, metrics=self._metrics))
+        if settings.retry_after is not None:
+            parts.append(retry_part(task, delay=settings.retry_after))
+        return parts
+
+    def _define_alarms(
+        self,
+        task: WatchedTask,
+        trigger: RunTrigger,
+        settings: SnapshotMonitoring,
+        machine: RunMachine,
     ) -> tuple[cloudwatch.Alarm, ...]:
         self._delivery = DeliveryAlarms(
             self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
         )
-        self._hang = HangAlarm(
+        self._watch = RunWatch(
             self,
-            "Hang",
+            "Watch",
             task=task,
-            signals=settings.signals,
+            machine=machine,
             metrics=self._metrics,
-            history=self.history,
+            stops=settings.stop_overdue,
             topic=self.topic,
         )
         self._no_new_votes = self._define_no_new_votes(task, settings)
-        self._missed_run = self._define_missed_run(task, trigger, settings)
-        of_runs = (self.hang_alarm, self.no_new_votes_alarm, self.missed_run_alarm)
-        return (*self._delivery.alarms, *(alarm for alarm in of_runs if alarm is not None))
+        self._missed_run = self._define_missed_run(task, trigger, settings, machine)
+        of_outcomes = (self.no_new_votes_alarm, self.missed_run_alarm)
+        return (
+            *self._delivery.alarms,
+            *self._watch.alarms,
+            *(alarm for alarm in of_outcomes if alarm is not None),
+        )
 
     def _define_no_new_votes(
         self, task: WatchedTask, settings: SnapshotMonitoring
@@ -313,7 +344,11 @@ class TaskMonitoring(Construct):
         )
 
     def _define_missed_run(
-        self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
+        self,
+        task: WatchedTask,
+        trigger: RunTrigger,
+        settings: SnapshotMonitoring,
+        machine: RunMachine,
     ) -> MissedRunAlarm | None:
         if not settings.missed_run_alarm:
             return None
@@ -322,7 +357,8 @@ class TaskMonitoring(Construct):
             "MissedRun",
             name=task.name,
             trigger=trigger,
-            hours=missed_run_hours(trigger, settings, max_runtime=task.max_runtime),
+            window=OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime),
+            machine=machine,
             metrics=self._metrics,
             topic=self.topic,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aws_cdk import Duration, Stack, Token
@@ -18,6 +17,8 @@ from bixarena_constructs.cdk.schedule import RunSchedule
 from bixarena_constructs.deployment import STARTED_BY_RULE, STARTED_BY_SCHEDULE
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from constructs import Construct
 
     from bixarena_constructs.cdk.delivery import EventDelivery
@@ -30,8 +31,6 @@ ResolvedTarget: TypeAlias = Mapping[str, Any]
 
 # Of a target without a retry policy.
 _DEFAULT_EVENT_AGE_SECONDS: Final = 24 * 3600
-# How much longer a day of local time gets than a day of UTC when the clocks go back.
-_CLOCK_CHANGE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,10 @@ class RunTrigger:
     """What starts the runs of a task, as the monitoring sees it.
 
     Attributes:
-        expression: When, as people read it.
+        expression: When, as AWS takes it.
+        time_zone: Time zone of the expression; None for UTC.
+        start_date: Before it nothing starts; None for no limit.
+        end_date: After it nothing starts; None for no limit.
         longest_gap: Longest time between two runs; None if the expression is a token.
         enabled: Whether it starts runs.
         max_delay: How long after its time a run may start.
@@ -50,6 +52,9 @@ class RunTrigger:
     """
 
     expression: str
+    time_zone: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
     longest_gap: timedelta | None
     enabled: bool
     max_delay: Duration
@@ -57,6 +62,11 @@ class RunTrigger:
     metrics: DeliveryMetrics | None
     dead_letter_queue: sqs.IQueue | None
     target: ResolvedTarget = field(default_factory=dict)
+
+    @property
+    def when(self) -> str:
+        """When it starts runs, as people read it."""
+        return f"{self.expression} {self.time_zone or 'UTC'}"
 
     @classmethod
     def of_own_rule(
@@ -124,14 +134,15 @@ class RunTrigger:
     @classmethod
     def _of_schedule(cls, scope: Construct, resource: scheduler.CfnSchedule) -> RunTrigger:
         schedule = RunSchedule(events.Schedule.expression(resource.schedule_expression))
-        zone, gap = resource.schedule_expression_timezone, schedule.longest_gap
         target = Stack.of(scope).resolve(resource.target)
         window = Stack.of(scope).resolve(resource.flexible_time_window)
-        in_local_time = zone not in (None, "UTC", "Etc/UTC") and "cron" in schedule.expression
         group = resource.group_name
         return cls(
-            expression=f"{schedule.expression} {zone or 'UTC'}",
-            longest_gap=gap + _CLOCK_CHANGE if gap is not None and in_local_time else gap,
+            expression=schedule.expression,
+            time_zone=resource.schedule_expression_timezone,
+            start_date=resource.start_date,
+            end_date=resource.end_date,
+            longest_gap=schedule.longest_gap,
             enabled=resource.state != "DISABLED",
             max_delay=_event_age(target).plus(
                 Duration.minutes(window.get("maximumWindowInMinutes") or 0)

@@ -1,13 +1,11 @@
-"""How long there may be no snapshot before the missed-run alarm goes off."""
+"""When a run that is due must have had an outcome."""
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cdk import durations
-from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from aws_cdk import Duration
@@ -15,47 +13,50 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
     from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 
-__all__ = ["missed_run_hours", "seconds_of"]
+__all__ = ["OutcomeWindow", "seconds_of"]
 
-# Period times evaluation periods of an alarm, CloudWatch User Guide, "Alarm evaluation".
-_LONGEST_LOOK_BACK_HOURS: Final = 7 * 24
-_WAY_OUT: Final = (
-    "set missed_run_alarm=False in monitoring, and see docs/monitoring.md for what to do instead"
-)
+# To pull an image, to end a run that is overdue, and to publish a metric.
+_ALLOWANCE_SECONDS: Final = 600
 
 
-def missed_run_hours(
-    trigger: RunTrigger, settings: SnapshotMonitoring, *, max_runtime: Duration
-) -> int:
-    """Return after how many hours without a snapshot a run must have been missed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeWindow:
+    """When to look for an outcome, in seconds after a time at which a run is due.
 
-    That is the longest time between two runs, and how much later than an early run a late one may
-    be done: the time that EventBridge tries to start it, the time that it may take, and the same
-    again after the delay of a retry. Rounded up, and one more hour for what takes minutes: to
-    pull an image, and to publish a metric.
-
-    Args:
-        trigger: What starts the task.
-        settings: Its monitoring.
-        max_runtime: How long a run may take.
-
-    Raises:
-        ValueError: CloudWatch does not look back so far, or a length of time is a token.
+    Attributes:
+        start: Outcomes before it are of an earlier run.
+        end: A later outcome is of a later run.
     """
-    gap = _longest_gap(trigger, settings)
-    late = seconds_of("max_event_age", trigger.max_delay)
-    run = seconds_of("max_runtime", max_runtime)
-    retried = 0.0
-    if settings.retry_after is not None:
-        retried = seconds_of("retry_after", settings.retry_after) + run
-    hours = math.ceil((gap.total_seconds() + late + run + retried) / 3600) + 1
-    if hours > _LONGEST_LOOK_BACK_HOURS:
-        raise ValueError(
-            f"schedule {trigger.expression} leaves up to {gap} between two runs, and "
-            f"an alarm looks back {_LONGEST_LOOK_BACK_HOURS} hours where {hours} are needed; "
-            f"{_WAY_OUT}"
-        )
-    return hours
+
+    start: int
+    end: int
+
+    @classmethod
+    def of(
+        cls, trigger: RunTrigger, settings: SnapshotMonitoring, *, max_runtime: Duration
+    ) -> OutcomeWindow:
+        """Return the window of a task.
+
+        A run may start as late as EventBridge tries, take as long as it may, and both again for a
+        second attempt. That is all for a cron expression. The check of a ``rate`` runs on a clock
+        of its own, which ticks with that of the runs, a little before or after: its window begins
+        half an interval later and holds one run, the next. So it is with a token, of which only
+        the longest time between two runs is known.
+
+        Args:
+            trigger: What starts the task.
+            settings: Its monitoring.
+            max_runtime: How long a run may take.
+
+        Raises:
+            ValueError: A length of time is a token, or is missing for an expression that is one.
+        """
+        run = seconds_of("max_runtime", max_runtime)
+        late = seconds_of("max_event_age", trigger.max_delay) + run + _ALLOWANCE_SECONDS
+        if settings.retry_after is not None:
+            late += seconds_of("retry_after", settings.retry_after) + run
+        interval = _interval(trigger, settings)
+        return cls(start=int(interval / 2), end=int(interval * 3 / 2 + late))
 
 
 def seconds_of(name: str, duration: Duration) -> float:
@@ -74,23 +75,24 @@ def seconds_of(name: str, duration: Duration) -> float:
     return seconds
 
 
-def _longest_gap(trigger: RunTrigger, settings: SnapshotMonitoring) -> timedelta:
+def _interval(trigger: RunTrigger, settings: SnapshotMonitoring) -> float:
+    """Return the seconds between two runs where their times are not known; 0 where they are."""
     known, given = trigger.longest_gap, settings.longest_gap
-    if known is None:
-        if given is None:
-            of_schedule = (
-                "schedule is a token"
-                if is_token(trigger.expression)
-                else f"the times of schedule {trigger.expression} are not known"
-            )
-            raise ValueError(
-                f"{of_schedule}; set longest_gap in monitoring to the longest time between "
-                f"two runs, or {_WAY_OUT}"
-            )
-        return timedelta(seconds=seconds_of("longest_gap", given))
+    # A check on the same cron expression needs no gap; a `rate` ticks on a clock of its own.
+    if trigger.expression.startswith("cron("):
+        gap = 0.0
+    elif known is not None:
+        gap = known.total_seconds()
+    elif given is not None:
+        return seconds_of("longest_gap", given)
+    else:
+        raise ValueError(
+            "schedule is a token; set longest_gap in monitoring to the longest time between two "
+            "runs, or set missed_run_alarm=False"
+        )
     if given is not None:
         raise ValueError(
-            f"longest_gap is for a schedule that is a token; {trigger.expression} leaves "
-            f"up to {known}"
+            f"longest_gap is for a schedule that is a token, not for {trigger.expression}; leave "
+            "it out"
         )
-    return known
+    return gap

@@ -34,10 +34,8 @@ __all__ = [
     "REFERENCE_EXIT_CODES",
     "ExitCode",
     "WorkerSignals",
-    "reference_end",
     "reference_no_new_votes",
     "reference_outcome",
-    "reference_start",
     "warn_of_other_signals",
 ]
 
@@ -71,12 +69,6 @@ REFERENCE_EXIT_CODES: Mapping[int, ExitCode] = {
 def _any_of(field: Field, *values: str) -> logs.JsonPattern:
     matches = [logs.FilterPattern.string_value(f"$.{field}", "=", value) for value in values]
     return matches[0] if len(matches) == 1 else logs.FilterPattern.any(*matches)
-
-
-@cache
-def reference_start() -> logs.JsonPattern:
-    """Return the pattern of the reference worker's first line."""
-    return _any_of(Field.EVENT, Event.RUN_STARTED)
 
 
 @cache
@@ -130,12 +122,9 @@ def reference_outcome(leaderboard_slug: str | None) -> logs.JsonPattern:
 @checked
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSignals:
-    """How to read a worker; an image of another kind needs all four.
+    """How to read a worker; an image of another kind needs both.
 
     Attributes:
-        started: Log line at the start of a run. Default: - the reference worker's.
-        ended: Log line at the end of a run, successful or not.
-            Default: - the reference worker's.
         outcome: Log line of a run after which the leaderboards are as they should be.
             Default: - the reference worker's: every snapshot is public, or no leaderboard has
             enough votes or is public. A run for one leaderboard is none unless the task's own
@@ -144,8 +133,6 @@ class WorkerSignals:
             "another exit code". Default: - `REFERENCE_EXIT_CODES`.
     """
 
-    started: logs.IFilterPattern | None = None
-    ended: logs.IFilterPattern | None = None
     outcome: logs.IFilterPattern | None = None
     exit_codes: Mapping[int, ExitCode] = field(default_factory=lambda: REFERENCE_EXIT_CODES)
 
@@ -173,7 +160,7 @@ def warn_of_other_signals(
         container: Its container.
     """
     left_out = [
-        *(name for name in ("started", "ended", "outcome") if getattr(signals, name) is None),
+        *(["outcome"] if signals.outcome is None else ()),
         *(["exit_codes"] if signals.exit_codes is REFERENCE_EXIT_CODES else ()),
     ]
     if not left_out or runs_reference_worker(container):
