@@ -234,14 +234,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             retry_attempts=retry_attempts,
             dead_letter_queue=dead_letter_queue,
         )
-        self._checks.append(
-            RuleCheck(
-                self._event_rule,
-                expression=self._schedule.expression,
-                enabled=enabled,
-                task_definition_arn=self.launch.task_definition_arn,
-            )
-        )
+        self._checks.append(self._rule_check(enabled=enabled))
         rule_name = self._event_rule.rule_name
         self._add_outputs(rule_name)
         self._trigger = RunTrigger.of_own_rule(
@@ -331,6 +324,14 @@ class ScheduledSnapshotTask(SnapshotTask):
         if settings is None:
             return None
         return TaskMonitoring(self, "Monitoring", task=self, settings=settings)
+
+    def _rule_check(self, *, enabled: bool) -> RuleCheck:
+        return RuleCheck(
+            self._event_rule,
+            expression=self._schedule.expression,
+            enabled=enabled,
+            task_definition_arn=self.launch.task_definition_arn,
+        )
 
     def _define_scheduled_task(
         self, *, enabled: bool, rule_name: str | None

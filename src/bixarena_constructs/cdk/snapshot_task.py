@@ -223,16 +223,7 @@ class SnapshotTask(Construct):
         self._stack = _stack_of(self)
         self._cluster = cluster
         self._vpc = vpc_of(cluster)
-        _check_places(
-            self._stack,
-            ("cluster", cluster),
-            ("VPC of cluster", self._vpc),
-            ("task_definition", task_definition),
-            ("log_group", log_group),
-            ("task_role", task_role),
-            ("execution_role", execution_role),
-            *(("security_groups", group) for group in security_groups or ()),
-        )
+        self._is_definition_brought = task_definition is not None
         self._platform_version = platform_version
         self._propagate_tags = propagate_tags
         self._capacity_provider_strategies = capacity_provider_strategies
@@ -264,23 +255,20 @@ class SnapshotTask(Construct):
             log_retention=log_retention,
             log_removal_policy=log_removal_policy,
         )
+        self._check_places(container, log, task_definition, security_groups or ())
         self._max_runtime = max_runtime or duration_of(_DEFAULT_RUNTIME_SECONDS)
         require_seconds_within("max_runtime", self._max_runtime, _RUNTIME_SECONDS)
         self._own_node = read(self, "node")
         self._own_queue: sqs.Queue | None = None
-        self._is_definition_brought = task_definition is not None
         self._has_failure_rule = False
         self._log_group = _define_log(self, log, container, task_definition)
         self._task_definition = self._define_worker(container, log, task_definition)
         self._container_name = _name_of_worker(container, task_definition)
-        is_own_role = execution_role is None and task_definition is None
-        self._grant_to_agent(container, guardduty_agent_pull, is_own_role=is_own_role)
+        self._grant_to_agent(container, guardduty_agent_pull)
         if enable_execute_command:
             self._allow_execute_command(container)
         self._network = self._define_network(subnet_selection, assign_public_ip=assign_public_ip)
-        self._security_groups = list(security_groups or ()) or [
-            self._define_security_group(is_own_definition=task_definition is None)
-        ]
+        self._security_groups = list(security_groups or ()) or [self._define_security_group()]
         self._connections: ec2.Connections | None = None
         self._launch = self._define_launch(
             tags={**(task_tags or {}), RUN_TAG: run_tag_value(self)},
@@ -288,7 +276,7 @@ class SnapshotTask(Construct):
             enable_ecs_managed_tags=enable_ecs_managed_tags,
             enable_execute_command=enable_execute_command,
         )
-        self._check_at_synthesis(container, is_own=task_definition is None)
+        self._check_at_synthesis(container)
         self._outputs = self._define_outputs(export_prefix) if outputs else None
 
     @property
@@ -471,6 +459,25 @@ class SnapshotTask(Construct):
             worker.add_environment(name, value)
         return brought
 
+    def _check_places(
+        self,
+        container: WorkerContainer,
+        log: WorkerLog,
+        task_definition: ecs.FargateTaskDefinition | None,
+        security_groups: Sequence[ec2.ISecurityGroup],
+    ) -> None:
+        neighbours: list[tuple[str, IResource | None]] = [
+            ("cluster", self._cluster),
+            ("VPC of cluster", self._vpc),
+            ("task_definition", task_definition),
+            ("log_group", log.log_group),
+            ("task_role", container.task_role),
+            ("execution_role", container.execution_role),
+            *(("security_groups", group) for group in security_groups),
+        ]
+        for prop, neighbour in neighbours:
+            require_near(self._stack, prop, neighbour)
+
     def _define_network(
         self, subnets: ec2.SubnetSelection | None, *, assign_public_ip: bool | None
     ) -> TaskNetwork:
@@ -478,14 +485,12 @@ class SnapshotTask(Construct):
             self, self._vpc, subnet_selection=subnets, assign_public_ip=assign_public_ip
         )
 
-    def _define_security_group(self, *, is_own_definition: bool) -> ec2.ISecurityGroup:
-        if is_own_definition:
-            return define_security_group(self._task_definition, self._vpc)
-        return _security_group_of(self._task_definition, self._vpc)
+    def _define_security_group(self) -> ec2.ISecurityGroup:
+        if self._is_definition_brought:
+            return _security_group_of(self._task_definition, self._vpc)
+        return define_security_group(self._task_definition, self._vpc)
 
-    def _grant_to_agent(
-        self, container: WorkerContainer, agent_pull: GuardDutyAgentPull, *, is_own_role: bool
-    ) -> None:
+    def _grant_to_agent(self, container: WorkerContainer, agent_pull: GuardDutyAgentPull) -> None:
         statements = [
             *agent_pull_statements(self._stack, agent_pull),
             *container.pull_statements(self),
@@ -493,18 +498,18 @@ class SnapshotTask(Construct):
         ]
         for statement in statements:
             self._task_definition.add_to_execution_role_policy(statement)
-        if not is_own_role:
+        if self._is_definition_brought or container.execution_role is not None:
             # Before a target is bound: only a role that exists by then may be passed.
             role = self._task_definition.obtain_execution_role()
             warn_of_an_immutable_role(self, "execution_role", role, statements)
 
-    def _check_at_synthesis(self, container: WorkerContainer, *, is_own: bool) -> None:
+    def _check_at_synthesis(self, container: WorkerContainer) -> None:
         # A task definition of the user's, sidecars, and what is added to the containers later.
         access = AgentAccess(
             self,
             self._task_definition,
             worker=self._container_name,
-            has_settled_image=is_own and container.has_settled_image,
+            has_settled_image=not self._is_definition_brought and container.has_settled_image,
             granted_secrets=container.granted_secrets,
             granted_keys=container.secret_keys or (),
         )
@@ -633,11 +638,6 @@ def _define_log(
         return log.define(scope)
     container.refuse_with_task_definition()
     return log.of_task_definition()
-
-
-def _check_places(stack: Stack, *neighbours: tuple[str, IResource | None]) -> None:
-    for prop, neighbour in neighbours:
-        require_near(stack, prop, neighbour)
 
 
 def _check_launch(
