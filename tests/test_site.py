@@ -27,3 +27,10 @@ def test_leads_to_every_page_once() -> None:
     of_root = dict(re.findall(r'"(\w+\.md)": "(\w+\.md)"', HOOKS))
     assert of_root.keys() == {path.name for path in ROOT.glob("*.md")}
     assert listed == Counter(pages | set(of_root.values()))
+
+
+def test_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = re.findall(r"`((?:worker|cdk|cli)/[\w./]+|deployment\.py)`", page)
+    assert len(set(named)) > 4
+    assert [name for name in named if not (ROOT / "src/bixarena_constructs" / name).exists()] == []
