@@ -6,16 +6,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Fn, Token
+from aws_cdk import Fn, Stack, Token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from constructs import IConstruct
 
-__all__ = ["is_token", "joined", "parts_of", "read", "resource_of"]
+__all__ = ["is_token", "joined", "parts_of", "read", "resource_of", "stack_of"]
 
 _MARK: Final = "{Token["
+_STACK: Final = "Stack.of"
 _KNOWN: WeakKeyDictionary[object, dict[str, Any]] = WeakKeyDictionary()
 
 
@@ -86,3 +87,16 @@ def resource_of(construct: IConstruct) -> IConstruct | None:
     """
     resource: IConstruct | None = read(read(construct, "node"), "default_child")
     return resource
+
+
+def stack_of(construct: IConstruct) -> Stack:
+    """Return the stack of a construct, in one round trip for all that ask.
+
+    Args:
+        construct: The construct.
+    """
+    known = _KNOWN.setdefault(construct, {})
+    if _STACK not in known:
+        known[_STACK] = Stack.of(construct)
+    stack: Stack = known[_STACK]
+    return stack

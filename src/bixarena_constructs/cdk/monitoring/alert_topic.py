@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
 from bixarena_constructs.cdk.permissions import sources
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import read, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ def define_alert_topic(scope: Construct) -> sns.Topic:
         enable_key_rotation=True,
         # Nothing is stored under it: SNS keeps no message.
         removal_policy=RemovalPolicy.DESTROY,
-        policy=_key_policy(Stack.of(scope)),
+        policy=_key_policy(stack_of(scope)),
     )
     return sns.Topic(scope, "Alerts", master_key=key, enforce_ssl=True)
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from bixarena_constructs.cdk.monitoring.event_rule import define_event_rule
 from bixarena_constructs.cdk.permissions import arns_like
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import read, stack_of
 
 if TYPE_CHECKING:
     from bixarena_constructs.cdk.run_events import RunEvents
@@ -56,7 +56,7 @@ class RunHistory(Construct):
             # Task ARNs and reasons of a stack that is gone; the worker's own log stays.
             removal_policy=RemovalPolicy.DESTROY,
         )
-        stack = Stack.of(self)
+        stack = stack_of(scope)
         define_event_rule(
             self,
             "Rule",

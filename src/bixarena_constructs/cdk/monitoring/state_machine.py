@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from bixarena_constructs.cdk.tokens import stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +114,7 @@ class RunMachine(Construct):
             self,
             "StateMachine",
             role_arn=role.attr_arn,
-            definition_string=Stack.of(self).to_json_string(_definition(name, parts)),
+            definition_string=stack_of(scope).to_json_string(_definition(name, parts)),
         )
         self.arn = machine.ref
         start = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": self.arn}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Unpack
 
 import publication
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
@@ -41,7 +41,7 @@ from bixarena_constructs.cdk.neighbours import require_near
 from bixarena_constructs.cdk.outputs import add_outputs
 from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.synthesis_checks import Checks
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import read, stack_of
 from bixarena_constructs.deployment import Metric, Output
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class TaskMonitoring(Construct):
 
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
         if settings.topic is not None:
-            require_near(Stack.of(self), "topic", settings.topic)
+            require_near(stack_of(self), "topic", settings.topic)
         topic = settings.topic or define_alert_topic(self)
         if settings.email is not None:
             sns.Subscription(
