@@ -276,7 +276,8 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> 
         if server.poll() is not None:
             raise PostgresServerError(f"postgres ended at once: {log.read_text().strip()}")
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            if "ready to accept connections" in log.read_text():
+            # A standby accepts "read-only connections".
+            if "system is ready to accept" in log.read_text():
                 return
         time.sleep(0.02)
     raise PostgresServerError(f"postgres is not ready after {_START_SECONDS} s, see its log {log}")
