@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
 .PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint local \
-	local-break lock package setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
+	local-break lock package pictures setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make image  build the worker's image with Docker into ARCHIVE=worker.tar, and try it"
 	@echo "make actionlint  check the workflows; fetches actionlint from its releases"
 	@echo "make api    write what is made from the code: API.md, docs/reference.md, pictures"
+	@echo "make pictures  draw docs/images from the running commands; VOTES=file draws its board too"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
 
 $(VENV)/bin/uv:
@@ -170,6 +171,9 @@ api: setup
 	$(RUN) $(PY) docs/write_api.py > API.md
 	$(RUN) $(PY) docs/write_reference.py > docs/reference.md
 	$(RUN) $(PY) docs/write_architecture.py
+
+pictures: setup
+	$(RUN) $(PY) docs/write_pictures.py $(VOTES)
 
 $(CURDIR)/.venv-docs/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
 	VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv-docs UV_PYTHON_DOWNLOADS=never \
