@@ -13,7 +13,7 @@ from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
 from bixarena_constructs.cli.deployed.request import request_for
@@ -212,6 +212,22 @@ def comparable(request: Fields) -> Fields:
     if kept.get("taskCount") == 1:
         del kept["taskCount"]
     return {**kept, "tags": sorted(map(str, kept["tags"]))}
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_warns_where_the_cluster_lacks_a_capacity_provider(*, is_enabled: bool) -> None:
+    stack = Stack(App(), "Arena")
+    cluster = ecs.Cluster(stack, "Cluster", vpc=ec2.Vpc(stack, "Vpc"))
+    ScheduledSnapshotTask(
+        stack, "Snapshot", cluster=cluster, capacity_provider_strategies=SPOT[:1]
+    )
+    if is_enabled:
+        # After the task.
+        cluster.enable_fargate_capacity_providers()
+    found = Annotations.from_stack(stack).find_warning(
+        "*", Match.string_like_regexp("has FARGATE_SPOT, which the cluster has not")
+    )
+    assert len(found) == (not is_enabled)
 
 
 def test_has_every_field_of_what_was_asked_for() -> None:

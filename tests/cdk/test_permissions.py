@@ -238,3 +238,26 @@ class TestRunStatements:
         split = {"Fn::Split": [":cluster/", stack.resolve(arn)]}
         assert before == {"Fn::Join": [":task/", split]}
         assert after == "/*"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        iam.ServicePrincipal("lambda.amazonaws.com"),
+        iam.AccountPrincipal("111122223333"),
+        iam.ArnPrincipal("arn:aws:iam::111122223333:role/operator"),
+    ],
+)
+def test_refuses_a_grantee_that_takes_no_policy(
+    stack: Stack, cluster: ICluster, principal: iam.PrincipalBase
+) -> None:
+    task = ScheduledSnapshotTask(stack, "Task", cluster=cluster)
+    with pytest.raises(ValueError, match=r"grantee takes no policy .*; it must be a role, a user"):
+        task.grant_run(principal)
+
+
+def test_grants_to_users_groups_and_what_has_a_role(stack: Stack, cluster: ICluster) -> None:
+    task = ScheduledSnapshotTask(stack, "Task", cluster=cluster)
+    other = SnapshotTask(stack, "Other", cluster=cluster)
+    for grantee in (iam.User(stack, "User"), iam.Group(stack, "Group"), other):
+        assert task.grant_run(grantee).success

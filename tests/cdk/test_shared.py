@@ -123,6 +123,7 @@ REFUSED: dict[str, tuple[Callable[[Stack], dict[str, Any]], dict[str, Any]]] = {
     "export_prefix": (lambda _: {"export_prefix": "arena-"}, {}),
     "family": (lambda _: {"family": "arena"}, MONITORED),
     "log_group": (lambda stack: {"log_group": logs.LogGroup(stack, "Log")}, MONITORED),
+    "rule_name": (lambda _: {"rule_name": "arena-daily"}, {}),
     "task_definition": (brought, {}),
 }
 

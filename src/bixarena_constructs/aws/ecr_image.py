@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["EcrRepository", "may_be_in_ecr"]
+__all__ = ["EcrRepository", "is_like_ecr", "may_be_in_ecr"]
 
 # What a template fills in: `${AWS::Region}`, or the mark of a token.
 _FILLED: Final = r"\$\{[^}]+\}"
@@ -19,6 +19,7 @@ _IMAGE: Final = re.compile(
     rf"/(?P<name>(?:[a-z0-9._/-]|{_FILLED})+)"
     r"(?:[:@].*)?"
 )
+_LIKE_ECR: Final = re.compile(r"[^/]*\.dkr[.-]ecr[.-][^/]*/.*", re.IGNORECASE)
 _HEAD: Final = re.compile(rf"(?:{_FILLED}|[^:@/$])*")
 _REGISTRY: Final = re.compile(rf"(?:{_FILLED}|[^/$])*/")
 # The end of a registry's host that is written out.
@@ -49,6 +50,15 @@ class EcrRepository:
         """
         found = _IMAGE.fullmatch(image)
         return None if found is None else cls(found["account"], found["region"], found["name"])
+
+
+def is_like_ecr(image: str) -> bool:
+    """Return whether a registry is visibly meant to be one of ECR, well written or not.
+
+    Args:
+        image: Reference of an image.
+    """
+    return _LIKE_ECR.fullmatch(image) is not None
 
 
 def may_be_in_ecr(image: str) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from aws_cdk import Annotations
+from aws_cdk import aws_ecs as ecs
+
 from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aws_cdk import aws_ecs as ecs
+    from constructs import Construct
 
-__all__ = ["CapacityShare", "capacity_shares"]
+__all__ = ["CapacityCheck", "CapacityShare", "capacity_shares"]
 
 CapacityShare = dict[str, str | int]
 """One item of a strategy, with the keys of RunTask: capacityProvider, base and weight."""
@@ -49,6 +52,39 @@ def capacity_shares(strategies: Sequence[ecs.CapacityProviderStrategy]) -> list[
             "or more"
         )
     return shares
+
+
+class CapacityCheck:
+    """Warns if a cluster of the app lacks a capacity provider of its task."""
+
+    def __init__(
+        self, scope: Construct, cluster: ecs.ICluster, shares: Sequence[CapacityShare]
+    ) -> None:
+        """Take what is compared at synthesis; until then providers may be added.
+
+        Args:
+            scope: The construct that the warning is attached to.
+            cluster: The cluster; of an imported one it is not known what it has.
+            shares: The strategy of the task.
+        """
+        self._scope = scope
+        self._cluster = cluster
+        self._names = [str(share["capacityProvider"]) for share in shares]
+
+    def validate(self) -> list[str]:
+        """Warn, and return no fault: a provider may be added to the cluster elsewhere."""
+        if not self._names or not isinstance(self._cluster, ecs.Cluster):
+            return []
+        known = self._cluster.capacity_provider_names
+        missing = [name for name in self._names if name not in known and not is_token(name)]
+        if missing:
+            Annotations.of(self._scope).add_warning_v2(
+                "bixarena-constructs:missingCapacityProvider",
+                f"capacity_provider_strategies has {', '.join(missing)}, which the cluster has "
+                "not, so ECS would refuse every run; set enable_fargate_capacity_providers=True "
+                "on the cluster",
+            )
+        return []
 
 
 def _share(strategy: ecs.CapacityProviderStrategy) -> CapacityShare:

@@ -29,6 +29,9 @@ _WHY: Final[Mapping[str, str]] = {
         "log lines do not name their task, so a run of one would quiet the alarms of the other; "
         "leave it out, or give each a log group of its own"
     ),
+    "rule_name": (
+        "the name of a rule is unique in an account and region; leave it out, or choose another"
+    ),
     "task_definition": (
         f"it has one family and one {Variable.MAX_RUNTIME_SECONDS}; give each its own, or make "
         "one SnapshotTask and give its schedule_target() to both schedules"

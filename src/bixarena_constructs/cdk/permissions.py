@@ -200,6 +200,9 @@ def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]
     Args:
         grantee: A role or user.
         statements: What it may do.
+
+    Raises:
+        ValueError: The grantee takes no policy.
     """
     grants = (
         iam.Grant.add_to_principal(
@@ -210,7 +213,13 @@ def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]
         )
         for statement in statements
     )
-    return reduce(iam.Grant.combine, grants)
+    grant = reduce(iam.Grant.combine, grants)
+    if not grant.success:
+        raise ValueError(
+            "grantee takes no policy of its own; it must be a role, a user or a group, or what "
+            "has a role, and not a service, an account or an ARN"
+        )
+    return grant
 
 
 def execute_command_statement() -> iam.PolicyStatement:

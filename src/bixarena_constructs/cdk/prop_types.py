@@ -69,6 +69,8 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 # Lists that do something else when they are left out than when they are empty.
 _NOT_EMPTY: Final = {"capacity_provider_strategies", "command", "entry_point", "security_groups"}
+# Most elements that ECS takes.
+_MOST: Final = {"security_groups": 5}
 _EXAMPLES: Final[Mapping[object, str]] = {
     Duration: "Duration.minutes(15)",
     ecs.FargateTaskDefinition: "FargateTaskDefinition(...) of the app",
@@ -175,6 +177,8 @@ def _check_inside(name: str, value: object, choice: object) -> None:
     elif isinstance(value, Sequence):
         if not value and name in _NOT_EMPTY:
             raise ValueError(f"{name} is empty; name at least one, or leave it out")
+        if len(value) > _MOST.get(name, len(value)):
+            raise ValueError(f"{name} has {len(value)} elements; it must have up to {_MOST[name]}")
         for index, inner in enumerate(value):
             _check(f"{name}[{index}]", inner, parts[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Unpack
 
 import publication
@@ -20,6 +20,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from bixarena_constructs.cdk.claims import Claim
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
     default_event_age,
@@ -225,6 +226,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             outputs=outputs,
             export_prefix=export_prefix,
         )
+        self._rule_name = rule_name
         self._schedule = RunSchedule(schedule)
         self._schedule.warn(self, max_runtime=self.max_runtime)
         self._scheduled_task = self._define_scheduled_task(enabled=enabled, rule_name=rule_name)
@@ -316,6 +318,11 @@ class ScheduledSnapshotTask(SnapshotTask):
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
         """
         return self._metrics().lost_dead_letters(**options)
+
+    def _claims(self) -> Iterator[Claim]:
+        yield from super()._claims()
+        if self._rule_name is not None:
+            yield Claim("rule_name", (self._rule_name,))
 
     def _metrics(self) -> DeliveryMetrics:
         return DeliveryMetrics.of_rule(self._event_rule.rule_name)

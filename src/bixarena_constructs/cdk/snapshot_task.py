@@ -19,7 +19,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from bixarena_constructs.cdk.capacity import CapacityShare, capacity_shares
+from bixarena_constructs.cdk.capacity import CapacityCheck, CapacityShare, capacity_shares
 from bixarena_constructs.cdk.claims import Claim, ClaimsCheck
 from bixarena_constructs.cdk.delivery import (
     EventDelivery,
@@ -525,6 +525,7 @@ class SnapshotTask(Construct):
             access,
             ClaimsCheck(self, self._claims),
             OutputsCheck(self._stack),
+            CapacityCheck(self, self._cluster, self._launch.capacity_shares),
         )
         self._own_node.add_validation(self._checks)
 

@@ -34,7 +34,7 @@ _EVENTS_ROLE_STATEMENT: Final[Template] = {
     "Action": ["ecs:RunTask", "iam:PassRole"],
     "Resource": "*",
 }
-_VARIABLE: Final = re.compile(r"\$\{(\w[^}.]*)(?:\.(?:Arn|TaskDefinitionArn))?\}")
+_VARIABLE: Final = re.compile(r"\$\{(\w[^}.]*)(?:\.\w*Arn)?\}")
 _PSEUDO_PARAMETER: Final = re.compile(r"\$\{AWS::\w+\}")
 _ANY: Final = "\0"
 _PARTS_OF_ARN: Final = 6
@@ -65,20 +65,24 @@ def as_text(value: object) -> str:
     """
     match value:
         case str():
-            return value
+            text = value
         # A role is given by its name or its ARN, and a task definition's reference is its ARN.
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn" | "TaskDefinitionArn"]}:
-            return f"${{{name}}}"
+        case {"Ref": str(name)}:
+            text = f"${{{name}}}"
+        case {"Fn::GetAtt": [str(name), str(attribute)]} if attribute.endswith("Arn"):
+            text = f"${{{name}}}"
         case {"Fn::GetAtt": str(path)}:
-            return as_text({"Fn::GetAtt": path.split(".", 1)})
+            text = as_text({"Fn::GetAtt": path.split(".", 1)})
         case {"Fn::Join": [str(separator), list(parts)]}:
-            return separator.join(map(as_text, parts))
+            text = separator.join(map(as_text, parts))
         case {"Fn::Sub": str() | list() as parts}:
-            text, values = (parts, {}) if isinstance(parts, str) else parts
-            return _VARIABLE.sub(
-                lambda found: as_text(values.get(found[1], {"Ref": found[1]})), text
+            template, values = (parts, {}) if isinstance(parts, str) else parts
+            text = _VARIABLE.sub(
+                lambda found: as_text(values.get(found[1], {"Ref": found[1]})), template
             )
-    return f"${{{json.dumps(value, sort_keys=True)}}}"
+        case _:
+            text = f"${{{json.dumps(value, sort_keys=True)}}}"
+    return text
 
 
 def names_of(template: Template, text: str) -> tuple[str | None, list[str]]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Environment, Fn, Stack
+from aws_cdk import (
+    App,
+    CfnDynamicReference,
+    CfnDynamicReferenceService,
+    CfnParameter,
+    Environment,
+    Fn,
+    Stack,
+)
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
@@ -25,6 +34,7 @@ SUM = "0123456789abcdef" * 4
 ACCOUNT = "111111111111"
 HOST = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com"
 ASSETS = "cdk-hnb659fds-container-assets-"
+PROPER_POLICIES = Match.string_like_regexp("Proper policies need to be attached")
 WAY_OUT = r"is a token that does not show its registry.*from_ecr_repository"
 
 
@@ -100,6 +110,14 @@ def tarball(tmp_path: Path) -> str:
             f"us-gov-west-1:{ACCOUNT}:repository/foo",
         ),
         (f"{ACCOUNT}.dkr-ecr.us-west-2.on.aws/foo:1", f"us-west-2:{ACCOUNT}:repository/foo"),
+        (
+            f"{ACCOUNT}.dkr.ecr.us-iso-east-1.c2s.ic.gov/foo:1",
+            f"us-iso-east-1:{ACCOUNT}:repository/foo",
+        ),
+        (
+            f"{ACCOUNT}.dkr.ecr.eusc-de-east-1.amazonaws.eu/foo:1",
+            f"eusc-de-east-1:{ACCOUNT}:repository/foo",
+        ),
     ],
 )
 def test_allows_the_pull_from_the_repository_of_a_text(
@@ -107,6 +125,8 @@ def test_allows_the_pull_from_the_repository_of_a_text(
 ) -> None:
     define(stack, cluster, image=through(image))
     assert repositories(stack) == [f"arn:${{AWS::Partition}}:ecr:{expected}"]
+    # The CDK warns that nobody did.
+    assert Annotations.from_stack(stack).find_warning("*", PROPER_POLICIES) == []
     Template.from_stack(stack).has_resource_properties(
         "AWS::IAM::Policy",
         {
@@ -247,6 +267,64 @@ def test_takes_a_token_with_credentials_which_ecr_does_not_know(
     image = CfnParameter(stack, "Image").value_as_string
     define(stack, cluster, image=image, registry_credentials=secret)
     assert repositories(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        (
+            "${AWS::AccountId}.dkr.ecr.${AWS::Region}.${AWS::URLSuffix}/team/foo:1",
+            "${AWS::Region}:${AWS::AccountId}:repository/team/foo",
+        ),
+        (
+            "${Parameter}.dkr.ecr.eu-west-1.amazonaws.com/foo:${Parameter}",
+            "eu-west-1:${Parameter}:repository/foo",
+        ),
+        (
+            "${Host}/${Name}:${Parameter}",
+            f"eu-west-1:{ACCOUNT}:repository/<import name>",
+        ),
+    ],
+)
+def test_reads_a_substitution_with_its_values(
+    stack: Stack, cluster: ecs.ICluster, image: str, expected: str
+) -> None:
+    CfnParameter(stack, "Parameter")
+    values = {"Host": HOST, "Name": Fn.import_value("name")} if "Host" in image else None
+    define(stack, cluster, image=Fn.sub(image, values))
+    assert repositories(stack) == [f"arn:${{AWS::Partition}}:ecr:{expected}"]
+
+
+def test_refuses_a_substitution_that_hides_its_registry(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    with pytest.raises(ValueError, match=rf"^image {WAY_OUT}"):
+        define(stack, cluster, image=Fn.sub("${Repository.RepositoryUri}:1"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "1111.dkr.ecr.us-east-1.amazonaws.com",
+        f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com:443",
+        f"{ACCOUNT}.DKR.ECR.us-east-1.amazonaws.com",
+        "arena.dkr-ecr.us-east-1.on.aws",
+    ],
+)
+def test_refuses_a_registry_that_is_almost_one_of_ecr(
+    stack: Stack, cluster: ecs.ICluster, host: str
+) -> None:
+    with pytest.raises(ValueError, match=f"image .* has the registry '{re.escape(host)}', which"):
+        define(stack, cluster, image=f"{host}/foo:1")
+
+
+def test_refuses_credentials_for_ecr(
+    stack: Stack, cluster: ecs.ICluster, secret: secretsmanager.ISecret
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"registry_credentials are for .*, in ECR, .*leave it out"
+    ):
+        define(stack, cluster, image=f"{HOST}/foo:1", registry_credentials=secret)
 
 
 def test_refuses_at_synthesis_a_ready_image_that_hides_its_registry(
@@ -410,6 +488,25 @@ class TestWhatNoPropShows:
         container.add_environment("PASSWORD", secret.secret_value.unsafe_unwrap())
         with pytest.raises(RuntimeError, match=r"the variable PASSWORD .* use secrets"):
             Template.from_stack(stack)
+
+    @pytest.mark.parametrize("prop", ["command", "entry_point"])
+    def test_refuses_the_value_of_a_secret_in_any_other_setting(
+        self, stack: Stack, cluster: ecs.ICluster, secret: secretsmanager.ISecret, prop: str
+    ) -> None:
+        define(stack, cluster, **{prop: ["run", f"--dsn={secret.secret_value.unsafe_unwrap()}"]})
+        with pytest.raises(RuntimeError, match=r"the setting \w+ of .* use secrets"):
+            Template.from_stack(stack)
+
+    def test_takes_a_parameter_that_is_no_secret(
+        self, stack: Stack, cluster: ecs.ICluster
+    ) -> None:
+        reference = CfnDynamicReference(CfnDynamicReferenceService.SSM, "/arena/host:1")
+        parameter = reference.to_string()
+        task = define(stack, cluster, environment={"HOST": parameter}, command=[parameter])
+        container = task.task_definition.default_container
+        assert container
+        container.add_environment("OTHER", parameter)
+        assert "{{resolve:ssm:/arena/host:1}}" in str(Template.from_stack(stack).to_json())
 
     def test_takes_keys_for_a_task_definition_of_the_users(
         self, stack: Stack, cluster: ecs.ICluster

@@ -53,6 +53,22 @@ def networks_of(stack: Stack) -> Iterator[dict[str, Any]]:  # CloudFormation is 
         yield parameters["NetworkConfiguration"]["AwsvpcConfiguration"]
 
 
+def test_takes_as_many_subnets_as_ecs_does(stack: Stack, cluster: ecs.ICluster) -> None:
+    subnets = [ec2.Subnet.from_subnet_id(stack, f"S{n}", f"subnet-a{n}") for n in range(17)]
+    network(stack, cluster.vpc, selection=ec2.SubnetSelection(subnets=subnets[:16]))
+    with pytest.raises(ValueError, match=r"subnet_selection selects 17 subnets; .* up to 16"):
+        network(stack, cluster.vpc, selection=ec2.SubnetSelection(subnets=subnets))
+
+
+def test_takes_as_many_security_groups_as_ecs_does(stack: Stack, cluster: ecs.ICluster) -> None:
+    groups = [
+        ec2.SecurityGroup.from_security_group_id(stack, f"G{n}", f"sg-{n}") for n in range(6)
+    ]
+    SnapshotTask(stack, "Five", cluster=cluster, security_groups=groups[:5])
+    with pytest.raises(ValueError, match="security_groups has 6 elements; it must have up to 5"):
+        SnapshotTask(stack, "Six", cluster=cluster, security_groups=groups)
+
+
 def warnings_of(stack: Stack) -> list[str]:
     """Return the ids of this library's warnings on any construct."""
     found = Annotations.from_stack(stack).find_warning("*", Match.any_value())

@@ -10,7 +10,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 
 from bixarena_constructs.cdk.permissions import sources
-from bixarena_constructs.cdk.tokens import read, stack_of
+from bixarena_constructs.cdk.resolved_text import as_text
+from bixarena_constructs.cdk.tokens import read, resource_of, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
     from constructs import Construct
 
-__all__ = ["define_alert_topic", "let_publish"]
+__all__ = ["define_alert_topic", "let_publish", "require_standard_topic"]
 
 _EVENTS: Final = "events.amazonaws.com"
 _ALARMS: Final = "cloudwatch.amazonaws.com"
@@ -42,6 +43,29 @@ def define_alert_topic(scope: Construct) -> sns.Topic:
         policy=_key_policy(stack_of(scope)),
     )
     return sns.Topic(scope, "Alerts", master_key=key, enforce_ssl=True)
+
+
+def require_standard_topic(topic: sns.ITopic) -> None:
+    """Check that rules and alarms can publish to a topic of the user's.
+
+    Args:
+        topic: The topic.
+
+    Raises:
+        ValueError: It is of a kind, or under a key, that lets no service publish.
+    """
+    if read(topic, "topic_arn").endswith(".fifo") or read(topic, "fifo"):
+        raise ValueError(
+            "topic is a FIFO topic; it must be a standard one, the only kind that EventBridge "
+            "sends events to"
+        )
+    resource = resource_of(topic)
+    key = resource.kms_master_key_id if isinstance(resource, sns.CfnTopic) else None
+    if key is not None and as_text(stack_of(topic).resolve(key)).endswith("alias/aws/sns"):
+        raise ValueError(
+            "topic is encrypted with the key that AWS manages, which EventBridge and CloudWatch "
+            "may not use; encrypt it with a customer key"
+        )
 
 
 def let_publish(

@@ -16,7 +16,11 @@ from constructs import Construct
 
 from bixarena_constructs.cdk.claims import Claim, ClaimsCheck, add_claims
 from bixarena_constructs.cdk.metric_options import MetricOptions
-from bixarena_constructs.cdk.monitoring.alert_topic import define_alert_topic, let_publish
+from bixarena_constructs.cdk.monitoring.alert_topic import (
+    define_alert_topic,
+    let_publish,
+    require_standard_topic,
+)
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
 from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.cdk.monitoring.failure_causes import failure_causes
@@ -245,6 +249,7 @@ class TaskMonitoring(Construct):
     def _topic_of(self, settings: SnapshotMonitoring) -> sns.ITopic:
         if settings.topic is not None:
             require_near(stack_of(self), "topic", settings.topic)
+            require_standard_topic(settings.topic)
         topic = settings.topic or define_alert_topic(self)
         if settings.email is not None:
             sns.Subscription(

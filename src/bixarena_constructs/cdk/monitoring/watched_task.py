@@ -12,6 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
 from bixarena_constructs.cdk.run_events import RunEvents
+from bixarena_constructs.cdk.task.log import require_metric_filters
 from bixarena_constructs.cdk.task_launch import TaskLaunch
 from bixarena_constructs.cdk.tokens import read, resource_of
 from bixarena_constructs.deployment import OUTPUTS_ID
@@ -106,10 +107,11 @@ class WatchedTask:
         """Return a task of this library, which knows all that is needed.
 
         Raises:
-            ValueError: ``max_runtime`` is set, too.
+            ValueError: ``max_runtime`` is set, too, or the log takes no metric filters.
         """
         if max_runtime is not None:
             raise ValueError("max_runtime is a prop of the task; set it there")
+        require_metric_filters(task.log_group)
         return cls(
             name=read(read(task, "node"), "path"),
             task_definition=task.task_definition,

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.cdk.durations import require_seconds_within
 from bixarena_constructs.cdk.task.image import container_image, is_reference_worker
-from bixarena_constructs.cdk.task.image_pull import pull_statements
+from bixarena_constructs.cdk.task.image_pull import note_granted_pull, pull_statements
 from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS
 from bixarena_constructs.cdk.task.secret_decryption import (
     decrypt_statements,
@@ -126,6 +126,8 @@ class WorkerContainer:
             readonly_root_filesystem=has_readonly_root or None,
             stop_timeout=self.stop_timeout,
         )
+        if self.pull_statements(scope):
+            note_granted_pull(container)
         if has_readonly_root:
             _add_writable_scratch(task_definition, container)
         return task_definition

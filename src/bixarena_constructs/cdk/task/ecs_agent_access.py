@@ -12,7 +12,7 @@ from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.permissions import warn_of_an_immutable_role
 from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.task.image import check_reference
-from bixarena_constructs.cdk.task.image_pull import pull_statements
+from bixarena_constructs.cdk.task.image_pull import note_granted_pull, pull_statements
 from bixarena_constructs.cdk.task.secret_arns import CREDENTIALS, secret_arns
 from bixarena_constructs.cdk.task.secret_decryption import (
     decrypt_statements,
@@ -121,7 +121,10 @@ class AgentAccess:
             if not has_credentials:
                 role = self._task_definition.obtain_execution_role()
                 place = f"the image of the container {name!r}"
-                self._grant(pull_statements(definition, place, definition.image_name, role=role))
+                statements = pull_statements(definition, place, definition.image_name, role=role)
+                self._grant(statements)
+                if statements:
+                    note_granted_pull(definition)
         except ValueError as fault:
             self._faults.append(str(fault))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecs as ecs
 
+from bixarena_constructs.aws.ecr_image import EcrRepository
 from bixarena_constructs.aws.image_reference import ImageReference
 from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.task.secret_arns import require_complete_arn
@@ -45,7 +46,7 @@ def container_image(
 
     Raises:
         ValueError: The reference is malformed, the credentials' ARN is not complete, or there
-            are credentials for a ready image.
+            are credentials for a ready image or for one in ECR.
     """
     if image is not None and not isinstance(image, str):
         if credentials is not None:
@@ -61,6 +62,11 @@ def container_image(
         _require_own_account(Stack.of(scope).account, credentials)
     if image is None:
         return ecs.ContainerImage.from_registry(released_image(), credentials=credentials)
+    if credentials is not None and not is_token(image) and EcrRepository.find(image) is not None:
+        raise ValueError(
+            f"registry_credentials are for {image}, in ECR, whose passwords last 12 hours; leave "
+            "it out: the execution role pulls from there"
+        )
     check_reference(scope, image, has_credentials=credentials is not None)
     return ecs.ContainerImage.from_registry(image, credentials=credentials)
 

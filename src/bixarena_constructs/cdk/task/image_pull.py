@@ -5,23 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Arn, ArnComponents, Stack, Token
+from aws_cdk import Annotations, Arn, ArnComponents, Stack, Token
 from aws_cdk import aws_iam as iam
 
-from bixarena_constructs.aws.ecr_image import EcrRepository, may_be_in_ecr
+from bixarena_constructs.aws.ecr_image import EcrRepository, is_like_ecr, may_be_in_ecr
 from bixarena_constructs.cdk.neighbours import resolved_name
 from bixarena_constructs.cdk.permissions import policies_of
 from bixarena_constructs.cdk.resolved_text import as_text, readable_text
 from bixarena_constructs.cdk.tokens import is_token
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-__all__ = ["pull_statements"]
+__all__ = ["note_granted_pull", "pull_statements"]
 
 _PULL: Final = "ecr:BatchGetImage"
 _TOKEN: Final = re.compile(r"\$\{Token\[[^]]+\]\}")
 _PSEUDO_PARAMETER: Final = re.compile(r"\$\{(AWS::\w+)\}")
+_VARIABLE: Final = re.compile(r"\$\{(\w[\w:.]*)\}")
 
 
 def pull_statements(
@@ -39,8 +41,14 @@ def pull_statements(
         role: The execution role; what it may pull already is left out. Default: - none is asked.
 
     Raises:
-        ValueError: The reference is a token that does not show its registry.
+        ValueError: The reference is a token that does not show its registry, or the registry is
+            no host of ECR although it looks like it.
     """
+    if EcrRepository.find(image) is None and is_like_ecr(image):
+        raise ValueError(
+            f"{place} {image!r} has the registry {image.partition('/')[0]!r}, which is none of "
+            "ECR's; it must be as in 111122223333.dkr.ecr.us-east-1.amazonaws.com"
+        )
     if not is_token(image) and not may_be_in_ecr(image) and EcrRepository.find(image) is None:
         return ()
     stack = Stack.of(scope)
@@ -77,6 +85,17 @@ def pull_statements(
     )
 
 
+def note_granted_pull(container: ecs.ContainerDefinition) -> None:
+    """Take back the CDK's warning that the pull of an image in ECR is not granted: it is.
+
+    Args:
+        container: The container with the image.
+    """
+    Annotations.of(container).acknowledge_warning(
+        "@aws-cdk/aws-ecs:ecrImageRequiresPolicy", "bixarena-constructs grants it"
+    )
+
+
 def _readable(stack: Stack, place: str, text: str) -> str:
     # A token stays where it is unless it resolves to text: of a resource of another stack, only
     # the token itself becomes an import.
@@ -87,7 +106,24 @@ def _text_of(resolved: object) -> str | None:
     match resolved:
         case {"Fn::Join": ["", list(parts)]}:
             return "".join(readable_text(part) or Token.as_string(part) for part in parts)
+        case {"Fn::Sub": str(template)}:
+            return _filled(template, {})
+        case {"Fn::Sub": [str(template), dict(values)]}:
+            return _filled(template, values)
     return readable_text(resolved)
+
+
+def _filled(template: str, values: dict[str, object]) -> str:
+    def fill(variable: re.Match[str]) -> str:
+        name, _, attribute = variable[1].partition(".")
+        if name in values:
+            return _text_of(values[name]) or Token.as_string(values[name])
+        if name.startswith("AWS::"):
+            return variable[0]
+        reference = {"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name}
+        return Token.as_string(reference)
+
+    return _VARIABLE.sub(fill, template)
 
 
 def _with_tokens(text: str) -> str:

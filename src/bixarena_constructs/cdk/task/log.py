@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME
+from bixarena_constructs.cdk.tokens import resource_of
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-__all__ = ["WorkerLog"]
+__all__ = ["WorkerLog", "require_metric_filters"]
+
+# Those that are defined here, whose class need not be asked for.
+_OWN: WeakSet[logs.ILogGroup] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +41,14 @@ class WorkerLog:
             ValueError: Props of a new log group are set next to a log group of the user's.
         """
         if self.log_group is None:
-            return logs.LogGroup(
+            own = logs.LogGroup(
                 scope,
                 "LogGroup",
                 retention=self.log_retention or logs.RetentionDays.THREE_MONTHS,
                 removal_policy=self.log_removal_policy or RemovalPolicy.RETAIN,
             )
+            _OWN.add(own)
+            return own
         for name in ("log_retention", "log_removal_policy"):
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} is for a new log group; set it on log_group itself")
@@ -64,4 +71,24 @@ class WorkerLog:
         """Return the log driver of the worker's container."""
         return ecs.LogDrivers.aws_logs(
             stream_prefix=self.log_stream_prefix or CONTAINER_NAME, log_group=log_group
+        )
+
+
+def require_metric_filters(log_group: logs.ILogGroup) -> None:
+    """Check that monitoring can read a log by metric filters.
+
+    Args:
+        log_group: The log group; an imported one does not show its class.
+
+    Raises:
+        ValueError: It is of a class without metric filters.
+    """
+    if log_group in _OWN:
+        return
+    resource = resource_of(log_group)
+    log_class = resource.log_group_class if isinstance(resource, logs.CfnLogGroup) else None
+    if log_class not in (None, "STANDARD"):
+        raise ValueError(
+            f"log_group is of the class {log_class}, whose logs monitoring cannot read by metric "
+            "filters; it must be of the class STANDARD"
         )

@@ -21,6 +21,8 @@ __all__ = ["TaskNetwork", "define_security_group", "vpc_of"]
 
 # What the CDK's newer releases put before a message, as in "ThereSubnetGroups: There are no ...".
 _CODE: Final = re.compile(r"^\w+: ")
+# What ECS takes.
+_MOST_SUBNETS: Final = 16
 # What EC2 takes in the description of a security group, which is its path by default.
 _NOT_IN_DESCRIPTIONS: Final = re.compile(r"[^a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]")
 _LONGEST_DESCRIPTION: Final = 255
@@ -69,6 +71,11 @@ class TaskNetwork:
         chosen = _Chosen.of(vpc, selection, is_default=subnet_selection is None)
         public_by_type = selection.subnet_type is ec2.SubnetType.PUBLIC
         has_address = public_by_type if assign_public_ip is None else assign_public_ip
+        if len(chosen.subnet_ids) > _MOST_SUBNETS:
+            raise ValueError(
+                f"subnet_selection selects {len(chosen.subnet_ids)} subnets; it must be up to "
+                f"{_MOST_SUBNETS}, best one of each zone"
+            )
         if not chosen.is_pending:
             if has_address or selection.subnet_type is not ec2.SubnetType.PRIVATE_WITH_EGRESS:
                 _check_ways_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import jsii
@@ -32,6 +33,8 @@ __all__ = [
 CREDENTIALS: Final = "the registry's credentials"
 """Stands for the credentials of a container's image among its secrets."""
 
+# A parameter that is no secure string is none: `{{resolve:ssm:...}}`.
+_SECRET_VALUE: Final = re.compile(r"\{\{resolve:(secretsmanager|ssm-secure):")
 _WAY_OUT = (
     "import it with Secret.from_secret_complete_arn and the ARN that Secrets Manager shows, "
     "hyphen and six characters at its end included"
@@ -124,7 +127,7 @@ def is_plain_secret(resolved: object) -> bool:
     Args:
         resolved: The value as the template has it.
     """
-    return "{{resolve:" in str(resolved)
+    return _SECRET_VALUE.search(str(resolved)) is not None
 
 
 def _faults_of(container: Mapping[str, Any]) -> Iterator[str]:
@@ -136,12 +139,21 @@ def _faults_of(container: Mapping[str, Any]) -> Iterator[str]:
                 f"{what} {of_container} has no complete ARN, by which ECS could find it; "
                 f"{_WAY_OUT}"
             )
-    for variable in container.get("environment") or ():
-        if is_plain_secret(variable["value"]):
+    for setting, value in _plain_settings(container):
+        if is_plain_secret(value):
             yield (
-                f"the variable {variable['name']} {of_container} takes a secret's value, which "
-                "CloudFormation would write into the task definition; use secrets"
+                f"{setting} {of_container} takes a secret's value, which CloudFormation would "
+                "write into the task definition; use secrets"
             )
+
+
+def _plain_settings(container: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield what anybody who may read the task definition reads, by what a message calls it."""
+    for variable in container.get("environment") or ():
+        yield f"the variable {variable['name']}", variable["value"]
+    for name, value in container.items():
+        if name not in ("environment", "secrets", "repositoryCredentials"):
+            yield f"the setting {name}", value
 
 
 def _secret_in(resolved_arn: object) -> SecretArn | None:
