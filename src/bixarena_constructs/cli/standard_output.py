@@ -27,11 +27,14 @@ def discard_output() -> None:
 
 @contextmanager
 def writable_output() -> Iterator[None]:
-    """Exit with `CANNOT_WRITE` where standard output takes no more.
+    """Exit with `CANNOT_WRITE` where standard output is closed or takes no more.
 
     Without it the exit code would be 1, which is an exit code of the worker, or 120 where Python
     finds out at its very end.
     """
+    if sys.stdout is None:
+        typer.echo("error: standard output is closed", err=True)
+        raise typer.Exit(CANNOT_WRITE)
     try:
         try:
             yield

@@ -4,6 +4,8 @@ import csv
 import inspect
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -401,13 +403,52 @@ def test_writes_over_no_input_and_no_other_output(
     before = votes_csv.read_text(encoding="utf-8")
     link = tmp_path / "link.html"
     link.symlink_to(votes_csv)
+    hard_link = tmp_path / "hard.html"
+    hard_link.hardlink_to(votes_csv)
     page = tmp_path / "page"
-    for options in (("--report", link), ("--plot", votes_csv), ("--plot", page, "--report", page)):
-        result = bixarena("rank", votes_csv, *options)
+    commands: list[list[str | Path]] = [
+        [votes_csv, "--report", link],
+        [votes_csv, "--report", hard_link],
+        [votes_csv, "--plot", votes_csv],
+        [votes_csv, "--plot", page, "--report", page],
+        [votes_csv.parent, "--plot", votes_csv],
+        [votes_csv.with_name("v*.csv"), "--plot", votes_csv],
+    ]
+    for arguments in commands:
+        result = bixarena("rank", *arguments)
         assert result.exit_code == 64
         assert "would overwrite" in " ".join(result.stderr.replace("│", " ").split())
     assert votes_csv.read_text(encoding="utf-8") == before
     assert not page.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="a shell of Unix")
+@pytest.mark.parametrize(
+    ("redirected", "code", "message"),
+    [
+        ("- <&-", 64, "standard input is closed"),
+        ("- --plot votes.csv <votes.csv", 64, "would overwrite the votes -"),
+        ("votes.csv --plot out >out", 64, "would overwrite standard output"),
+        ("votes.csv >&-", 73, "error: standard output is closed"),
+    ],
+)
+def test_takes_redirections_for_what_they_are(
+    votes_csv: Path, redirected: str, code: int, message: str
+) -> None:
+    program = "from bixarena_constructs.cli import main; main()"
+    line = f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} rank {redirected}"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        cwd=votes_csv.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == code
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
@@ -428,6 +469,26 @@ def test_says_that_the_disk_is_full(bixarena: Bixarena, votes_csv: Path) -> None
     result = bixarena("rank", votes_csv, "--plot", "/dev/full")
     assert result.exit_code == 73
     assert "cannot write /dev/full: No space left on device" in result.stderr
+
+
+@pytest.mark.parametrize("method", ["auto", "percentile", "sandwich"])
+def test_warns_of_intervals_without_a_width(
+    bixarena: Bixarena, tmp_path: Path, method: str
+) -> None:
+    path = tmp_path / "won.csv"
+    path.write_text("model_a,model_b,winner\n" + 20 * "a,b,model_a\n")
+    result = bixarena("rank", path, "--intervals", method, "--format", "json")
+    widths = [each["upper"] - each["lower"] for each in json.loads(result.stdout)["entries"]]
+    warning = f"intervals of {method} have no width where votes went one way only; --intervals"
+    assert (max(widths) < 1e-6) == (warning in result.stderr) == (method != "auto")
+
+
+def test_says_what_was_left_out_where_nothing_can_be_ranked(
+    bixarena: Bixarena, votes_csv: Path
+) -> None:
+    result = bixarena("rank", votes_csv, "--where", "winner = 'x'")
+    assert result.exit_code == 65
+    assert re.search(r"left out: (\d+) of \1 rows, not winner = 'x'", result.stderr)
 
 
 def test_every_option_is_documented() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import sys
 import threading
@@ -79,6 +81,33 @@ def test_reads_any_delimiter(tmp_path: Path, sign: str) -> None:
     path = written(tmp_path, PLAIN.replace(",", sign))
     given = {"delimiter": "^"} if sign == "^" else {}
     assert counts(read(path, **given)) == (("a", "b"), [1], [0], [1])
+
+
+def test_reads_files_whose_lines_end_differently(tmp_path: Path) -> None:
+    rows = "model_a,model_b,winner\r\na,b,model_a\nb,a,tie\r\n"
+    assert counts(read(written(tmp_path, rows))) == (("a", "b"), [1], [0], [1])
+    with pytest.raises(BadRowsError) as caught:
+        read(written(tmp_path, rows + "\na,b,x\n"))
+    assert caught.value.values == (BadValue("line 5", "winner", "x", ANY_WINNER),)
+    with pytest.raises(UnreadableFileError, match="line 4: 2 values, the first line has 3"):
+        read(written(tmp_path, rows + "a,b\n"))
+
+
+def test_copies_of_files_with_one_name_stay_apart(tmp_path: Path) -> None:
+    for name, winner in (("x", "model_a"), ("y", "tie")):
+        (tmp_path / name).mkdir()
+        rows = f"model_a,model_b,winner\na,b,{winner}\na,b,{name}\n"
+        written(tmp_path / name, rows, encoding="utf-16")
+    with pytest.raises(BadRowsError, match="got 'x'"):
+        read(tmp_path)
+
+
+def test_skips_blank_lines_wherever_they_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "\r\n\n" + PLAIN.replace("\n", "\n\r\n"))
+    assert counts(read(path)) == (("a", "b"), [1], [0], [1])
+    with pytest.raises(BadRowsError) as caught:
+        read(written(tmp_path, "\n\nmodel_a,model_b,winner\n\na,b,x\n"))
+    assert caught.value.values == (BadValue("line 5", "winner", "x", ANY_WINNER),)
 
 
 def test_refuses_a_delimiter_that_makes_no_columns_of_votes(tmp_path: Path) -> None:
@@ -235,6 +264,8 @@ def test_refuses_what_is_no_table_of_votes(tmp_path: Path, text: str, reason: st
         ("model_a,model_b,winner\né,b,tie\n".encode("latin-1"), "UTF-8: .* --encoding says"),
         (PLAIN.encode("utf-16")[:-1], "UTF-16.*: truncated data at byte"),
         (b"PK\x03\x04", "Excel workbook"),
+        (bz2.compress(PLAIN.encode()), r"bzip2: bzcat FILE \| bixarena rank -"),
+        (lzma.compress(PLAIN.encode()), r"xz: xzcat FILE \| bixarena rank -"),
         (b"\x28\xb5\x2f\xfd", "not a table: Compressed file ended before"),
         (b"\x1f\x8b\x08\x00", "not a table: Compressed file ended before"),
     ],

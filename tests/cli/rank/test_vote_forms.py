@@ -479,6 +479,9 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
         ("--outcomes", "x=won,y=tie", "'x=won,y=tie' is not VALUE=OUTCOME"),
         ("--outcomes", "A=tie,a=drop", "'a' has two outcomes"),
         ("--encoding", "utf-9", "'utf-9' is unknown"),
+        ("--delimiter", "::", "--delimiter '::' is not a single character"),
+        ("--delimiter", "", "--delimiter '' is not a single character"),
+        ("--delimiter", '"', "is not a single character"),
     ],
 )
 def test_says_how_columns_and_outcomes_are_written(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from bixarena_constructs.cli.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bixarena_constructs.worker.ranking import RankedModel, Ranking, VoteCounts
 
@@ -24,6 +24,7 @@ __all__ = [
     "finite_range",
     "interval_text",
     "interval_title",
+    "left_out",
     "notes_on",
     "places",
     "to_csv",
@@ -89,11 +90,13 @@ class Reading:
 
     def sentences(self) -> list[str]:
         """Say all of it but the plain."""
-        dropped = [
-            f"left out: {rows} of {self.rows} rows, {why}" for why, rows in self.dropped.items()
-        ]
         unranked = [f"no board for {name!r}: {why}" for name, why in self.unranked.items()]
-        return [*dropped, *self.notes, *unranked]
+        return [*left_out(self.dropped, self.rows), *self.notes, *unranked]
+
+
+def left_out(dropped: Mapping[str, int], rows: int) -> list[str]:
+    """Say how many of the rows count nowhere, by the reason."""
+    return [f"left out: {number} of {rows} rows, {why}" for why, number in dropped.items()]
 
 
 def to_json(boards: Sequence[Board], reading: Reading) -> str:
@@ -206,6 +209,12 @@ def notes_on(board: Board) -> list[str]:
             f"the intervals take votes as independent: {ranking.effective_voters:.1f} voters, "
             "counted by how evenly they share the votes, are too few for intervals by voter"
         )
+    certain = [entry.model for entry in ranking.entries if _has_no_width(entry)]
+    if certain:
+        notes.append(
+            f"intervals of {ranking.interval_method} have no width where votes went one way only; "
+            f"--intervals auto leaves a doubt about {_names(certain)}"
+        )
     if ranking.rounds_without_estimate:
         notes.append(
             f"{ranking.rounds_without_estimate} of {ranking.options.num_bootstrap} rounds have no "
@@ -214,6 +223,12 @@ def notes_on(board: Board) -> list[str]:
     if board.category is not None:
         notes = [f"{board.category}: {note}" for note in notes]
     return notes
+
+
+def _has_no_width(entry: RankedModel) -> bool:
+    if entry.lower is None or entry.upper is None:
+        return False
+    return entry.upper - entry.lower < 10**-_CSV_DECIMALS
 
 
 def _names(names: Sequence[str]) -> str:

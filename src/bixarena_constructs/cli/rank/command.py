@@ -8,9 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import typer
 
-from bixarena_constructs.cli.rank.board_formats import (
-    Format,
-)
+from bixarena_constructs.cli.rank.board_formats import Format
 
 __all__ = ["rank"]
 
@@ -209,7 +207,6 @@ _Report: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Write a self-contained HTML page.", rich_help_panel=_OUTPUT),
 ]
-
 _Title: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -288,7 +285,7 @@ def rank(
             weight=weight_column,
             voter=voter_column,
             intervals=intervals,
-            delimiter=delimiter,
+            delimiter="\t" if delimiter == r"\t" else delimiter,
             encoding=encoding,
         )
         anchored = parse_anchor(anchor)

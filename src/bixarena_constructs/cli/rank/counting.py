@@ -167,7 +167,9 @@ def _counted(
             is_known=lambda columns: find_form(columns, wanted) is not None,
         )
         form = _form(file, wanted, connection)
-        sources.append(count_file(connection, number, file, form=form, wanted=wanted))
+        sources.append(
+            count_file(connection, number, file, form=form, wanted=wanted, scratch=scratch)
+        )
         files.append(file)
         forms.append(form)
     judge(connection, by_name=not wanted.is_cells, least=1 if wanted.is_cells else 0)

@@ -17,6 +17,7 @@ from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.cli.rank.board_formats import (
     Board,
     Reading,
+    left_out,
     notes_on,
     to_csv,
     to_json,
@@ -26,6 +27,7 @@ from bixarena_constructs.cli.rank.board_table import print_table
 from bixarena_constructs.cli.rank.counting import counting
 from bixarena_constructs.cli.rank.plot import to_svg
 from bixarena_constructs.cli.rank.report import to_html
+from bixarena_constructs.cli.rank.vote_paths import paths_of
 from bixarena_constructs.cli.standard_output import discard_output
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import RankingError, rank
@@ -71,8 +73,8 @@ def rank_files(
     Raises:
         typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
     """
-    _check_outputs(files, {"--plot": plot, "--report": report})
     try:
+        _check_outputs(files, {"--plot": plot, "--report": report})
         with counting(files, wanted, memory_limit=memory_limit, threads=options.threads) as votes:
             boards, unranked = _ranked(votes, options, anchor)
     except FileNotFoundError as error:
@@ -109,15 +111,26 @@ def rank_files(
 
 
 def _check_outputs(files: Sequence[str], outputs: dict[str, Path | None]) -> None:
-    """Refuse to write over what is read, or twice to the same file."""
-    taken = {os.path.realpath(file): f"the votes {file}" for file in files}
-    for option, path in outputs.items():
-        if path is None:
+    """Refuse to write over what is read, or twice to the same file, by whatever name."""
+    taken = {_identity(1): "standard output"}
+    for file in files:
+        for path in paths_of(file):
+            taken[_identity(0 if file == "-" else path)] = f"the votes {path}"
+    for option, output in outputs.items():
+        if output is None or output.is_char_device() or output.is_fifo():
             continue
-        where = os.path.realpath(path)
-        if where in taken and not path.is_char_device():
-            raise typer.BadParameter(f"{option} {path} would overwrite {taken[where]}")
+        if (where := _identity(output)) in taken:
+            raise typer.BadParameter(f"{option} {output} would overwrite {taken[where]}")
         taken[where] = f"what {option} writes"
+
+
+def _identity(path: Path | int) -> object:
+    """Return what two names of one file share: links can lead to it."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - standard input and output are numbers
+    except OSError:
+        return os.path.realpath(path) if isinstance(path, os.PathLike) else None
+    return found.st_dev, found.st_ino
 
 
 def _ranked(
@@ -137,13 +150,15 @@ def _ranked(
                 ranking = _anchored(rank(counts, options, progress=progress), anchor)
         except RankingError as error:
             if category is None:
-                raise
+                lines = [str(error), *left_out(votes.dropped, votes.rows)]
+                raise RankingError("\n  ".join(lines)) from error
             unranked[category] = str(error)
         else:
             boards.append(Board(category, counts, ranking))
     if not boards:
-        reasons = "\n  ".join(f"{category!r}: {reason}" for category, reason in unranked.items())
-        raise RankingError(f"no board can be ranked\n  {reasons}")
+        reasons = [f"{category!r}: {reason}" for category, reason in unranked.items()]
+        lines = ["no board can be ranked", *reasons, *left_out(votes.dropped, votes.rows)]
+        raise RankingError("\n  ".join(lines))
     return boards, unranked
 
 

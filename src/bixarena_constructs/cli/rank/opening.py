@@ -8,9 +8,9 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-import shutil
 from collections import Counter
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
@@ -35,7 +35,12 @@ _COMPRESSIONS: Final[dict[bytes, Compression]] = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
-_ZIP: Final = b"PK\x03\x04"
+_OTHERS: Final = {
+    b"PK\x03\x04": "this is an Excel workbook, which can save a sheet as CSV, or a ZIP archive: "
+    "unzip -p FILE | bixarena rank -",
+    b"BZh": "this is compressed with bzip2: bzcat FILE | bixarena rank -",
+    b"\xfd7zX": "this is compressed with xz: xzcat FILE | bixarena rank -",
+}
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _OPENING: Final = 4096
@@ -60,7 +65,7 @@ def open_file(
         name: What messages call it.
         path: A regular file.
         connection: To DuckDB.
-        scratch: A folder for a copy in UTF-8.
+        scratch: A folder for a copy that DuckDB reads.
         encoding: Encoding of a text. Default: - UTF-8, or UTF-16 where a mark says so.
         delimiter: What separates the values of a CSV file. Default: - the first of comma,
             semicolon, tab and bar that makes columns of votes of the first line.
@@ -73,12 +78,9 @@ def open_file(
 
     with path.open("rb") as file:
         start = file.read(4)
-    if start == _ZIP:
-        raise UnreadableFileError(
-            name,
-            "this is an Excel workbook, which can save a sheet as CSV, or a ZIP archive: "
-            "unzip -p FILE | bixarena rank -",
-        )
+    for magic, what in _OTHERS.items():
+        if start.startswith(magic):
+            raise UnreadableFileError(name, what)
     kind: Kind = "Parquet" if start == b"PAR1" else "CSV"
     if kind == "CSV" and name.lower().endswith(".parquet"):
         raise UnreadableFileError(name, "not a Parquet file: it does not begin with PAR1")
@@ -89,7 +91,9 @@ def open_file(
     try:
         if kind == "CSV":
             table = _in_utf_8(table, encoding, scratch)
-            return _text_table(table, connection, delimiter=delimiter, is_known=is_known)
+            return _text_table(
+                table, connection, scratch=scratch, delimiter=delimiter, is_known=is_known
+            )
         described = connection.execute(f"DESCRIBE FROM {table.relation(LONGEST_ROW)}").fetchall()
         return replace(table, columns=_checked(name, (row[0] for row in described)))
     except duckdb.OutOfMemoryException:
@@ -111,16 +115,13 @@ def not_text(error: UnicodeDecodeError) -> str:
 
 
 def _in_utf_8(table: VoteFile, encoding: str | None, scratch: Path) -> VoteFile:
-    """Copy a text of another encoding: DuckDB reads UTF-8."""
+    """Copy a text of another encoding."""
     if encoding is None:
         with table.content() as file:
             encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8"
     if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
         return table
-    copy = scratch / f"{table.path.name}.utf-8"
-    with table.text(encoding) as text, copy.open("w", encoding="utf-8", newline="") as file:
-        shutil.copyfileobj(text, file)
-    return replace(table, path=copy, compression="uncompressed")
+    return table.copied(scratch, encoding)
 
 
 def lists_within(file: VoteFile, connection: DuckDBPyConnection) -> list[str]:
@@ -139,6 +140,7 @@ def _text_table(
     table: VoteFile,
     connection: DuckDBPyConnection,
     *,
+    scratch: Path,
     delimiter: str | None,
     is_known: Callable[[Sequence[str]], bool],
 ) -> VoteFile:
@@ -154,6 +156,11 @@ def _text_table(
         if not columns:
             raise UnreadableFileError(table.name, "its JSON holds no object with keys")
         return replace(table, columns=_checked(table.name, columns))
+    with table.text() as file:
+        blank_lines = sum(1 for _ in takewhile(lambda line: not line.strip("\r\n"), file))
+    if blank_lines:
+        # DuckDB skips lines of one kind of end only.
+        table = table.copied(scratch)
     headers = {}
     for sign in (delimiter,) if delimiter else _DELIMITERS:
         with table.text() as file:
@@ -162,7 +169,9 @@ def _text_table(
             break
     else:
         sign = max(headers, key=lambda each: len(headers[each]))
-    return replace(table, columns=_distinct(headers[sign]), delimiter=sign)
+    return replace(
+        table, columns=_distinct(headers[sign]), delimiter=sign, blank_lines=blank_lines
+    )
 
 
 def _json_kind(table: VoteFile, opening: str) -> Kind:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import shutil
 import sys
 import zlib
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 if sys.version_info >= (3, 14):
@@ -20,7 +24,6 @@ else:
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
     from typing import TextIO
 
 __all__ = [
@@ -73,6 +76,7 @@ class VoteFile:
         kind: Its format.
         columns: Names of its columns, or the keys of its first object.
         delimiter: What separates the values of a CSV file.
+        blank_lines: Lines before its first.
         compression: How the whole file is compressed; Parquet is not.
     """
 
@@ -81,6 +85,7 @@ class VoteFile:
     kind: Kind
     columns: tuple[str, ...] = ()
     delimiter: str = ","
+    blank_lines: int = 0
     compression: Compression = "uncompressed"
 
     def relation(self, longest_row: int) -> str:
@@ -108,8 +113,9 @@ class VoteFile:
         if self.kind != "CSV":
             return f"read_json({path}, {given})"
         return (
-            f"read_csv({path}, {given}, header = true, delim = {literal(self.delimiter)}, "
-            f"quote = '\"', escape = '\"', max_line_size = {longest_row})"
+            f"read_csv({path}, {given}, header = true, skip = {self.blank_lines}, "
+            f"delim = {literal(self.delimiter)}, quote = '\"', escape = '\"', "
+            f"max_line_size = {longest_row})"
         )
 
     def places(self, rows: Sequence[int]) -> list[str]:
@@ -145,6 +151,21 @@ class VoteFile:
     def text(self, encoding: str = "utf-8-sig") -> TextIO:
         """Open the file as text."""
         return TextIOWrapper(self.content(), encoding=encoding, newline="")
+
+    def ends_lines_differently(self) -> bool:
+        """Tell whether some lines end as on Windows, and others do not."""
+        with TextIOWrapper(self.content(), encoding="utf-8-sig") as text:
+            deque(text, maxlen=0)
+            return isinstance(text.newlines, tuple)
+
+    def copied(self, scratch: Path, encoding: str = "utf-8-sig") -> VoteFile:
+        """Copy a text as DuckDB reads it: in UTF-8, each line ending alike."""
+        with (
+            TextIOWrapper(self.content(), encoding=encoding) as text,
+            NamedTemporaryFile("w", encoding="utf-8", newline="", dir=scratch, delete=False) as to,
+        ):
+            shutil.copyfileobj(text, to)
+        return replace(self, path=Path(to.name), compression="uncompressed")
 
     def content(self) -> IO[bytes]:
         """Open the file as bytes, uncompressed."""

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["find_files"]
+__all__ = ["find_files", "paths_of"]
 
 _STDIN: Final = "-"
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
@@ -33,8 +33,10 @@ def find_files(arguments: Sequence[str], scratch: Path) -> list[tuple[str, Path]
     """
     found: dict[Path, tuple[str, Path]] = {}
     for argument in arguments:
-        for path in _expanded(argument):
+        for path in paths_of(argument):
             if argument == _STDIN:
+                if sys.stdin is None:
+                    raise FileNotFoundError("standard input is closed")
                 copy = _copied(sys.stdin.buffer, scratch / str(len(found)))
                 found[copy] = ("standard input", copy)
             elif path.is_file():
@@ -53,8 +55,12 @@ def _copied(source: IO[bytes], path: Path) -> Path:
     return path
 
 
-def _expanded(argument: str) -> list[Path]:
-    """List the files that an argument means."""
+def paths_of(argument: str) -> list[Path]:
+    """List the files that an argument means.
+
+    Raises:
+        FileNotFoundError: It means none.
+    """
     path = Path(argument)
     if argument == _STDIN or (path.exists() and not path.is_dir()):
         return [path]

@@ -15,6 +15,7 @@ from bixarena_constructs.worker.ranking import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from duckdb import DuckDBPyConnection, Error
 
@@ -35,20 +36,38 @@ _TOO_LONG: Final = ("Maximum line size", "maximum_object_size")
 
 
 def count_file(
-    connection: DuckDBPyConnection, number: int, file: VoteFile, *, form: Form, wanted: Wanted
+    connection: DuckDBPyConnection,
+    number: int,
+    file: VoteFile,
+    *,
+    form: Form,
+    wanted: Wanted,
+    scratch: Path,
 ) -> str:
     """Add the rows of a file to ``counted``, and the words of its winner to ``words``.
 
     Returns:
         The SQL that reads it.
     """
-    import duckdb  # noqa: PLC0415 - as above
-
     words = ", ".join(
         f"({number}, {literal(value)}, {literal(word)}, {value in wanted.outcomes})"
         for value, word in outcome_words(form, wanted).items()
     )
     connection.execute(f"INSERT INTO words VALUES {words}")
+    try:
+        return _count(connection, number, file, form=form, wanted=wanted)
+    except UnreadableFileError:
+        # DuckDB wants one kind of line end, which few files lack: they are copied with it.
+        if file.kind != "CSV" or not file.ends_lines_differently():
+            raise
+        return _count(connection, number, file.copied(scratch), form=form, wanted=wanted)
+
+
+def _count(
+    connection: DuckDBPyConnection, number: int, file: VoteFile, *, form: Form, wanted: Wanted
+) -> str:
+    import duckdb  # noqa: PLC0415 - an extra that the other commands do without
+
     for longest_row in _LONGEST_ROWS:
         source = _source(file, longest_row, form=form, wanted=wanted)
         try:

@@ -110,6 +110,10 @@ class Wanted:
                 "--cells files have columns and outcomes of their own; leave out --columns, "
                 "--outcomes, --count-column and --weight-column"
             )
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise ValueError(
+                f"--delimiter {self.delimiter!r} is not a single character, such as ; or | or \\t"
+            )
         try:
             codecs.lookup(self.encoding or "utf-8")
         except LookupError as error:
