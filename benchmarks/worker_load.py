@@ -245,7 +245,7 @@ def run_worker(database: BixArenaDatabase, **variables: str) -> dict[str, Any]:
 
 def _plan(connection: psycopg.Connection) -> list[str]:
     slugs = [row[0] for row in connection.execute("SELECT slug FROM api.leaderboard").fetchall()]
-    statement = b"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) " + query("counts")
+    statement = b"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) " + query("counts_by_pair")
     return [row[0] for row in connection.execute(statement, {"slugs": slugs}).fetchall()]
 
 

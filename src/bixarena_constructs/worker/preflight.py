@@ -141,7 +141,7 @@ def missing(
     ]
     relations, columns, privileges = (list(words) for words in zip(*wanted, strict=True))
     return connection.execute(
-        query("missing"),
+        query("missing_privileges"),
         {"relations": relations, "fields": columns, "privileges": privileges},
     ).fetchall()
 

@@ -133,7 +133,7 @@ class Store:
             # the database would do that too, but rules out parallel plans. A stream that is left
             # open keeps the connection's lock: the transaction could not even be rolled back.
             stream = connection.cursor().stream(
-                query("counts"), {"slugs": list(slugs)}, size=_ROWS_AT_A_TIME
+                query("counts_by_pair"), {"slugs": list(slugs)}, size=_ROWS_AT_A_TIME
             )
             with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
                 counts = {

@@ -77,7 +77,9 @@ class VotesRelation:
         """
         with self._database.asking() as connection:
             knows_voters = by_voter and _VOTER in self._columns(connection)
-            statement = self._statement("cells_by_voter" if knows_voters else "cells")
+            statement = self._statement(
+                "relation_cells_by_voter" if knows_voters else "relation_cells"
+            )
             stream = connection.cursor().stream(statement, size=_ROWS_AT_A_TIME)
             # A stream that is left open keeps the connection's lock.
             with closing(stream) as rows:  # type: ignore[type-var]  # it is a generator
@@ -92,7 +94,7 @@ class VotesRelation:
                 )
 
     def _columns(self, connection: psycopg.Connection) -> set[str]:
-        described = connection.execute(self._statement("cells_columns")).description or ()
+        described = connection.execute(self._statement("relation_columns")).description or ()
         found = {column.name for column in described}
         missing = [name for name in self._needed if name not in found]
         if missing:

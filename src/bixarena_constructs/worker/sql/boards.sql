@@ -1,5 +1,5 @@
--- The leaderboards; of each, whether it has the snapshot of this time already, and which snapshot
--- people saw last: the newest public one, without those of the future.
+-- The leaderboards; for each, whether it already has the snapshot of this time, and which snapshot the
+-- site showed last: the newest public one, ignoring the future.
 SELECT board.id, board.slug, snapshot.visibility AS existing, shown.snapshot_identifier AS shown
 FROM api.leaderboard AS board
 LEFT JOIN api.leaderboard_snapshot AS snapshot

@@ -1,2 +1,2 @@
--- What time it is here, which dates every snapshot and by which the site shows the newest.
+-- The time of this server, which dates every snapshot; the site shows the newest.
 SELECT statement_timestamp();

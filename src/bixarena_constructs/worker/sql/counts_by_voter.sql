@@ -1,15 +1,15 @@
--- The votes of counts.sql by voter and outcome, for intervals that allow for votes of one voter being
--- alike. Voters are numbered here: no key of a person leaves the database.
+-- The votes of counts_by_pair.sql by voter and outcome, for intervals that allow for one voter's votes
+-- being alike. Voters are numbered here: no person's key leaves the database.
 --
 -- In COPY's binary format, six four-byte integers a row: position of the leaderboard among those
--- asked for, voter, both models, outcome (0 and 1 for a win of either, 2 for a tie, -1 for anything
--- else), votes.
+-- requested, voter, both models, outcome (0 and 1 for a win of the first or second model, 2 for a tie,
+-- -1 for anything else), votes.
 COPY (
 \ir models_and_tags.sql
     cell AS MATERIALIZED (
         SELECT tag.category,
                tag.is_first IS NOT FALSE AS is_first,
-               -- A battle without a voter is one of a voter of its own.
+               -- A battle without a voter counts as a voter of its own.
                coalesce(battle.user_id, battle.id) AS voter,
                battle.model1_id AS model_a,
                battle.model2_id AS model_b,
@@ -20,7 +20,7 @@ COPY (
                    ELSE -1
                END AS outcome,
                count(*) AS votes
-\ir categorized_battles.sql
+\ir battles_by_category.sql
         GROUP BY 1, 2, 3, 4, 5, 6
     ),
     voter AS (

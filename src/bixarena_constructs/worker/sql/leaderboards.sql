@@ -1,2 +1,2 @@
--- Every leaderboard, to tell votes of one that does not exist.
+-- Every leaderboard, to recognise votes for one that does not exist.
 SELECT slug FROM api.leaderboard;

@@ -1,3 +1,3 @@
--- One writer of a leaderboard at a time, whatever time it publishes for. Of the transaction, not
--- the session: that kind would survive a rollback.
+-- One writer of a leaderboard at a time, whatever time it publishes for. A lock of the transaction: a
+-- lock of the session would survive a rollback.
 SELECT pg_advisory_xact_lock(hashtextextended('bixarena-worker:' || %(leaderboard_id)s, 0));

@@ -1,5 +1,5 @@
--- Every model, retired ones included: they keep their place. Their order numbers them in
--- counts.sql, which runs in the same transaction.
+-- Every model, including retired ones, which keep their place. The order numbers them as
+-- models_and_tags.sql does, in the same transaction.
 SELECT id::text, slug
 FROM api.model
 ORDER BY id;

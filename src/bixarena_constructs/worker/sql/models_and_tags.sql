@@ -1,4 +1,4 @@
--- Models numbered as models.sql lists them, and categories of battles; is_first marks the row by
+-- Models, numbered in the order of models.sql, and the categories of battles; is_first marks the row by
 -- which overall counts a battle once.
 WITH model AS (
     SELECT id, row_number() OVER (ORDER BY id) - 1 AS number

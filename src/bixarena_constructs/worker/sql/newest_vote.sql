@@ -1,5 +1,5 @@
--- When the newest of the votes that count was cast: a validation that broke stops it, too. A date of
--- the future, or one that is no date of a vote, does not count.
+-- When the newest of the votes that count was cast: if validation breaks, this stops too. Ignores dates
+-- in the future and dates that no vote can have.
 SELECT max(evaluation.created_at)
-\ir counting_battles.sql
+\ir battles_that_count.sql
 WHERE evaluation.created_at BETWEEN '1000-01-01' AND statement_timestamp() + %(ahead)s;

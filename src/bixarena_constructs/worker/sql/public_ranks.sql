@@ -1,4 +1,4 @@
--- The board that the site showed last: the newest public one, without those of the future.
+-- The ranks of the board that the site showed last: the newest public one, ignoring the future.
 SELECT entry.model_id::text, entry.rank
 FROM api.leaderboard_entry AS entry
 WHERE entry.snapshot_id = (

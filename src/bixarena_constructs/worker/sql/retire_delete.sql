@@ -1,5 +1,5 @@
--- Delete the public snapshots of a leaderboard beyond the newest ones, of which this run's is the
--- first. Those dated in the future neither count nor go.
+-- Delete the public snapshots of a leaderboard beyond the newest ones; this run's counts as the newest.
+-- Snapshots dated in the future are neither counted nor deleted.
 DELETE FROM api.leaderboard_snapshot
 WHERE leaderboard_id = %(leaderboard_id)s
     AND visibility = 'public'

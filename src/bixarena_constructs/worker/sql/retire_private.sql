@@ -1,5 +1,5 @@
--- Hide the public snapshots of a leaderboard beyond the newest ones, of which this run's is the
--- first. Those dated in the future neither count nor go.
+-- Hide the public snapshots of a leaderboard beyond the newest ones; this run's counts as the newest.
+-- Snapshots dated in the future are neither counted nor hidden.
 UPDATE api.leaderboard_snapshot
 SET visibility = 'private', updated_at = now()
 WHERE leaderboard_id = %(leaderboard_id)s

@@ -1,4 +1,4 @@
--- Show or hide the snapshots of one time: the site shows the public one that was made last.
+-- Show or hide the snapshots of one time. Of the public ones, the site shows the one made last.
 UPDATE api.leaderboard_snapshot AS snapshot
 SET visibility = %(visibility)s, updated_at = now()
 FROM api.leaderboard AS board

@@ -1,6 +1,5 @@
--- The snapshot of this time, if there is one, and how far the public ones have come. One whose
--- identifier has another form than ours is placed by when it was made. The future does not count:
--- neither an identifier nor a date of it.
+-- The snapshot of this time, if it exists, and the newest public one. A snapshot whose identifier does
+-- not have the worker's form is ordered by its date. Identifiers and dates in the future are ignored.
 WITH horizon AS (
     SELECT moment, to_char(moment AT TIME ZONE 'UTC', '"snapshot_"YYYY-MM-DD_HH24-MI-SS') AS place
     FROM (SELECT statement_timestamp() + %(ahead)s AS moment) AS future
@@ -22,7 +21,7 @@ SELECT (max(id::text) FILTER (WHERE snapshot_identifier = %(identifier)s))::uuid
            max(placed.place) FILTER (WHERE visibility = 'public' AND placed.place <= horizon.place),
            ''
        ) AS newest_public,
-       -- The site shows the public one that was made last, if that is ever so far ahead.
+       -- The site shows the public one with the latest date, however far in the future that is.
        (array_agg(snapshot_identifier ORDER BY created_at DESC)
            FILTER (WHERE visibility = 'public' AND created_at > horizon.moment))[1]
            AS shown_instead

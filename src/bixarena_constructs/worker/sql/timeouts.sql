@@ -1,6 +1,5 @@
--- For this transaction only, which is all that a connection pooler lets through. The worker limits a
--- transaction as a whole itself; from PostgreSQL 17 on the server has a limit of its own, which is 0
--- for none.
+-- For this transaction only: a connection pooler lets nothing else through. The worker itself limits the
+-- transaction as a whole; PostgreSQL 17 added a limit of its own, for which 0 means none.
 SELECT set_config(
     name,
     CASE name

@@ -1,4 +1,4 @@
--- As cells.sql, by voter as well. Voters are numbered here: no key of one leaves the database.
+-- As relation_cells.sql, but also by voter. Voters are numbered here: no key of a voter leaves the server.
 SELECT leaderboard, model_a, model_b, outcome, votes,
        CASE WHEN voter IS NOT NULL THEN dense_rank() OVER (ORDER BY voter) END AS voter
 FROM (

@@ -1,5 +1,6 @@
--- The cells of a relation, those of one key added up. Of a key with a row that is no count, what that
--- row says: the leaderboard then fails with it. Plain SQL, for servers that know no more.
+-- The cells of a relation, with cells of the same key added up. If a row of a key has no valid number of
+-- votes, its value is returned instead of the sum, and the leaderboard then fails with it. Plain SQL,
+-- for servers that know no more.
 SELECT leaderboard, model_a, model_b, outcome,
        CASE
            WHEN count(votes) < count(*) THEN NULL

@@ -1,7 +1,7 @@
--- The same by category: a battle has a row for each category of its effective categorization, if that
--- is matched, and one without a category otherwise. Without overall, only the battles of the
--- categories that are asked for.
-\ir counting_battles.sql
+-- The battles that count, with a row for each category of a battle whose effective categorization is
+-- matched, and one row without a category for any other battle. If overall is not asked for, only the
+-- battles of the requested categories.
+\ir battles_that_count.sql
 LEFT JOIN api.battle_categorization AS categorization
     ON categorization.id = battle.effective_categorization_id
     AND categorization.status = 'matched'

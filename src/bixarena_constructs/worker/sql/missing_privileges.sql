@@ -1,5 +1,5 @@
--- Which of the wanted privileges the role lacks, and why: the catalogue alone is asked, so nothing
--- fails on the first table that is not there.
+-- The privileges that the role lacks, and why. Only the catalogue is asked, so a table that does not
+-- exist does not make the statement fail.
 SELECT wanted.relation, wanted.field, wanted.privilege,
        CASE
            WHEN namespace.oid IS NULL THEN 'no schema'

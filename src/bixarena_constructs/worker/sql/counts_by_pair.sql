@@ -1,6 +1,6 @@
--- What each leaderboard is ranked by: for every pair of models, how often either won and how
--- often they tied. One pass over the battles gives overall and all categories: a battle of three
--- categories has three rows in vote, and overall counts its first one.
+-- What each leaderboard is ranked by: for every pair of models, how often each won and how often they
+-- tied. One pass over the battles serves overall and all categories: a battle of three categories has
+-- three rows in vote, and overall counts the first of them.
 \ir models_and_tags.sql
 vote AS (
     SELECT tag.category,
@@ -12,7 +12,7 @@ vote AS (
                WHEN 'model2' THEN battle.model2_id
            END AS winner,
            evaluation.outcome = 'tie' AS is_tie
-\ir categorized_battles.sql
+\ir battles_by_category.sql
 ),
 cell AS MATERIALIZED (
     SELECT category, is_first, model_a, model_b,
