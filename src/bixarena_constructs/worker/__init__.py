@@ -7,7 +7,7 @@ It needs no AWS SDK: the ECS agent injects its secrets as environment variables.
 
     run(Settings.from_environment(os.environ), log=open_log(sys.stdout))
 
-Another store than BixArena's tables is a `SnapshotStore`; its image runs `main` with it.
+A store other than BixArena's tables is a `SnapshotStore`; its image runs `main` with it.
 
 The names below are imported when they are first used: the ranking alone needs no driver.
 """

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_COUNTS", "BoardRun", "since", "too_small", "wanted_boards"]
 
 MOST_COUNTS = 3
-"""How often a run counts: a model deleted while boards are ranked takes its votes with it."""
+"""How often a run counts: a model that is deleted during the run takes its votes with it."""
 _EVENT_OF = {
     Status.PUBLISHED: Event.BOARD_PUBLISHED,
     Status.STORED_PRIVATE: Event.BOARD_STORED_PRIVATE,
@@ -51,10 +51,10 @@ _EVENT_OF = {
 
 
 def wanted_boards(found: Sequence[Board], slug: str | None) -> tuple[Board, ...]:
-    """Return the leaderboards that a run is for: the one of a slug, or all.
+    """Return the leaderboards that a run is for: the one with a slug, or all.
 
     Raises:
-        NoLeaderboardError: There is none.
+        NoLeaderboardError: None exists.
     """
     wanted = tuple(board for board in found if slug in (None, board.slug))
     if not wanted:
@@ -65,7 +65,7 @@ def wanted_boards(found: Sequence[Board], slug: str | None) -> tuple[Board, ...]
 def too_small(counts: VoteCounts, settings: Settings) -> str | None:
     """Return the threshold that a leaderboard is below; None if it has enough votes."""
     battles, models = settings.min_total_battles, settings.min_total_models
-    # As in BixArena: one leaderboard that is asked for may have as few votes as it has.
+    # As in BixArena, this threshold does not apply to a single leaderboard that is asked for.
     if settings.leaderboard_slug is None and counts.cast < battles:
         return f"fewer votes than {Variable.MIN_TOTAL_BATTLES}={battles}"
     listed = counts.num_listed(settings.min_evals)
@@ -106,7 +106,7 @@ class BoardRun:
             Whether it is done; if not, its votes have to be counted again.
 
         Raises:
-            LoginRefusedError: The next ones would be ranked for nothing.
+            LoginRefusedError: To rank the next ones would be in vain.
         """
         log = self._log.bind(**{Field.LEADERBOARD: board.slug})
         try:
@@ -142,7 +142,7 @@ class BoardRun:
         return True
 
     def fail(self, slug: str, error: WorkerError, votes: Votes) -> None:
-        """Note that a leaderboard cannot be done."""
+        """Record that a leaderboard failed."""
         self._report.failed[slug] = error
         fields = {
             Field.LEADERBOARD: slug,
@@ -159,7 +159,7 @@ class BoardRun:
             self._report.skipped.append(board.slug)
             log.info(Event.BOARD_SKIPPED, **fields)
         else:
-            # People go on seeing it, and nothing else would report that it is old.
+            # The site keeps showing it, and nothing else would report that it is old.
             self._report.regressed[board.slug] = reason
             log.error(Event.BOARD_REGRESSED, **fields, shown=board.shown)
 

@@ -34,7 +34,7 @@ class CountedCell(NamedTuple):
         model_b: Key of another one, or of the same: a self battle.
         outcome: ``model_a``, ``model_b`` or ``tie``.
         votes: 1 or more.
-        voter: Any key of the voter that is not the person's; None if unknown.
+        voter: A key of the voter that does not identify the person; None if unknown.
     """
 
     leaderboard: str
@@ -46,7 +46,7 @@ class CountedCell(NamedTuple):
 
 
 class _BoardCells:
-    """The cells of one leaderboard: a few megabytes of numbers, whatever comes."""
+    """The cells of one leaderboard, packed as numbers."""
 
     def __init__(self, models: Mapping[str, int]) -> None:
         self._models = models
@@ -86,8 +86,8 @@ class _BoardCells:
         """Fold them, or return why they cannot be counted."""
         if self._faults:
             more = self._num_faults - len(self._faults)
-            said = "; ".join(self._faults) + (f"; and {more} more" if more else "")
-            return VotesError(said)
+            listed = "; ".join(self._faults) + (f"; and {more} more" if more else "")
+            return VotesError(listed)
         self._pack()
         table = np.concatenate(self._parts)
         model_a, model_b, outcome, votes, voter = table.T
@@ -101,7 +101,7 @@ class _BoardCells:
         )
 
     def _in_order(self, voter: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number voters by their keys, so that the order of the rows leaves no trace."""
+        """Number voters by their keys, so that the order of the rows does not matter."""
         place = np.full(len(self._voters) + 1, -1)
         ordered = sorted(self._voters, key=str)
         place[[self._voters[key] for key in ordered]] = np.arange(len(ordered))
@@ -141,7 +141,7 @@ def counted(
 
 
 def _fault(cell: CountedCell, models: Mapping[str, int]) -> str:
-    """Say what is wrong with a cell, and name it by its key."""
+    """Describe what is wrong with a cell, which is named by its key."""
     row = f"model_a {cell.model_a!r}, model_b {cell.model_b!r}, outcome {cell.outcome!r}"
     for side in ("model_a", "model_b"):
         key = getattr(cell, side)
@@ -150,5 +150,5 @@ def _fault(cell: CountedCell, models: Mapping[str, int]) -> str:
     if cell.outcome not in _OUTCOME:
         allowed = ", ".join(OUTCOMES)
         return f"outcome is {cell.outcome!r} in the row of {row}; it must be one of {allowed}"
-    said = None if cell.votes is None else str(cell.votes)
-    return f"votes is {said} in the row of {row}; it must be a whole number of 1 or more"
+    given = None if cell.votes is None else str(cell.votes)
+    return f"votes is {given} in the row of {row}; it must be a whole number of 1 or more"

@@ -1,4 +1,4 @@
-"""A run that ends before it ranks: login, grants, settings and thresholds, and nothing written."""
+"""A run that ends before it ranks: login, grants, settings and thresholds; it writes nothing."""
 
 from __future__ import annotations
 

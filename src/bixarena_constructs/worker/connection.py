@@ -42,8 +42,8 @@ class _ConnectionFailedError(psycopg.OperationalError):
 class Connection(psycopg.Connection[tuple[Any, ...]]):
     """The driver's connection, with a ``sqlstate`` in the error when the server refuses it.
 
-    libpq keeps no result of a failed connection, only a text in the server's language. It has the
-    code in it if libpq is verbose while it connects.
+    libpq keeps no result of a failed connection, only a message in the server's language. The
+    message contains the code if libpq is verbose while it connects.
     """
 
     @classmethod
@@ -58,7 +58,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 return cls(pgconn)
             if status not in _WAITS:
                 break
-            # The driver sends nothing true while it waits on.
+            # The driver sends a false value while there is nothing to read or write.
             while not (yield pgconn.socket, _WAITS[status]):
                 pass
         text = _LOCATION.sub("", pgconn.get_error_message())

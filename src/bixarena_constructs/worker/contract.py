@@ -175,6 +175,6 @@ class Outcome(StrEnum):
     REGRESSED = "regressed"
     """A leaderboard that is public has too few votes now; the others were published."""
     PARTIAL = "partial"
-    """``LEADERBOARD_SLUG`` was set: the run says nothing of the other leaderboards."""
+    """``LEADERBOARD_SLUG`` was set: the run says nothing about the other leaderboards."""
     COMPUTED = "computed"
     """A dry run."""

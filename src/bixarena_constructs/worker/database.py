@@ -49,7 +49,8 @@ _LASTING = (
     *("53100", "53400", "54", "P0", "XX001", "XX002"),
 )
 # Messages without a SQLSTATE come from libpq or OpenSSL, always in English: the server's identity
-# is wrong, or the two sides share no kind of TLS or login. Each has a blank, as no host name has.
+# is wrong, or the two sides share no kind of TLS or login. Each pattern has a blank, as no host
+# name does.
 _LASTING_TEXT = re.compile(
     " certificate| private key file|protocol version|wrong version number|unsupported protocol"
     r"|server does not support SSL| sslmode|invalid \w+ value|channel binding"
@@ -65,7 +66,7 @@ _MISUSES = (
 
 
 class Database:
-    """One host of the database; a transaction has its own connection, unless that is kept."""
+    """One host of the database; each transaction has its own connection, unless that is kept."""
 
     def __init__(self, settings: DatabaseSettings, deadline: Deadline) -> None:
         self._settings = settings
@@ -77,7 +78,7 @@ class Database:
     def kept(self) -> Iterator[None]:
         """Keep the connection between transactions, until one fails.
 
-        So, a password that is changed meanwhile is not asked for.
+        A password that is changed during the run is then not needed.
         """
         self._is_kept = True
         try:
@@ -100,7 +101,7 @@ class Database:
     def writing(self) -> Iterator[psycopg.Connection]:
         """Open a transaction whose statements each see what was committed before them.
 
-        So, what another worker committed while this one waited for its lock.
+        This includes what another worker committed while this one waited for its lock.
 
         Raises:
             DatabaseUnavailableError: The server takes no writes for now.
@@ -117,8 +118,8 @@ class Database:
         """Open a session for a query, on a server that may know less than PostgreSQL.
 
         The query is in a read-only transaction with a time limit, if the server knows both.
-        Nothing else is asked of it: no isolation, which a statement has by itself, no other
-        limit, no savepoint, no named cursor, no COPY.
+        The server is sent nothing else: no isolation level, which one statement does not need, no
+        other limit, no savepoint, no named cursor, no COPY.
 
         Raises:
             DatabaseError: See ``_translated``.
@@ -222,7 +223,7 @@ class Database:
         """Translate the driver's errors to the worker's.
 
         Raises:
-            DeadlineError: The server gave up on our behalf, for the run is over its time.
+            DeadlineError: The server ended the statement because the run is out of time.
             DatabaseUnavailableError: It may succeed a little later.
             RowGoneError: It needs a row that is gone.
             DatabaseRefusedError: It would fail again.
@@ -245,9 +246,9 @@ def _kind(error: psycopg.Error) -> type[DatabaseError]:
 
 
 def passes_by_itself(error: psycopg.Error) -> bool:
-    """Return whether the same attempt may succeed a little later: unless it is known to last.
+    """Return whether the same attempt may succeed a little later; only known faults last.
 
-    The server's words do not count: they depend on its language and on any pooler before it.
+    The message does not decide: it depends on the server's language and on any pooler in between.
     """
     if error.sqlstate is not None:
         return not error.sqlstate.startswith(_LASTING)

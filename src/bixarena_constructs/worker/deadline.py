@@ -12,7 +12,7 @@ __all__ = ["Deadline"]
 
 
 class Deadline:
-    """A point in time that every wait of a run stays below.
+    """A point in time by which every wait of a run ends.
 
     Attributes:
         seconds: How long the run may take from the beginning.

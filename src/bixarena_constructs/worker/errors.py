@@ -103,13 +103,13 @@ class NoLeaderboardError(SettingsError):
     def __init__(self, slug: str | None, existing: Iterable[str]) -> None:
         self.slug = slug
         self.existing = tuple(existing)
-        there = ", ".join(self.existing) or "no row"
+        found = ", ".join(self.existing) or "no row"
         asked = "unset" if slug is None else repr(slug)
-        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}; api.leaderboard has {there}"])
+        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}; api.leaderboard has {found}"])
 
 
 class FutureRunError(SettingsError):
-    """The time that a run is for has not come, by the database's clock.
+    """The time that a run is for is in the future, by the database's clock.
 
     Attributes:
         moment: That time.
@@ -166,7 +166,7 @@ class BoardsRegressedError(VotesError):
         self.reasons = dict(reasons)
         named = "; ".join(f"{slug}: {reason}" for slug, reason in self.reasons.items())
         super().__init__(
-            f"public, but below a threshold now: {named}; the site goes on showing an old board:"
+            f"public, but below a threshold now: {named}; the site keeps showing an old board:"
             " find out why votes are missing, or unpublish the board"
         )
 
@@ -198,11 +198,11 @@ class DatabaseRefusedError(DatabaseError):
 
 
 class LoginRefusedError(DatabaseRefusedError):
-    """The server lets nobody in like this: no further step can succeed."""
+    """The server refuses the login, so no further step can succeed."""
 
 
 class RowGoneError(DatabaseRefusedError):
-    """A row that was read earlier, such as a model's, was deleted since."""
+    """A row that was read earlier, such as a model's, has since been deleted."""
 
 
 class MissingGrantsError(DatabaseRefusedError):
@@ -238,7 +238,7 @@ class NoSnapshotError(WorkerError):
         super().__init__(f"{identifier!r} is not {present} on {place}; nothing was changed")
 
 
-class StopRun(WorkerError):  # noqa: N818 - a request, no fault
+class StopRun(WorkerError):  # noqa: N818 - a request, not a fault
     """The run has to end now, wherever it is."""
 
 

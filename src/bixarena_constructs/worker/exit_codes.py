@@ -89,7 +89,7 @@ INTERRUPTED: Final[Mapping[int, Failure]] = {
     )
     for number in (signal.SIGINT, signal.SIGTERM)
 }
-"""What the worker makes of a signal that asks it to stop, by the signal's number."""
+"""How a run ends that a signal asks to stop, by the signal's number."""
 KILLED: Final = Failure(
     exit_code=_BY_SIGNAL + signal.SIGKILL,
     cause=None,

@@ -37,7 +37,7 @@ def carried_out(
     deadline: Deadline,
     cancel: Callable[[], None],
 ) -> _T:
-    """Do some work as `Interrupts.carry_out` does, or in this thread where nothing interrupts."""
+    """Do some work as `Interrupts.carry_out` does, or in this thread if nothing interrupts it."""
     if interrupts is None:
         return work(log)
     return interrupts.carry_out(work, log=log, deadline=deadline, cancel=cancel)
@@ -56,7 +56,7 @@ class Interrupts:
         self._messages: SimpleQueue[StopRun | Future[Any] | Callable[[], object]] = SimpleQueue()
 
     def hear(self) -> None:
-        """Note SIGTERM and SIGINT from now on, and those that were blocked until now."""
+        """Listen for SIGTERM and SIGINT from now on, and for those that were blocked until now."""
         for number in _SIGNALS:
             signal.signal(number, self._note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -54,8 +54,8 @@ def run(
             settings' database.
         deadline: No wait goes beyond it. Default: - from the settings.
         now: The time of a run without ``scheduled_at``.
-        interrupts: Ends the run from outside, in the midst of a step. Default: - nothing does; the
-            deadline bounds what the run waits for.
+        interrupts: Ends the run from outside, even in the middle of a step. Default: - nothing
+            does; the deadline limits every wait.
 
     Raises:
         BoardsFailedError: Some leaderboards failed, the others were published.

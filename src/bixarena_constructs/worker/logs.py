@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["handed_on", "open_log", "parts_of"]
 
 _T = TypeVar("_T")
-# Docker hands a line on in pieces of 16 KiB, and no piece is JSON. A part of a list leaves room
-# for the other fields.
+# Docker splits longer lines into pieces of 16 KiB, none of which is valid JSON. A part of a list
+# leaves room for the other fields.
 _LINE_BYTES: Final = 16_000
 _PART_BYTES: Final = 12_000
 
@@ -51,7 +51,7 @@ def open_log(
 
 
 def parts_of(items: Iterable[_T]) -> Iterator[list[_T]]:
-    """Cut what is too long for a line into lists that are not; an empty list is one of them."""
+    """Split items into lists that each fit into a line; no items make one empty list."""
     part: list[_T] = []
     room = _PART_BYTES
     for item in items:
@@ -65,7 +65,7 @@ def parts_of(items: Iterable[_T]) -> Iterator[list[_T]]:
 
 
 def _shortened(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Cut the longest fields in half until the line is short enough, and say by how much."""
+    """Cut the longest fields in half until the line is short enough, and note by how much."""
     left_out: dict[str, int] = {}
     while _size({**event, "left_out": left_out}) > _LINE_BYTES:
         name = max(event, key=lambda each: _size(event[each]))

@@ -1,4 +1,4 @@
-"""What the worker needs from the database, asked for before the work instead of in its midst."""
+"""What the worker needs from the database, checked before the work instead of during it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ DELETING: tuple[Need, ...] = (("leaderboard_snapshot", "DELETE", ()),)
 
 
 def needs_of(settings: Settings) -> tuple[Need, ...]:
-    """List what a run needs where it writes, with grants that only some settings take."""
+    """List what a run needs where it writes, including what only some settings need."""
     # A relation's models are looked up where the snapshots are.
     needs = BOARDS if settings.votes_relation is None else MODELS + BOARDS
     if settings.dry_run:
@@ -112,7 +112,7 @@ def needs_of(settings: Settings) -> tuple[Need, ...]:
 
 
 def counting_needs_of(settings: Settings) -> tuple[Need, ...]:
-    """List what a run needs where it counts; a relation is checked by itself."""
+    """List what a run needs where it counts; a relation is checked separately."""
     if settings.votes_relation is not None:
         return ()
     return BATTLES + VOTERS if settings.intervals == "voter" else BATTLES
@@ -147,7 +147,7 @@ def missing(
 
 
 def check_time(connection: psycopg.Connection, moment: datetime) -> None:
-    """Look whether a time has come, by the clock that dates the snapshots.
+    """Check that a time has come, by the clock that dates the snapshots.
 
     The worker's own clock may be wrong, and the run's time may be taken from it.
 

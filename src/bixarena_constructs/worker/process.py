@@ -30,8 +30,8 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
     ``unpublish`` are those of ``python -m bixarena_constructs.worker``.
 
     Args:
-        open_store: Makes the store from the settings, whose database's variables are not required
-            then. It is called once; an error of it is the run's last event.
+        open_store: Makes the store from the settings, in which the database's variables are then
+            optional. It is called once; its error is the run's last event.
             Default: - BixArena's tables.
     """
     # Before the slow imports. Without a handler a signal does not reach the first process of a
@@ -41,7 +41,7 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
     _exit_without_extra()
     from bixarena_constructs.worker import command_line  # noqa: PLC0415 - see above
 
-    # Without a handler, what it says of an abandoned transaction would go to standard error.
+    # Without a handler, its warning about an abandoned transaction would go to standard error.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     exit_code = command_line.main(sys.argv[1:], os.environ, interrupts, open_store=open_store)
     for stream in (sys.stdout, sys.stderr):

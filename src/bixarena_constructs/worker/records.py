@@ -53,8 +53,7 @@ class Board:
         id: Its key, whatever the store's is.
         slug: Its name, such as ``overall``.
         existing: Visibility of its snapshot of this run's time, if it has one.
-        shown: Identifier of the newest public snapshot, those of the future left out, if it has
-            one.
+        shown: Identifier of the newest public snapshot, ignoring the future, if it has one.
     """
 
     id: UUID | str | int
@@ -71,7 +70,7 @@ class Votes:
         slug_by_model: Model key to its slug.
         by_leaderboard: Leaderboard slug to its votes, or to why they cannot be counted; one
             without votes is absent.
-        unknown: The same of leaderboards that have votes and do not exist.
+        unknown: The same for leaderboards that have votes but do not exist.
         newest: When the newest vote was cast, where the store knows.
     """
 
@@ -174,7 +173,7 @@ class Snapshot:
 
     @property
     def description(self) -> str:
-        """What it is called for people, in the words of BixArena."""
+        """What people read about it, worded as by BixArena."""
         return (
             f"Leaderboard snapshot with {self.evaluations} evaluations"
             f" and {len(self.entries)} ranked models"

@@ -49,7 +49,7 @@ class RunReport:
         published: Public now.
         stored_private: Stored, but not public: older than the snapshot that is, or made private
             before a second run of this time.
-        already_published: Had a public snapshot of this time before; it was left as it was.
+        already_published: Had a public snapshot of this time before, which was left unchanged.
         computed: Ranked by a dry run.
         skipped: Below a threshold, and not public.
         regressed: Below a threshold, but public; with the reason.
@@ -82,7 +82,7 @@ class RunReport:
 
     @property
     def outcome(self) -> Outcome:
-        """How the run ended; ``published`` only if people see every board that was ranked."""
+        """How the run ended; ``published`` only if every board that was ranked is public."""
         cases = (
             (Outcome.REGRESSED, self.regressed),
             (Outcome.COMPUTED, self.dry_run),
@@ -129,7 +129,7 @@ def _age_seconds(moment: datetime) -> int:
 
 
 def ranking_fields(ranking: Ranking, votes: Votes) -> dict[str, object]:
-    """Return what the log says of a ranking in addition to its entries."""
+    """Return what the log says about a ranking in addition to its entries."""
     first = ranking.entries[0]
     return {
         Field.VOTES: ranking.total_votes,
@@ -164,7 +164,7 @@ def board_fields(entries: Iterable[Entry], votes: Votes) -> list[dict[str, objec
 
 
 def change_fields(done: Publication, snapshot: Snapshot, votes: Votes) -> dict[str, object]:
-    """Return which models moved, are new or are gone since the board that was public before."""
+    """Return the models that moved, are new or are gone since the board that was public before."""
     former = done.former_ranks
     if former is None:
         return {}

@@ -1,4 +1,4 @@
-"""Another try after a passing fault, for as long as the run has time."""
+"""Retries after faults that pass, for as long as the run has time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST_WAIT_SECONDS = 20
 def retried(
     step: Callable[[], _T], *, deadline: Deadline, log: FilteringBoundLogger, what: str
 ) -> _T:
-    """Do a step, and again while the database is unavailable and time is left.
+    """Do a step, and repeat it while the database is unavailable and time is left.
 
     Args:
         step: One transaction; it starts from nothing each time.

@@ -57,15 +57,16 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything except the votes that a run depends on.
+    """Everything that a run depends on, except the votes.
 
     Attributes:
-        database: Where the votes are and the snapshots go. Default: - the store of `run` knows.
+        database: Where the votes are and the snapshots go. Default: - none; `run` is passed a
+            store.
         read_database: Where the votes are counted. Default: - ``database``.
         votes_relation: Table or view there with counted cells, as the parts of its name.
             Default: - BixArena's tables are counted.
         leaderboard_slug: The only leaderboard to publish. Default: all.
-        intervals: How the intervals are made, see `RankingOptions.interval_method`.
+        intervals: How the intervals are computed, see `RankingOptions.interval_method`.
         num_bootstrap: Rounds behind the probability of being best, and behind intervals that
             resample.
         min_evals: Votes that a model needs to be listed.
@@ -123,7 +124,7 @@ class Settings:
             now: ``SCHEDULED_AT`` must not be later by more than `MOST_AHEAD`.
                 Default: - the clock.
             needs_database: Whether the database's variables are required; a store of another
-                kind does without. Where one of them is set, all are.
+                kind does without. If one of them is set, all are required.
 
         Raises:
             SettingsError: With every fault, not only the first.

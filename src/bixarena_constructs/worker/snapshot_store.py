@@ -1,4 +1,4 @@
-"""What a run needs of the place where votes come from and snapshots go to."""
+"""What a run needs from the store of its votes and snapshots."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SnapshotStore(Protocol):
     """
 
     def session(self) -> AbstractContextManager[object]:
-        """Keep what is expensive to open, such as a connection, for the time of a run.
+        """Keep what is expensive to open, such as a connection, for the duration of a run.
 
         Entered in the thread that calls all other methods but `cancel`.
         """
@@ -42,8 +42,8 @@ class SnapshotStore(Protocol):
         """Raise what would fail later anyway, before any work is done.
 
         Args:
-            moment: The time that the run is for, if it is a run. One that has not come by the
-                store's clock is a `FutureRunError`.
+            moment: The time that the run is for, if it is a run. A time in the future, by the
+                store's clock, is a `FutureRunError`.
 
         Raises:
             WorkerError: The store does not have, or may not do, what a run needs.
@@ -62,14 +62,14 @@ class SnapshotStore(Protocol):
         `Votes.from_cells` makes the result of rows.
 
         Args:
-            slugs: The leaderboards; what is returned of others is left out of account.
+            slugs: The leaderboards; votes for others are ignored.
             by_voter: Whether to count by voter as well, where the store knows the voters.
         """
 
     def publish(self, snapshot: Snapshot, retention: Retention | None) -> Publication:
         """Store a snapshot and make it public: all of it, or nothing.
 
-        A snapshot of the same leaderboard and identifier stays as it is. One whose identifier
+        A snapshot of the same leaderboard and identifier is left unchanged. One whose identifier
         sorts before that of the newest public snapshot is stored private.
 
         Args:
@@ -92,7 +92,7 @@ class SnapshotStore(Protocol):
         """
 
     def cancel(self) -> None:
-        """End what another thread waits for in this store, if anything.
+        """Interrupt what another thread is waiting for in this store, if anything.
 
         Called from the main thread when the run is stopped, at any moment.
         """

@@ -1,4 +1,4 @@
-"""What the worker needs of the database: its boards, votes and snapshots, as records."""
+"""BixArena's database as the worker uses it: boards, votes and snapshots, as records."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Store:
 
         A snapshot of the same time is left unchanged. One that is older than the newest public
         snapshot is stored private: the site would take it for the newest. Snapshots of the future
-        are left out of account.
+        are ignored.
 
         Args:
             snapshot: What to write.
@@ -202,7 +202,7 @@ class Store:
 
 @dataclass(frozen=True, kw_only=True)
 class _SnapshotsSoFar:
-    """What a leaderboard has while its lock is held.
+    """The snapshots of a leaderboard, read while its lock is held.
 
     Attributes:
         existing_id: The existing snapshot of that time, if any.
@@ -234,7 +234,7 @@ class _SnapshotsSoFar:
             return Publication(
                 status=Status.ALREADY_PUBLISHED if is_public else Status.ALREADY_PRIVATE
             )
-        # Our own first attempt: the connection was lost just when it was committed.
+        # Our own first attempt: the connection was lost just as it was committed.
         return Publication(
             status=Status.PUBLISHED if is_public else Status.STORED_PRIVATE,
             shown_instead=self.shown_instead,

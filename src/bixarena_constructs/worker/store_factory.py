@@ -33,7 +33,7 @@ def store_for_run(settings: Settings, deadline: Deadline) -> Store:
         return Store(primary, primary, needs=needs_of(settings), relation=relation)
     reader = primary if elsewhere is None else Database(elsewhere, deadline)
     return Store(
-        # A dry run asks nothing of the primary where there is a replica.
+        # A dry run does not use the primary if there is a replica.
         reader if settings.dry_run else primary,
         reader,
         needs=needs_of(settings),

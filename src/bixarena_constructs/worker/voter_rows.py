@@ -1,4 +1,4 @@
-"""Counted votes as the database sends them: by voter, millions of rows, none a Python object."""
+"""Counted votes as the database sends them: by voter, in millions of rows, as arrays."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def counts_by_voter(
         for table in tables(copy):
             starts = np.flatnonzero(np.diff(table[0], prepend=-1)).tolist()
             for start, stop in pairwise([*starts, table.shape[1]]):
-                # Rows come by leaderboard: no more than one leaderboard's are held at a time.
+                # Rows come by leaderboard, so only one leaderboard's are held at a time.
                 if slug is not None and slug != slugs[table[0, start]]:
                     counts[slug] = _counted(models, parts)
                     parts = []
@@ -90,7 +90,7 @@ def counted_pairs(
 
 
 def _unknown_outcomes(number: int) -> VotesError:
-    """Say that some votes have no outcome that is known."""
+    """Report that some votes have an unknown outcome."""
     return VotesError(
         f"{number} battles of this leaderboard have an outcome in"
         " api.battle_evaluation that is none of model1, model2, tie"

@@ -52,15 +52,15 @@ class VotesRelation:
         self._needed = (*_COLUMNS, _VOTER) if needs_voters else _COLUMNS
 
     def cancel(self) -> None:
-        """Cancel the query that another thread waits for, if any."""
+        """Cancel the query that another thread is waiting for, if any."""
         self._database.cancel()
 
     def check(self) -> None:
-        """Check that it is there, may be read and has the columns.
+        """Check that it exists, is readable and has the columns.
 
         Raises:
             SettingsError: It lacks columns.
-            DatabaseError: The server refused to show it.
+            DatabaseError: The server refused to read it.
         """
         with self._database.asking() as connection:
             self._columns(connection)

@@ -1,5 +1,5 @@
--- All that the worker's role needs. No prompt and no answer is readable with it, and of the two
--- tables that it writes it can change no more than whether a snapshot is public.
+-- Everything that the worker's role needs. It can read no prompt and no answer, and in the two tables
+-- that it writes to, all that it can change is whether a snapshot is public.
 
 GRANT USAGE ON SCHEMA api TO bixarena_worker;
 
@@ -16,15 +16,14 @@ GRANT SELECT (id, leaderboard_id, snapshot_identifier, visibility, created_at)
     ON api.leaderboard_snapshot TO bixarena_worker;
 GRANT SELECT (model_id, snapshot_id, rank) ON api.leaderboard_entry TO bixarena_worker;
 
--- For intervals that allow for votes of one voter being alike: which votes are of one voter. The
--- worker's statement numbers the voters, so no key of one leaves the database. Without this grant
--- votes count as independent.
+-- For intervals that allow for one voter's votes being alike. The worker's statement numbers the
+-- voters, so no voter's key leaves the database. Without this grant votes count as independent.
 GRANT SELECT (user_id) ON api.battle TO bixarena_worker;
 
--- For the age of the newest vote in the log, and its alarm. Without this grant the log has none.
+-- For the age of the newest vote, in the log and for its alarm. Without this grant it is not logged.
 GRANT SELECT (created_at) ON api.battle_evaluation TO bixarena_worker;
 
--- To publish; a dry run does without.
+-- To publish; a dry run does not need it.
 GRANT INSERT (id, leaderboard_id, snapshot_identifier, description, visibility, created_at,
               updated_at)
     ON api.leaderboard_snapshot TO bixarena_worker;
