@@ -16,12 +16,8 @@ from cronsim import CronSim
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bixarena_constructs.aws.schedule_expression import (
-    CronSchedule,
-    RateSchedule,
-    UncertainScheduleError,
-    parse_expression,
-)
+from bixarena_constructs.aws.run_times import CronSchedule, RateSchedule
+from bixarena_constructs.aws.schedule_expression import UncertainScheduleError, parse_expression
 
 START = datetime(2026, 3, 6, 10, 0, tzinfo=UTC)  # a Friday
 

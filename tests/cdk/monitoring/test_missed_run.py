@@ -14,7 +14,8 @@ from aws_cdk import Duration, Token
 from aws_cdk import aws_events as events
 
 from bixarena_constructs import SnapshotMonitoring
-from bixarena_constructs.aws.schedule_expression import CronSchedule, parse_expression
+from bixarena_constructs.aws.run_times import CronSchedule
+from bixarena_constructs.aws.schedule_expression import parse_expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

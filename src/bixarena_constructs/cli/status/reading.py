@@ -7,12 +7,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from bixarena_constructs.aws.schedule_expression import (
-    CronSchedule,
-    RateSchedule,
-    UncertainScheduleError,
-    parse_expression,
-)
+from bixarena_constructs.aws.run_times import CronSchedule, RateSchedule
+from bixarena_constructs.aws.schedule_expression import UncertainScheduleError, parse_expression
 from bixarena_constructs.cli.deployed.logged_runs import (
     LoggedRun,
     contract_mismatch,

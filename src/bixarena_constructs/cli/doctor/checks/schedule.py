@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.aws.schedule_expression import CronSchedule, parse_expression
+from bixarena_constructs.aws.run_times import CronSchedule
+from bixarena_constructs.aws.schedule_expression import parse_expression
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
 
 if TYPE_CHECKING:
