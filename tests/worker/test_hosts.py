@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,3 +188,21 @@ def test_lets_no_limit_of_the_server_come_before_the_deadline(bixarena: BixArena
     with Database(settings.database, deadline).writing() as connection:
         time.sleep(0.1)  # far more than is left, while the server waits for the next statement
         connection.execute("SELECT pg_sleep(0.05)")
+
+
+def test_a_shadow_run_logs_the_board_that_the_query_of_the_page_shows(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "migration.md").read_text()
+    query = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)[0]
+    run(settings_for(bixarena.worker, **_TEN), log=journal.log)
+    with bixarena.owner.connect() as connection:
+        connection.execute("REVOKE INSERT ON ALL TABLES IN SCHEMA api FROM bixarena_worker")
+        shown = connection.execute(query.encode()).fetchall()
+    run(settings_for(bixarena.worker, DRY_RUN="true"), log=journal.log)
+    computed = journal.named("board_computed")
+    (entries,) = (each["entries"] for each in computed if each["leaderboard"] == "overall")
+    fields = ("rank", "model", "score", "votes")
+    assert [tuple(entry[name] for name in fields) for entry in entries] == [
+        (rank, slug, float(score), votes) for rank, slug, score, votes in shown
+    ]
