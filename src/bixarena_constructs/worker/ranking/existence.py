@@ -1,11 +1,12 @@
 """Which abilities a replicate without a prior has, and towards which infinity the others go.
 
-A resampled board can lack a finite estimate although the board has one: somebody wins or loses
-everything, or meets nobody. Its majority, more than half of the models all of whom beat each other
-directly or by a chain, still has a finite estimate of its own. Of the rest, a model above the
-majority (a chain of wins leads from it to the majority and none back) counts as plus infinity, one
-below as minus infinity, and one that met it in neither way as unknown. Where there is no majority
-everything is unknown. Unknown counts at both ends of an interval: it can only become wider.
+A resampled board can lack a finite estimate although the board has one: a model wins or loses
+everything, or meets no other. Its majority, more than half of the models all of whom beat each
+other directly or by a chain, still has a finite estimate of its own. Of the rest, a model above
+the majority (a chain of wins leads from it to the majority and none back) counts as plus infinity,
+one below as minus infinity, and one that met it in neither way as unknown. Where there is no
+majority everything is unknown. Unknown counts at both ends of an interval: it can only become
+wider.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class PoissonSampler:
 
 
 def _ascending(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Sort the values other than 0, and say where they were."""
+    """Sort the values other than 0, and return where they were."""
     order = np.argsort(values, kind="stable")
     order = order[values[order] > 0]
     return order, values[order]

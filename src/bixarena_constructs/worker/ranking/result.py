@@ -1,4 +1,4 @@
-"""What a ranking says."""
+"""The result of a ranking."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class RankedModel:
         rank_lower: Best place within the interval of places; None without intervals.
         rank_upper: Worst place within it.
         tier: 1 for the best. A tier begins with a model that is below the first of the tier
-            before, with the confidence of the places; the others of a tier cannot be told apart
-            from its first. None without intervals.
+            before, with the confidence of the places; the others of a tier cannot be
+            distinguished from its first. None without intervals.
         probability_best: Probability that it is first, from the rounds; None without.
     """
 
@@ -63,7 +63,7 @@ class UnlistedModel:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Ranking:
-    """A leaderboard and what one should know about it.
+    """A leaderboard and what is needed to read it.
 
     Attributes:
         entries: Listed models in rank order.
@@ -94,7 +94,7 @@ class Ranking:
     options: RankingOptions
 
     def to_dict(self) -> dict[str, object]:
-        """Give everything as JSON knows it; an infinite bound becomes None."""
+        """Return everything in types that JSON has; an infinite bound becomes None."""
         return {
             "entries": [_entry_to_dict(entry) for entry in self.entries],
             "above": None if self.above is None else self.above.round(SCORE_DECIMALS).tolist(),

@@ -77,7 +77,7 @@ class VoteCounts:
 
     @property
     def cast(self) -> int:
-        """All votes, those in which a model met itself included."""
+        """All votes, including those of a model against itself."""
         return self.total + self.self_battles
 
     @property
