@@ -42,6 +42,7 @@ EXIT_CODES = {failure.exit_code for failure in contract.FAILURES}
 # Fields of AWS's own APIs and metrics that an output happens to be named after.
 OF_AWS = {
     ("cdk/delivery_metrics.py", "RuleName"),
+    ("cdk/monitoring/message.py", "LogGroupName"),
     ("cli/deployed/stack.py", "Outputs"),
     ("cli/deployed/request.py", "TaskDefinitionArn"),
     ("testing/template_assertions.py", "TaskDefinitionArn"),

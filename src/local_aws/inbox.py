@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from local_aws.handle import LocalAws
 
 __all__ = ["Inbox"]
+
+_PATIENCE_SECONDS: Final = 60
 
 
 class Inbox:
@@ -38,17 +41,27 @@ class Inbox:
         self.url: str = created["QueueUrl"]
         aws.session.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
 
-    def take(self) -> list[str]:
+    def take(self, *, at_least: int = 0) -> list[str]:
         """Remove and return the messages that have arrived, within a second of the last.
 
-        A stopped task's event is delivered before the task is seen as stopped, so nothing that
-        it causes is missed after ``LocalAws.wait_for_task``.
+        Args:
+            at_least: How many to wait for, since a state machine sends them when it gets there.
+
+        Raises:
+            TimeoutError: Fewer arrive within a minute.
         """
-        found = []
-        while messages := self._sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1
-        ).get("Messages"):
-            for message in messages:
-                found.append(json.loads(message["Body"])["Message"])
-                self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        found: list[str] = []
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while (messages := self._receive()) or len(found) < at_least:
+            found += messages
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(found)} messages arrived, not {at_least}")
         return found
+
+    def _receive(self) -> list[str]:
+        received = self._sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        ).get("Messages", [])
+        for message in received:
+            self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"])["Message"] for message in received]

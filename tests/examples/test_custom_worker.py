@@ -119,7 +119,7 @@ def test_is_run_and_watched_by_the_construct(arena: ConnectionInfo, tmp_path: Pa
             ]
             connection.execute("DROP TABLE arena.place")
         assert run_at(11) == 4
-        (alert,) = inbox.take()
+        (alert,) = inbox.take(at_least=1)
         assert "a run failed: PostgreSQL was out of reach, or refused the worker" in alert
         cdk.destroy()
 

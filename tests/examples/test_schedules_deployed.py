@@ -50,7 +50,7 @@ class Deployed:
     def alert_of(self, task_arn: str) -> str:
         """What the topic hears when a task has stopped."""
         self.aws.wait_for_task("bixarena", task_arn, timeout_seconds=60)
-        (text,) = self.inbox.take()
+        (text,) = self.inbox.take(at_least=1)
         return text
 
     def bixarena(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:

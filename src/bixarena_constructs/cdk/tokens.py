@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from constructs import IConstruct
 
-__all__ = ["is_token", "joined", "parts_of", "read", "resource_of", "stack_of"]
+__all__ = ["is_token", "joined", "parts_of", "path_below", "read", "resource_of", "stack_of"]
 
 _MARK: Final = "{Token["
 _STACK: Final = "Stack.of"
@@ -87,6 +87,18 @@ def resource_of(construct: IConstruct) -> IConstruct | None:
     """
     resource: IConstruct | None = read(read(construct, "node"), "default_child")
     return resource
+
+
+def path_below(stack: Stack, construct: IConstruct) -> str:
+    """Return the path of a construct below its stack.
+
+    Args:
+        stack: Its stack.
+        construct: The construct.
+    """
+    path, of_stack = (read(read(each, "node"), "path") for each in (construct, stack))
+    below: str = path.removeprefix(of_stack).strip("/")
+    return below
 
 
 def stack_of(construct: IConstruct) -> Stack:

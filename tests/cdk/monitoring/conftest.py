@@ -119,7 +119,10 @@ def evaluate() -> Callable[[str, Json], Any]:
 
     def evaluated(text: str, states: Json) -> Any:
         code = text.removeprefix("{%").removesuffix("%}").strip()
-        return Jsonata.jsonata(code).evaluate(None, {"states": states})
+        expression = Jsonata.jsonata(code)
+        # Step Functions has it in place of `$eval`.
+        expression.register_lambda("parse", json.loads)
+        return expression.evaluate(None, {"states": states})
 
     return evaluated
 

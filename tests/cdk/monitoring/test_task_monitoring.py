@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Annotations, Match, Template
 from cfnlint.api import lint
 
-from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
+from bixarena_constructs import (
+    ExitCode,
+    ScheduledSnapshotTask,
+    SnapshotMonitoring,
+    WorkerSignals,
+)
 from bixarena_constructs.cdk.monitoring.message import TROUBLESHOOTING
 
 if TYPE_CHECKING:
@@ -109,7 +115,7 @@ def test_passes_cfn_lint_and_names_nothing_physically(define: Any) -> None:
             assert not [name for name in names if name in resource.get("Properties", {})]
 
 
-def test_lets_its_own_rules_and_alarms_publish_and_nobody_else(define: Any) -> None:
+def test_lets_its_own_alarms_and_machine_publish_and_nobody_else(define: Any) -> None:
     monitored = define()
     (policy,) = monitored.resources("AWS::SNS::TopicPolicy").values()
     allowed = {
@@ -120,14 +126,17 @@ def test_lets_its_own_rules_and_alarms_publish_and_nobody_else(define: Any) -> N
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Allow"
     }
-    topic = next(iter(monitored.template.find_resources("AWS::SNS::Topic")))
-    rules = {
-        name
-        for name, rule in monitored.template.find_resources("AWS::Events::Rule").items()
-        if rule["Properties"]["Targets"][0]["Arn"] == {"Ref": topic}
-    }
     alarms = set(monitored.template.find_resources("AWS::CloudWatch::Alarm"))
-    assert allowed == {"events.amazonaws.com": rules, "cloudwatch.amazonaws.com": alarms}
+    assert allowed == {"cloudwatch.amazonaws.com": alarms}
+    topic = next(iter(monitored.template.find_resources("AWS::SNS::Topic")))
+    (policy,) = monitored.one("AWS::IAM::Role", below="MachineRole")["Policies"]
+    log, publish, key = policy["PolicyDocument"]["Statement"][:3]
+    assert (publish["Action"], publish["Resource"]) == ("sns:Publish", {"Ref": topic})
+    assert key["Condition"] == {"StringLike": {"kms:ViaService": "sns.us-east-1.amazonaws.com*"}}
+    assert log["Action"] == "logs:GetLogEvents"
+    assert monitored.deployed(log["Resource"]).startswith(
+        "arn:aws:logs:us-east-1:000000000000:log-group:SnapshotLogGroup"
+    )
 
 
 def test_lets_both_services_use_the_key(define: Any) -> None:
@@ -247,50 +256,152 @@ def test_warns_where_an_imported_topics_policy_cannot_be_changed(define: Any) ->
 
 
 class TestMessage:
+    RUN = "0f4c2be0a3c14bb2a65dbeef3ad6c1f4"
+
     @pytest.fixture
-    def messages(self, define: Any) -> dict[str, list[str]]:
-        """The lines of each rule's message, with the event's fields by name."""
+    def states(self, define: Any) -> dict[str, Any]:
         monitored = define(monitoring=SnapshotMonitoring(retry_after=Duration.minutes(10)))
+        machine = monitored.one("AWS::StepFunctions::StateMachine")
+        states = json.loads(monitored.deployed(machine["DefinitionString"]))["States"]
+        assert isinstance(states, dict)
+        return states
+
+    @pytest.fixture
+    def alert(self, define: Any, states: dict[str, Any], evaluate: Any) -> Any:
+        """Returns the lines of the alert of an event, by the rule that matched it."""
+        monitored = define(monitoring=SnapshotMonitoring(retry_after=Duration.minutes(10)))
+        rules = monitored.resources("AWS::Events::Rule", below="Failures")
+
+        def written(cause: str, *, error: str = "", **detail: Any) -> list[str]:
+            (target,) = rules[f"SnapshotMonitoringFailures{cause}"]["Targets"]
+            transformer = target["InputTransformer"]
+            assert transformer["InputPathsMap"] == {"detail": "$.detail"}
+            event = self.detail() | detail
+            given = json.loads(transformer["InputTemplate"].replace("<detail>", json.dumps(event)))
+            given_and_read = {
+                "context": {"Execution": {"Input": given}},
+                "input": {"Error": error},
+            }
+            text = evaluate(states["SendAlert"]["Arguments"]["Message"], given_and_read)
+            return str(text).splitlines()
+
+        return written
+
+    def detail(self, **variables: str) -> dict[str, Any]:
+        """What the event of a run's end has that an alert names."""
+        at = {"SCHEDULED_AT": "2026-03-06T10:00:00Z"}
+        environment = [{"name": each, "value": value} for each, value in (variables or at).items()]
         return {
-            name.removeprefix("SnapshotMonitoringFailures"): [
-                json.loads(line)
-                for line in monitored.deployed(
-                    rule["Targets"][0]["InputTransformer"]["InputTemplate"]
-                ).splitlines()
-            ]
-            for name, rule in monitored.resources("AWS::Events::Rule", below="Failures").items()
+            "overrides": {
+                "containerOverrides": [
+                    {"name": "bixarena-worker", "environment": environment},
+                    {"name": "agent"},
+                ]
+            },
+            "startedBy": "events-rule/Arena-Snapshot",
+            "stopCode": "EssentialContainerExited",
+            "stoppedAt": "2026-03-06T10:01:12.345Z",
+            "stoppedReason": "Essential container in task exited",
+            "taskArn": f"arn:aws:ecs:us-east-1:000000000000:task/arena/{self.RUN}",
         }
 
-    def test_says_what_failed_why_and_what_to_do(self, messages: dict[str, list[str]]) -> None:
-        what, reason, task, log, run, command, page = messages["ExitCode2"]
-        assert what == (
-            "Arena/Snapshot: a run failed: the worker's settings are wrong, or there is no such "
-            "leaderboard (exit code 2)."
+    def test_says_what_failed_why_and_what_to_do(self, alert: Any) -> None:
+        what, error, reason, retry, _, run, log, or_log, again, or_again, _, page = alert(
+            "ExitCode4", error="The worker says: could not connect to 10.0.0.7"
         )
-        assert reason == "Stopped reason: <detail-stoppedReason>"
-        assert task == "Task: <detail-taskArn>, stopped at <detail-stoppedAt>"
-        assert log.startswith("Its log: aws logs tail SnapshotLogGroup")
-        assert run.startswith("Run it now: aws ecs run-task --region us-east-1 --cluster arn:aws")
-        assert command == "Or: bixarena run Arena"
+        assert what == (
+            "Arena/Snapshot: a run failed: PostgreSQL was out of reach, or refused the worker "
+            "(exit code 4)."
+        )
+        assert error == "The worker says: could not connect to 10.0.0.7"
+        assert reason == "Stopped reason: Essential container in task exited"
+        assert retry.startswith("It is started again in 10 minutes;")
+        assert run == (
+            f"Run: {self.RUN}, scheduled for 2026-03-06T10:00:00Z, started by "
+            "events-rule/Arena-Snapshot, stopped at 2026-03-06T10:01:12.345Z"
+        )
+        assert log == f"Its log: bixarena logs Arena --task Snapshot --run {self.RUN}"
+        assert or_log.startswith("Or: aws logs tail SnapshotLogGroup")
+        stream = f"--log-stream-names bixarena-worker/bixarena-worker/{self.RUN}"
+        assert or_log.endswith(f"--region us-east-1 --since 1w {stream}")
+        assert again == (
+            "Run it again: bixarena run Arena --task Snapshot --scheduled-at 2026-03-06T10:00:00Z"
+        )
         assert page.endswith(TROUBLESHOOTING)
-
-    def test_has_commands_that_survive_the_quotes_around_a_line(
-        self, messages: dict[str, list[str]]
-    ) -> None:
-        for lines in messages.values():
-            for line in lines:
-                assert '"' not in line
-                assert "\\" not in line
-
-    def test_announces_a_retry_where_there_will_be_one(
-        self, messages: dict[str, list[str]]
-    ) -> None:
-        announced = {
-            name
-            for name, lines in messages.items()
-            if any("started again in 10 min" in x for x in lines)
+        command = shlex.split(or_again.removeprefix("Or: "))
+        assert command[:3] == ["aws", "ecs", "run-task"]
+        assert json.loads(command[command.index("--overrides") + 1]) == {
+            "containerOverrides": [
+                {
+                    "name": "bixarena-worker",
+                    "environment": [{"name": "SCHEDULED_AT", "value": "2026-03-06T10:00:00Z"}],
+                }
+            ]
         }
+
+    @pytest.mark.parametrize("variables", [{"DRY_RUN": "1"}, {"SCHEDULED_AT": "'; rm -rf ~"}])
+    def test_gives_no_time_that_the_run_had_none_of(
+        self, alert: Any, variables: dict[str, str]
+    ) -> None:
+        lines = alert("ExitCode2", **self.detail(**variables))
+        assert not [line for line in lines if "scheduled" in line or "overrides" in line]
+        assert "Run it again: bixarena run Arena --task Snapshot" in lines
+
+    def test_names_no_log_of_a_run_that_never_started(self, alert: Any) -> None:
+        lines = alert("NeverStarted", stopCode="TaskFailedToStart")
+        assert not [line for line in lines if "logs" in line]
+
+    def test_announces_a_retry_where_there_will_be_one(self, alert: Any, define: Any) -> None:
+        causes = define().resources("AWS::Events::Rule", below="Failures")
+        names = [name.removeprefix("SnapshotMonitoringFailures") for name in causes]
+        announced = {name for name in names if any("started again in" in x for x in alert(name))}
         assert announced == {"NeverStarted", "Interrupted", "ExitCode4"}
+        by_hand = alert("ExitCode4", startedBy="bixarena-run")
+        assert not [line for line in by_hand if "started again in" in line]
+
+    @pytest.mark.parametrize(
+        ("lines", "error"),
+        [
+            ([], ""),
+            (["Traceback", "KeyError: 1"], "The worker says: KeyError: 1"),
+            (
+                ['{"event": "run_failed", "error": "no \\"vote\\""}', "bye"],
+                'The worker says: no "vote"',
+            ),
+            (
+                ['{"error": "first"}', '{"event": "x", "error":"last"}'],
+                "The worker says: last",
+            ),
+            (["x" * 2000], f"The worker says: {'x' * 1000}"),
+        ],
+    )
+    def test_quotes_the_workers_last_error_or_line(
+        self, states: dict[str, Any], evaluate: Any, lines: list[str], error: str
+    ) -> None:
+        events = [{"Message": line, "Timestamp": 1} for line in lines]
+        read = states["ReadLog"]["Output"]["Error"]
+        assert evaluate(read, {"result": {"Events": events}}) == error
+
+    def test_sends_the_alert_also_where_the_log_cannot_be_read(
+        self, states: dict[str, Any]
+    ) -> None:
+        read = states["ReadLog"]
+        assert read["Catch"] == [
+            {"ErrorEquals": ["States.ALL"], "Output": {"Error": ""}, "Next": read["Next"]}
+        ]
+        # The topic hears of it within seconds.
+        assert sum(each["IntervalSeconds"] * each["MaxAttempts"] for each in read["Retry"]) == 1
+
+    def test_has_a_subject_that_sns_takes(self, define: Any) -> None:
+        meaning = "die Datenbank läuft nicht, " + "und das schon lange " * 7
+        signals = WorkerSignals(exit_codes={75: ExitCode(meaning=meaning)})
+        monitored = define(monitoring=SnapshotMonitoring(signals=signals))
+        for rule in monitored.resources("AWS::Events::Rule", below="Failures").values():
+            template = rule["Targets"][0]["InputTransformer"]["InputTemplate"]
+            subject = json.loads(template.replace("<detail>", "{}"))["subject"]
+            assert subject.startswith("Arena/Snapshot: a run failed: ")
+            assert subject.isascii()
+            assert len(subject) <= 100
 
 
 class TestRetry:

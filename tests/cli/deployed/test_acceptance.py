@@ -52,7 +52,7 @@ def story(fresh_arena: Arena, without: Any) -> Story:
     again = ("run", STACK, "--scheduled-at", f"{SECOND:%Y-%m-%dT%H:%M:%SZ}")
     with without(arena.database):
         exit_codes.append(fired(arena, SECOND))
-        alerts.append(len(inbox.take()))
+        alerts.append(len(inbox.take(at_least=1)))
         status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
         log = arena.bixarena("logs", STACK).stdout
         doctor = arena.bixarena("doctor", STACK)

@@ -14,7 +14,7 @@ from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.tokens import read, resource_of, stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from aws_cdk import aws_cloudwatch as cloudwatch
     from constructs import Construct
@@ -73,44 +73,35 @@ def let_publish(
     topic: sns.ITopic,
     *,
     is_own: bool,
-    rule_arns: Sequence[str],
     alarms: Iterable[cloudwatch.Alarm],
 ) -> None:
-    """Let these rules and alarms, and no others of their services, publish to a topic.
+    """Let these alarms, and no others, publish to a topic.
 
     Args:
         scope: The construct that they are defined in.
         topic: The topic; a warning says so where its policy cannot be changed.
         is_own: Whether it was defined for them.
-        rule_arns: Rules with the topic as a target.
         alarms: Alarms with the topic as an action.
     """
     # A topic with a policy has lost the one that AWS gives by default, which lets alarms in.
     alarm_arns = [alarm.alarm_arn for alarm in alarms]
     shared = None if is_own else topic
-    conditions = {
-        _EVENTS: sources(scope, shared, rule_arns, kind="events:rule/"),
-        _ALARMS: sources(scope, shared, alarm_arns, kind="cloudwatch:alarm:"),
-    }
-    added = [
-        topic.add_to_resource_policy(
-            iam.PolicyStatement.from_json(
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": service},
-                    "Action": "sns:Publish",
-                    "Resource": read(topic, "topic_arn"),
-                    "Condition": condition,
-                }
-            )
-        ).statement_added
-        for service, condition in conditions.items()
-    ]
-    if not all(added):
+    added = topic.add_to_resource_policy(
+        iam.PolicyStatement.from_json(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": _ALARMS},
+                "Action": "sns:Publish",
+                "Resource": read(topic, "topic_arn"),
+                "Condition": sources(scope, shared, alarm_arns, kind="cloudwatch:alarm:"),
+            }
+        )
+    )
+    if not added.statement_added:
         Annotations.of(topic).add_warning_v2(
             "bixarena-constructs:alertTopicPolicy",
             "topic of monitoring is imported and its policy cannot be changed from here; let "
-            f"{_EVENTS} and {_ALARMS} call sns:Publish on it, or no alert arrives",
+            f"{_ALARMS} call sns:Publish on it, or no alarm arrives",
         )
 
 
@@ -134,8 +125,9 @@ def _key_policy(stack: Stack) -> iam.PolicyDocument:
                     "Action": "kms:*",
                     "Resource": "*",
                 },
-                # No condition on the source: AWS documents that the key of a topic must not have
-                # one for EventBridge. Who may publish is up to the topic's own policy.
+                # For a rule of the user's own with this topic as a target. No condition on the
+                # source: AWS documents that the key of a topic must not have one for EventBridge.
+                # Who may publish is up to the topic's own policy.
                 {**use_of_key, "Principal": {"Service": _EVENTS}},
                 {
                     **use_of_key,

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_events as events
 from constructs import Construct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-__all__ = ["define_event_rule", "event_field"]
+__all__ = ["define_event_rule"]
 
-_FIELD: Final = re.compile(r"<(detail-[\w-]+)>")
-
-
-def event_field(path: str) -> str:
-    """Return what stands for a field of the event in a line of a message.
-
-    Args:
-        path: Names of the field and what it lies in, as in ``detail.taskArn``.
-    """
-    return f"<{path.replace('.', '-')}>"
+_DETAIL: Final = "<detail>"
 
 
 def define_event_rule(
@@ -34,7 +24,7 @@ def define_event_rule(
     pattern: events.EventPattern,
     target_arn: str,
     role_arn: str | None = None,
-    lines: Sequence[str] = (),
+    added: Mapping[str, object] | None = None,
 ) -> events.CfnRule:
     """Define a rule with one target, and return it.
 
@@ -47,14 +37,15 @@ def define_event_rule(
         pattern: Which events it matches.
         target_arn: Where they go; the policy of the target is the caller's business.
         role_arn: Role that EventBridge assumes for it. Default: - none.
-        lines: What is sent, with fields of the event. Default: - the event.
+        added: What is sent next to the event's detail. Default: - the event is sent.
     """
     transformer = None
-    if lines:
-        fields = {name for line in lines for name in _FIELD.findall(line)}
+    if added is not None:
+        template = json.dumps({**added, "detail": _DETAIL}, ensure_ascii=False)
         transformer = events.CfnRule.InputTransformerProperty(
-            input_paths_map={name: f"$.{name.replace('-', '.')}" for name in sorted(fields)},
-            input_template="\n".join(json.dumps(line, ensure_ascii=False) for line in lines),
+            input_paths_map={"detail": "$.detail"},
+            # EventBridge fills in an object, which has no quotes round it.
+            input_template=template.replace(f'"{_DETAIL}"', _DETAIL),
         )
     return events.CfnRule(
         Construct(scope, construct_id),

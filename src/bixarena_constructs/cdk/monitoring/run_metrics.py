@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.delivery_metrics import MAXIMUM, SUM
 from bixarena_constructs.cdk.metric_options import require_metric_options
-from bixarena_constructs.cdk.tokens import is_token, read
+from bixarena_constructs.cdk.tokens import is_token, path_below, read, stack_of
 from bixarena_constructs.deployment import Metric, metric_namespace
 
 if TYPE_CHECKING:
@@ -43,15 +42,13 @@ class RunMetrics:
         Raises:
             ValueError: CloudWatch would refuse the namespace.
         """
-        stack = Stack.of(scope)
-        path, of_stack = (read(read(each, "node"), "path") for each in (scope, stack))
-        inside = path.removeprefix(of_stack).strip("/")
-        self.namespace = metric_namespace(read(stack, "stack_name"), inside)
+        stack = stack_of(scope)
+        self.namespace = metric_namespace(read(stack, "stack_name"), path_below(stack, scope))
         if not _NAMESPACE.fullmatch(self.namespace) and not is_token(self.namespace):
             raise ValueError(
-                f"construct_id of {path} makes the metrics' namespace {self.namespace!r}, of "
-                f"{len(self.namespace)} characters; it must be 1 to 255 of ASCII without ':', '*' "
-                "and '$': choose shorter or plainer ids"
+                f"construct_id of {scope.node.path} makes the metrics' namespace "
+                f"{self.namespace!r}, of {len(self.namespace)} characters; it must be 1 to 255 of "
+                "ASCII without ':', '*' and '$': choose shorter or plainer ids"
             )
 
     def metric(self, name: Metric, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:

@@ -187,8 +187,9 @@ class RunWatch(Construct):
             comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=1,
             description=(
-                f"{task.name}: its monitoring failed: a run was not watched, not started again, "
-                "or not missed. The failed execution of its state machine says why."
+                f"{task.name}: its monitoring failed: an alert was not sent, or a run was not "
+                "watched, checked, or started again. The failed execution of its state machine "
+                "says why."
             ),
         )
         self.hang_alarm = define_alarm(self, "Hang", trait=overdue, topic=topic)

@@ -26,6 +26,7 @@ from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.cdk.monitoring.failure_causes import failure_causes
 from bixarena_constructs.cdk.monitoring.failures import FailureRules
 from bixarena_constructs.cdk.monitoring.history import RunHistory
+from bixarena_constructs.cdk.monitoring.message import alert_part
 from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm, missed_run_part
 from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
 from bixarena_constructs.cdk.monitoring.retry import RunRetry, retry_part
@@ -139,25 +140,12 @@ class TaskMonitoring(Construct):
             metric_name=Metric.OUTCOMES,
             value=1,
         )
-        failures = FailureRules(
-            self,
-            "Failures",
-            task=watched,
-            causes=causes,
-            retry_after=settings.retry_after,
-            topic=self.topic,
-        )
         machine = RunMachine(
             self, "Machine", name=watched.name, parts=self._parts(watched, starts, settings)
         )
+        FailureRules(self, "Failures", task=watched, causes=causes, machine=machine)
         self.alarms = self._define_alarms(watched, starts, settings, machine)
-        let_publish(
-            self,
-            self.topic,
-            is_own=settings.topic is None,
-            rule_arns=failures.rule_arns,
-            alarms=self.alarms,
-        )
+        let_publish(self, self.topic, is_own=settings.topic is None, alarms=self.alarms)
         if settings.retry_after is not None:
             RunRetry(
                 self,
@@ -297,7 +285,16 @@ class TaskMonitoring(Construct):
     def _parts(
         self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
     ) -> list[MachinePart]:
-        parts = [watch_part(task, metrics=self._metrics, stops=settings.stop_overdue)]
+        after = settings.retry_after
+        alert = alert_part(
+            task,
+            stack=stack_of(self),
+            topic=self.topic,
+            started_by=trigger.started_by,
+            retried_in=None if after is None else after.to_human_string(),
+        )
+        # The first that takes an input has it, and of a failed run so does the retry's.
+        parts = [alert, watch_part(task, metrics=self._metrics, stops=settings.stop_overdue)]
         if settings.missed_run_alarm:
             window = OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime)
             parts.append(missed_run_part(window, metrics=self._metrics))

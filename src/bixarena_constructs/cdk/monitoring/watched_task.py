@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
@@ -14,11 +16,13 @@ from constructs import IConstruct
 from bixarena_constructs.cdk.run_events import RunEvents
 from bixarena_constructs.cdk.task.log import require_metric_filters
 from bixarena_constructs.cdk.task_launch import TaskLaunch
-from bixarena_constructs.cdk.tokens import read, resource_of
+from bixarena_constructs.cdk.tokens import path_below, read, resource_of, stack_of
 from bixarena_constructs.deployment import OUTPUTS_ID
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from constructs import Construct
 
     from bixarena_constructs.cdk.monitoring.trigger import ResolvedTarget, RunTrigger
@@ -54,7 +58,7 @@ Monitorable = OwnTask | ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefin
 """What can be watched: a task of this library, a bare pattern, or any Fargate task definition."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WatchedTask:
     """A task and its runs.
 
@@ -65,7 +69,8 @@ class WatchedTask:
         log_group: Log group of the worker.
         max_runtime: How long a run may take.
         launch: How a run is started.
-        has_outputs: Whether the command line finds it by the outputs of its stack.
+        cli_arguments: What follows the name of a command of the command line to choose it; None
+            without outputs, by which it finds a task.
     """
 
     name: str
@@ -74,7 +79,7 @@ class WatchedTask:
     log_group: logs.ILogGroup
     max_runtime: Duration
     launch: TaskLaunch
-    has_outputs: bool = False
+    cli_arguments: str | None = None
 
     @property
     def worker(self) -> ecs.ContainerDefinition:
@@ -90,17 +95,30 @@ class WatchedTask:
 
         Where a secret sets it, its value is not known: ``*``, which a log filter takes for any.
         """
-        resource = resource_of(self.task_definition)
-        containers = read(self.task_definition, "stack").resolve(
-            getattr(resource, "container_definitions", ())
-        )
-        (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
+        worker = self._definition
         plain = {each["name"]: each["value"] for each in worker.get("environment", ())}
         hidden = {each["name"] for each in worker.get("secrets", ())}
         if Variable.LEADERBOARD_SLUG in hidden:
             return "*"
         # The worker takes a blank one for none.
         return _text(plain.get(Variable.LEADERBOARD_SLUG, "")).strip() or None
+
+    @property
+    def log_stream_prefix(self) -> str:
+        """What the name of a run's log stream has before the run's id."""
+        options = self._definition.get("logConfiguration", {}).get("options", {})
+        prefix = _text(options.get("awslogs-stream-prefix", ""))
+        return f"{prefix}/{self.runs.container_name}/"
+
+    @cached_property
+    def _definition(self) -> Mapping[str, Any]:
+        """The definition of the worker's container, as CloudFormation takes it."""
+        resource = resource_of(self.task_definition)
+        containers: Sequence[Mapping[str, Any]] = read(self.task_definition, "stack").resolve(
+            getattr(resource, "container_definitions", ())
+        )
+        (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
+        return worker
 
     @classmethod
     def of_own(cls, task: OwnTask, *, max_runtime: Duration | None) -> WatchedTask:
@@ -123,7 +141,7 @@ class WatchedTask:
             log_group=task.log_group,
             max_runtime=task.max_runtime,
             launch=task.launch,
-            has_outputs=read(task, "node").try_find_child(OUTPUTS_ID) is not None,
+            cli_arguments=_cli_arguments(task),
         )
 
     @classmethod
@@ -170,6 +188,15 @@ class WatchedTask:
             max_runtime=max_runtime,
             launch=launch,
         )
+
+
+def _cli_arguments(task: OwnTask) -> str | None:
+    if read(task, "node").try_find_child(OUTPUTS_ID) is None:
+        return None
+    stack = stack_of(task)
+    # By what its outputs' logical ids begin with, which have letters and digits only.
+    path = re.sub(r"\bDefault\b|[^A-Za-z0-9]", "", path_below(stack, task))
+    return f"{read(stack, 'stack_name')} --task {path or 'Default'}"
 
 
 def _log_group_of(scope: Construct, container: ecs.ContainerDefinition) -> logs.ILogGroup:
