@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from bixarena_constructs.cli.app import app
+from bixarena_constructs.cli.rank import execute
 from bixarena_constructs.cli.rank.command import rank as rank_command
 from bixarena_constructs.worker.ranking import RankingOptions
 
@@ -463,6 +464,24 @@ def test_says_that_standard_output_is_full(votes_csv: Path, output_format: str) 
     assert done.returncode == 73
     assert "error: cannot write standard output: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_refuses_a_heading_without_a_page(bixarena: Bixarena, votes_csv: Path) -> None:
+    result = bixarena("rank", votes_csv, "--title", "Ours")
+    assert result.exit_code == 64
+    assert "add --report FILE" in result.stderr
+
+
+def test_says_that_memory_is_too_small(
+    bixarena: Bixarena, votes_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rank(*_: object, **__: object) -> None:
+        raise MemoryError("8 GiB")
+
+    monkeypatch.setattr(execute, "rank", rank)
+    result = bixarena("rank", votes_csv)
+    assert result.exit_code == 65
+    assert result.stderr == "error: not enough memory to rank so many models or votes: 8 GiB\n"
 
 
 def test_says_that_the_disk_is_full(bixarena: Bixarena, votes_csv: Path) -> None:

@@ -261,7 +261,7 @@ def test_holds_the_truth_when_a_few_people_cast_most_votes() -> None:
     # Tastes with a standard deviation of 100 Elo; the first of 200 voters has 17 % of the votes.
     # Seeded; 100 boards have a standard error of .007.
     cell = VoterCell(models=10, votes=5000, voters=200, popularity=1.0, taste=100.0)
-    by_voter, by_votes = (cell.measure(method, 100) for method in ("voter", "wald"))
+    by_voter, by_votes = cell.measure(["voter", "wald"], 100)
     assert np.mean(by_voter.covered) > 0.935
     assert np.mean(by_voter.placed) > 0.94
     assert np.mean(by_votes.covered) < 0.75

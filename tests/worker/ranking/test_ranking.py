@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bixarena_constructs.worker.ranking import (
     NoFiniteEstimateError,
+    RankedModel,
     Ranking,
     RankingOptions,
     TooFewModelsError,
@@ -45,6 +46,12 @@ def circle(models: int, wins: int = 30, losses: int = 10) -> list[tuple[str, str
         for i in range(models)
         for outcome, votes in (("model_a", wins), ("model_b", losses))
     ]
+
+
+def width(entry: RankedModel) -> float:
+    assert entry.lower is not None
+    assert entry.upper is not None
+    return entry.upper - entry.lower
 
 
 def scores(ranking: Ranking) -> dict[str, float]:
@@ -80,6 +87,7 @@ def test_votes_of_half_the_weight_are_half_the_votes() -> None:
 
     # As half the votes would under half the prior; how many voters there are stays the same.
     half, whole = board(0.5, 0.25), board(1.0, 0.5)
+    assert all(0 < width(entry) < math.inf for entry in board(1e-6, 0.5).entries)
     assert scores(half) == pytest.approx(scores(whole), abs=EXACT)
     assert half.effective_voters == pytest.approx(whole.effective_voters)
     assert (half.total_votes, [entry.votes for entry in half.entries]) == (8, [6, 4, 6])

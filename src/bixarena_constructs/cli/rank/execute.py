@@ -73,6 +73,8 @@ def rank_files(
     Raises:
         typer.Exit: The votes are wrong, or a file cannot be written; standard error says why.
     """
+    if title is not None and report is None:
+        raise typer.BadParameter("--title is the heading of a page; add --report FILE")
     try:
         _check_outputs(files, {"--plot": plot, "--report": report})
         with counting(files, wanted, memory_limit=memory_limit, threads=options.threads) as votes:
@@ -83,6 +85,8 @@ def rank_files(
         _fail(f"cannot read {error.filename or 'the votes'}: {error.strerror}", DATA_ERROR)
     except (RankingError, VotesError) as error:
         _fail(str(error), DATA_ERROR)
+    except MemoryError as error:
+        _fail(f"not enough memory to rank so many models or votes: {error}", DATA_ERROR)
     anchored = [f"scores are moved so that {anchor[0]} has {anchor[1]:g}"] if anchor else []
     reading = Reading(
         files=votes.files,

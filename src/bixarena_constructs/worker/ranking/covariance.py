@@ -55,7 +55,8 @@ def model_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     leverage = weight * spread
     even = 4 * votes.battles * weight * (1 + leverage)
     variance = votes.battles * weight * (1 - _tie_shares(board, votes, even))
-    total = votes.battles.sum()
+    # Votes with weights can be less than their number, which is as many as pairs at least.
+    total = max(votes.battles.sum(), len(votes.battles))
     degrees = total - votes.battles @ leverage
     wider = np.where(_one_sided(board, votes), math.sqrt(total / degrees), 1)
     return _between_curvatures(board, variance) * wider * wider[:, np.newaxis]
