@@ -27,10 +27,18 @@ class Votes:
     model_b: NDArray[np.int64]
     outcome: NDArray[np.int64]
 
-    def counted(self) -> VoteCounts:
-        """Count them."""
+    def counted(self, *, voters: int | None = None) -> VoteCounts:
+        """Count them.
+
+        Args:
+            voters: How many people took turns to cast them. Default: - nobody knows.
+        """
         return VoteCounts.from_arrays(
-            self.models, model_a=self.model_a, model_b=self.model_b, outcome=self.outcome
+            self.models,
+            model_a=self.model_a,
+            model_b=self.model_b,
+            outcome=self.outcome,
+            voter=np.arange(len(self.outcome)) % voters if voters else None,
         )
 
 

@@ -1,32 +1,39 @@
 """How often do 95 % intervals hold the truth? Seeded simulations of 80 kinds of boards.
 
-    python -m benchmarks.coverage            # what is offered, and what was tried
-    python -m benchmarks.coverage --methods wald --boards 400
+    python -m benchmarks.coverage            # the methods that are offered
+    python -m benchmarks.coverage --methods "profile likelihood" --boards 100 --results tried.csv
 
 Every board has as many fresh strengths as models, drawn with a standard deviation of 100 Elo, and
 votes with the probabilities of Bradley and Terry. A cell is a number of models and of votes, pairs
-equally likely or by popularity, without ties or with 15 % between equals. Truth and scores are
-centred on the models that count: all that took part, or those that are listed.
+equally likely or by popularity, without ties or with 15 % between equals. Each voter casts about
+five votes, and has no taste of their own (`voters` has the boards on which they do). Truth and
+scores are centred on the models that count: all that took part, or those that are listed.
+
+Each cell is written to `coverage.csv` as soon as it ends, and is not simulated again. The tables
+of docs/ranking.md are made from that file.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import math
 import os
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import astuple, dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from benchmarks.boards import Arena
-from benchmarks.interval_methods import METHODS, known
+from benchmarks.interval_methods import METHODS, OFFERED, known
 
 from bixarena_constructs.worker.ranking.board import fit_board
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,14 +46,18 @@ POPULARITY: Final = (0.0, 0.7)
 TIES: Final = (0.0, 0.15)
 SCOPES: Final = {"all": 0, "listed": 10}
 """The votes that a model needs, by name."""
+VOTES_OF_A_VOTER: Final = 5
+RESULTS: Final = Path(__file__).with_name("coverage.csv")
+
+Result: TypeAlias = dict[str, Any]
+"""A row of the file: texts for method and scope, else numbers."""
 
 # A cell is simulated until each of its coverages has this standard error, or for want of boards
 # on which two models are listed at all.
 _STANDARD_ERROR: Final = 0.005
 _BOARDS_AT_A_TIME: Final = 200
 _MOST_BOARDS: Final = 3000
-# Fewer one-sided models than this say little about a cell.
-_ENOUGH: Final = 200
+_ENOUGH_BOARDS: Final = 50
 
 
 @dataclass
@@ -92,12 +103,8 @@ class Cell:
     popularity: float
     ties: float
 
-    def __str__(self) -> str:
-        pairs = "by popularity" if self.popularity else "equal"
-        return f"{self.models} x {self.votes}, {pairs}, {self.ties:.0%} ties"
-
     def measure(self, methods: Sequence[str], most: int) -> dict[tuple[str, str], Tally]:
-        """Simulate boards; the tallies by method and scope."""
+        """Simulate boards; return the tallies by method and scope."""
         tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
         for seed in range(most):
             enough = tallies and all(tally.is_precise for tally in tallies.values())
@@ -116,7 +123,7 @@ class Cell:
 
 def _measure(arena: Arena, methods: Sequence[str], tallies: dict[tuple[str, str], Tally]) -> None:
     """Add one board to the tallies."""
-    votes = arena.cast().counted()
+    votes = arena.cast().counted(voters=arena.votes // VOTES_OF_A_VOTER)
     board = fit_board(votes, 0.5)
     present = [int(name.removeprefix("model-")) for name in votes.models]
     truth = arena.strengths()[present]
@@ -146,56 +153,128 @@ def _mean(shares: Sequence[float]) -> float:
     return float(np.mean(shares)) if shares else float("nan")
 
 
-def _row(tallies: Iterable[Tally]) -> str:
-    """Sum up the cells of a method and scope."""
-    cells = list(tallies)
-    covered = [_mean(cell.covered) for cell in cells]
-    placed = [_mean(cell.placed) for cell in cells if cell.placed]
-    one_sided = [_mean(cell.one_sided) for cell in cells if len(cell.one_sided) >= _ENOUGH] or [
-        float("nan")
+def results_of(
+    cell: Cell, tallies: dict[tuple[str, str], Tally]
+) -> Iterator[dict[str, str | float]]:
+    """Sum up what the methods did in a cell: a row for each method and scope."""
+    for (method, scope), tally in tallies.items():
+        yield {
+            "models": cell.models,
+            "votes": cell.votes,
+            "popularity": cell.popularity,
+            "ties": cell.ties,
+            "method": method,
+            "scope": scope,
+            "boards": len(tally.covered),
+            "scores": round(_mean(tally.covered), 4),
+            "scores_error": round(_error(tally.covered), 4),
+            "places": round(_mean(tally.placed), 4),
+            "places_error": round(_error(tally.placed), 4) if tally.placed else math.nan,
+            "one_sided": round(_mean(tally.one_sided), 4),
+            "one_sided_models": len(tally.one_sided),
+            "width": round(_mean(tally.widths), 1),
+            "places_wide": round(_mean(tally.place_widths), 2),
+            "least_width": round(tally.narrowest, 1),
+        }
+
+
+def read_results(path: Path = RESULTS) -> list[Result]:
+    """Read what was measured."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            {
+                name: text if name in ("method", "scope") else float(text)
+                for name, text in row.items()
+            }
+            for row in csv.DictReader(file)
+        ]
+
+
+def methods_table(results: Sequence[Result]) -> str:
+    """Sum up the cells of each method and scope, as a Markdown table."""
+    lines = [
+        "| | scores: least | mean | places: least | mean | one-sided | width | least | places |",
+        "|---" + "|---:" * 8 + "|",
     ]
-    below = sum(share < 0.94 for share in covered + placed)  # noqa: PLR2004 - the rule's bound
-    places = f"{min(placed):.3f} | {_mean(placed):.3f}" if placed else " | "
-    return (
-        f"{min(covered):.3f} | {_mean(covered):.3f} | {places} | {below} | {min(one_sided):.3f} | "
-        f"{np.mean([_mean(cell.widths) for cell in cells]):.0f} | "
-        f"{np.nanmean([_mean(cell.place_widths) for cell in cells]):.1f} | "
-        f"{min(cell.narrowest for cell in cells):.1f}"
-    )
+    for method, scope in dict.fromkeys((row["method"], row["scope"]) for row in results):
+        cells = [row for row in results if (row["method"], row["scope"]) == (method, scope)]
+        # Few boards say little about a cell: those on which two of 40 models are listed, say.
+        counted = [row for row in cells if row["boards"] >= _ENOUGH_BOARDS]
+        one_sided = sum(row["one_sided_models"] for row in cells)
+        held = np.nansum([row["one_sided"] * row["one_sided_models"] for row in cells])
+        lines.append(
+            f"| `{method}`, {scope} "
+            f"| {min(row['scores'] for row in counted):.3f} | {_mean_of('scores', counted):.3f} "
+            f"| {min(row['places'] for row in counted):.3f} | {_mean_of('places', counted):.3f} "
+            f"| {held / one_sided:.3f} | {_mean_of('width', cells):.0f} "
+            f"| {min(row['least_width'] for row in cells):.0f} "
+            f"| {_mean_of('places_wide', cells):.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def sizes_table(results: Sequence[Result], method: str = "wald", scope: str = "all") -> str:
+    """Show a method by size, as a Markdown table: the worst of four kinds of boards."""
+    sizes = [f" {votes} |" for votes in VOTES]
+    lines = [f"| {scope} models |{''.join(sizes)}", "|---" + "|---:" * len(VOTES) + "|"]
+    for models in MODELS:
+        line = f"| {models} |"
+        for votes in VOTES:
+            kinds = [
+                row
+                for row in results
+                if (row["method"], row["scope"]) == (method, scope)
+                and (row["models"], row["votes"]) == (models, votes)
+            ]
+            worst = (min(row[what] for row in kinds) for what in ("scores", "places"))
+            line += f" {' / '.join(f'{share:.3f}' for share in worst)} / "
+            line += f"{_mean_of('width', kinds):.0f} |"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _mean_of(what: str, rows: Sequence[Result]) -> float:
+    return float(np.mean([row[what] for row in rows]))
 
 
 def main() -> None:
-    """Simulate every cell, smallest first, and print Markdown tables."""
+    """Simulate every cell that is not in the file, smallest first, and print Markdown tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=OFFERED)
     parser.add_argument("--boards", type=int, default=_MOST_BOARDS, help="at most, of a cell")
-    parser.add_argument("--votes", nargs="+", type=int, default=VOTES)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
-    cells = [Cell(m, n, p, t) for n, m, p, t in product(options.votes, MODELS, POPULARITY, TIES)]
-    found: dict[tuple[str, str], list[Tally]] = defaultdict(list)
-    print(
-        "cell | method, scope | boards | scores | places | one-sided (models) | mean width | "
-        "places wide"
-    )
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        work = [pool.submit(cell.measure, options.methods, options.boards) for cell in cells]
-        for cell, done in zip(cells, work, strict=True):
-            for (method, scope), tally in done.result().items():
-                found[method, scope].append(tally)
-                print(
-                    f"{cell} | {method}, {scope} | {len(tally.covered)} | "
-                    f"{_mean(tally.covered):.3f} ± {_error(tally.covered):.3f} | "
-                    f"{_mean(tally.placed):.3f} | "
-                    f"{_mean(tally.one_sided):.3f} ({len(tally.one_sided)}) | "
-                    f"{_mean(tally.widths):.0f} | {_mean(tally.place_widths):.1f}",
-                    flush=True,
-                )
-    print(
-        "\n| method, models | scores: least | mean | places: least | mean | cells below .94 | "
-        "one-sided: least | mean width | places wide | least width |\n|---" + "|---:" * 9 + "|"
-    )
-    for (method, scope), tallies in found.items():
-        print(f"| {method}, {scope} | {_row(tallies)} |")
+    known = {_cell_and_method(row) for row in read_results(options.results)}
+    work = [
+        (cell, [method for method in options.methods if (*astuple(cell), method) not in known])
+        for cell in (Cell(m, n, p, t) for n, m, p, t in product(VOTES, MODELS, POPULARITY, TIES))
+    ]
+    with ProcessPoolExecutor(options.processes) as pool:
+        running = {
+            pool.submit(cell.measure, methods, options.boards): cell
+            for cell, methods in work
+            if methods
+        }
+        for done in as_completed(running):
+            _append(options.results, list(results_of(running[done], done.result())))
+    results = read_results(options.results)
+    print(f"{methods_table(results)}\n\n{sizes_table(results)}")
+
+
+def _cell_and_method(row: Result) -> tuple[object, ...]:
+    return row["models"], row["votes"], row["popularity"], row["ties"], row["method"]
+
+
+def _append(path: Path, rows: Sequence[dict[str, str | float]]) -> None:
+    is_new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

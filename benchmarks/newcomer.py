@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 import numpy as np
-from benchmarks.interval_methods import METHODS, known
+from benchmarks.interval_methods import METHODS, OFFERED, known
 
 from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.ranking.board import fit_board
@@ -21,6 +21,7 @@ _ELO: Final = 400 / math.log(10)
 _OTHERS: Final = 10
 _VOTES: Final = 1000
 _NEWCOMERS_VOTES: Final = (1, 3, 10, 30)
+_VOTERS: Final = 200
 
 
 def _board(rng: np.random.Generator, votes_of_newcomer: int) -> tuple[VoteCounts, np.ndarray]:
@@ -35,6 +36,7 @@ def _board(rng: np.random.Generator, votes_of_newcomer: int) -> tuple[VoteCounts
         model_a=side_a,
         model_b=side_b,
         outcome=np.where(rng.random(len(win)) < win, 0, 1),
+        voter=np.arange(len(win)) % _VOTERS,
     )
     return votes, _ELO * strength
 
@@ -42,12 +44,14 @@ def _board(rng: np.random.Generator, votes_of_newcomer: int) -> tuple[VoteCounts
 def main(boards: int) -> None:
     """Simulate and print a Markdown table."""
     print(
-        f"{boards} boards\n\n| votes of the newcomer | method | newcomer: coverage | mean width | "
-        "others: coverage | mean width |\n|---:|---|---:|---:|---:|---:|"
+        f"{boards} boards: coverage / mean width; the newcomer, then the others\n\n"
+        f"| votes of the newcomer | {' | '.join(f'`{method}`' for method in OFFERED)} |\n"
+        f"|---:{'|---:' * len(OFFERED)}|"
     )
     everybody = np.arange(_OTHERS + 1)
     for number in _NEWCOMERS_VOTES:
-        for method in ("wald", "sandwich", "percentile"):
+        line = f"| {number} |"
+        for method in OFFERED:
             inside, widths = [], []
             for seed in range(boards):
                 votes, truth = _board(np.random.default_rng([seed, number]), number)
@@ -57,11 +61,9 @@ def main(boards: int) -> None:
                 inside.append((lower <= centred) & (centred <= upper))
                 widths.append(upper - lower)
             held, width = np.mean(inside, axis=0), np.mean(widths, axis=0)
-            print(
-                f"| {number} | {method} | {held[-1]:.3f} | {width[-1]:.0f} | "
-                f"{held[:-1].mean():.3f} | {width[:-1].mean():.0f} |",
-                flush=True,
-            )
+            line += f" {held[-1]:.3f} / {width[-1]:.0f}; "
+            line += f"{held[:-1].mean():.3f} / {width[:-1].mean():.0f} |"
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from benchmarks.coverage import Tally
+from benchmarks.interval_methods import METHODS, OFFERED
 
-from bixarena_constructs.worker.ranking import RankingOptions, VoteCounts
+from bixarena_constructs.worker.ranking import VoteCounts
 from bixarena_constructs.worker.ranking.board import fit_board
-from bixarena_constructs.worker.ranking.intervals import evidence_of
 
 if TYPE_CHECKING:
-    from bixarena_constructs.worker.ranking import IntervalMethod
+    from collections.abc import Sequence
+
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
 
 _ELO: Final = 400 / math.log(10)
 _STRENGTH_SD: Final = 100 / _ELO
 _TIE_SHARE: Final = 0.15
 _POPULARITY_OF_MODELS: Final = 0.7
-_METHODS: Final[tuple[IntervalMethod, ...]] = ("voter", "wald")
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,21 @@ class VoterCell:
     models_seen: int | None = None
 
     def __str__(self) -> str:
-        shares = "by popularity" if self.popularity else "equal"
-        seen = f", each seeing {self.models_seen} models" if self.models_seen else ""
-        return (
-            f"{self.models} x {self.votes}, {self.voters} voters, {shares}{seen}, "
-            f"taste {self.taste:.0f}"
-        )
+        shares = "by popularity" if self.popularity else "alike"
+        seen = f", each on {self.models_seen} models" if self.models_seen else ""
+        return f"{self.models} x {self.votes}, {self.voters} {shares}{seen}"
 
-    def measure(self, method: IntervalMethod, boards: int) -> Tally:
-        """Simulate boards."""
-        tally = Tally()
-        options = RankingOptions(interval_method=method, num_bootstrap=0)
+    def measure(self, methods: Sequence[str], boards: int) -> list[Tally]:
+        """Simulate boards; return a tally for each method."""
+        tallies = [Tally() for _ in methods]
         for seed in range(boards):
             votes, truth = self._board(np.random.default_rng([seed, self.votes, self.voters]))
             board = fit_board(votes, 0.5)
             listed = np.arange(len(votes.models))
-            evidence = evidence_of(board, votes, listed=listed, options=options, progress=None)
-            tally.add(evidence, truth, np.zeros(len(listed), dtype=np.bool_))
-        return tally
+            for method, tally in zip(methods, tallies, strict=True):
+                evidence = METHODS[method](board, votes)(listed)
+                tally.add(evidence, truth, np.zeros(len(listed), dtype=np.bool_))
+        return tallies
 
     def _board(self, rng: np.random.Generator) -> tuple[VoteCounts, FloatArray]:
         strength = rng.normal(0, _STRENGTH_SD, self.models)
@@ -149,18 +146,22 @@ CELLS: Final = tuple(
 
 
 def main(boards: int) -> None:
-    """Simulate every cell and print a Markdown table."""
-    print(
-        f"{boards} boards a cell\n\n| | by voter: scores | places | mean width | "
-        "by votes: scores | places | mean width |\n|---" + "|---:" * 6 + "|"
-    )
-    for cell in CELLS:
-        found = []
-        for method in _METHODS:
-            tally = cell.measure(method, boards)
-            found += [f"{np.mean(each):.3f}" for each in (tally.covered, tally.placed)]
-            found.append(f"{np.mean(tally.widths):.0f}")
-        print(f"| {cell} | {' | '.join(found)} |", flush=True)
+    """Simulate every cell and print a Markdown table for each taste."""
+    for taste in (100.0, 0.0):
+        print(
+            f"\n{boards} boards a cell, taste {taste:.0f}: scores / places / mean width\n\n"
+            f"| models x votes, voters | {' | '.join(f'`{method}`' for method in OFFERED)} |\n"
+            f"|---{'|---:' * len(OFFERED)}|"
+        )
+        for cell in CELLS:
+            if cell.taste == taste:
+                columns = " | ".join(map(_summary, cell.measure(OFFERED, boards)))
+                print(f"| {cell} | {columns} |", flush=True)
+
+
+def _summary(tally: Tally) -> str:
+    held = (f"{np.mean(each):.3f}" for each in (tally.covered, tally.placed))
+    return f"{' / '.join(held)} / {np.mean(tally.widths):.0f}"
 
 
 if __name__ == "__main__":
