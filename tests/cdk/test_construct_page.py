@@ -30,20 +30,20 @@ ID = r"bixarena-constructs:\w+"
 
 
 def test_lists_every_warning() -> None:
-    told = re.findall(rf"^\| `({ID})` \|", PAGE, re.MULTILINE)
+    listed = re.findall(rf"^\| `({ID})` \|", PAGE, re.MULTILINE)
     given = set(re.findall(rf'"({ID})"', SOURCE)) - {RUN_TAG}
     # Named by the prop that they are about.
     given |= {f"bixarena-constructs:{name}RolePolicy" for name in ("execution", "task")}
-    assert told == sorted(given)
+    assert listed == sorted(given)
 
 
 def test_sorts_every_prop_under_a_topic() -> None:
     table = PAGE.partition("## Props by topic")[2].partition("\n## ")[0]
     rows = [line for line in table.splitlines() if line.startswith("| ")]
-    told = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
+    listed = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
     props = inspect.signature(ScheduledSnapshotTask.__init__).parameters
     expected = set(props) - {"self", "scope", "construct_id"}
-    assert sorted(told) == sorted([*expected, "max_runtime"])
+    assert sorted(listed) == sorted([*expected, "max_runtime"])
 
 
 def test_shows_every_property_and_metric() -> None:
@@ -67,8 +67,8 @@ def test_shows_every_property_and_metric() -> None:
 
 
 def test_tells_every_choice_for_guardduty() -> None:
-    told = re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE)
-    assert told == [choice.name for choice in GuardDutyAgentPull]
+    listed = re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE)
+    assert listed == [choice.name for choice in GuardDutyAgentPull]
 
 
 @pytest.mark.parametrize("block", BLOCKS)

@@ -225,7 +225,7 @@ def test_warns_where_the_cluster_lacks_a_capacity_provider(*, is_enabled: bool) 
         # After the task.
         cluster.enable_fargate_capacity_providers()
     found = Annotations.from_stack(stack).find_warning(
-        "*", Match.string_like_regexp("has FARGATE_SPOT, which the cluster has not")
+        "*", Match.string_like_regexp("has FARGATE_SPOT, which the cluster lacks")
     )
     assert len(found) == (not is_enabled)
 

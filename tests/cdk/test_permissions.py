@@ -1,4 +1,4 @@
-"""What roles are allowed, and what is told where they take no policy."""
+"""What roles are allowed, and the warnings where they take no policy."""
 
 from __future__ import annotations
 

@@ -186,9 +186,9 @@ def test_bixarena_shows_the_status_of_a_task_that_no_rule_starts(deployed: Deplo
     assert last["outcome"] == "failed with 4"
     assert status["alarms"]
     assert "GONE" not in status["alarms"].values()
-    told = deployed.bixarena("status").stdout
-    assert "schedule  none: no rule of the stack starts this task" in told
-    assert "dead letters" not in told
+    shown = deployed.bixarena("status").stdout
+    assert "schedule  none: no rule of the stack starts this task" in shown
+    assert "dead letters" not in shown
 
 
 def test_doctor_examines_a_task_that_no_rule_starts(deployed: Deployed) -> None:

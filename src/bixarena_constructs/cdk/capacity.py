@@ -80,9 +80,9 @@ class CapacityCheck:
         if missing:
             Annotations.of(self._scope).add_warning_v2(
                 "bixarena-constructs:missingCapacityProvider",
-                f"capacity_provider_strategies has {', '.join(missing)}, which the cluster has "
-                "not, so ECS would refuse every run; set enable_fargate_capacity_providers=True "
-                "on the cluster",
+                f"capacity_provider_strategies has {', '.join(missing)}, which the cluster lacks, "
+                "so ECS would refuse every run; set enable_fargate_capacity_providers=True on the "
+                "cluster",
             )
         return []
 

@@ -1,4 +1,4 @@
-"""What two tasks of an app cannot share, or only while neither is watched."""
+"""What two tasks of an app cannot share, or can share only while neither is watched."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _WHY: Final[Mapping[str, str]] = {
         "the name of an export is unique in an account and region; choose another prefix"
     ),
     "family": (
-        "the events of a run name no more than the family, so each alert would be for both; leave "
-        "it out, or choose another"
+        "the events of a run name the family alone, so each alert would be for both; leave it "
+        "out, or choose another"
     ),
     "log_group": (
         "log lines do not name their task, so a run of one would quiet the alarms of the other; "
@@ -50,9 +50,10 @@ class Claim(NamedTuple):
     """Something that a task has.
 
     Attributes:
-        prop: The prop that it is from, a key of `_WHY`.
-        names: What it is, as it is unique in an account and region.
-        alone: Whether no other task may have it; else those may that do not need it alone either.
+        prop: The prop that it comes from, a key of `_WHY`.
+        names: What identifies it in an account and region.
+        alone: Whether no other task may have it; otherwise tasks may share it that do not need it
+            alone.
     """
 
     prop: str
@@ -61,7 +62,7 @@ class Claim(NamedTuple):
 
 
 def add_claims(task: IConstruct, claims: Iterable[Claim]) -> None:
-    """Add what a task has by something that is defined for it; its `ClaimsCheck` sees it."""
+    """Add what is claimed for a task by what is defined next to it; its `ClaimsCheck` reads it."""
     _ADDED.setdefault(task, []).extend(claims)
 
 

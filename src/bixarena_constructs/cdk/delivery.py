@@ -53,8 +53,8 @@ class EventDelivery:
         max_event_age: How long it tries.
         retry_attempts: How often it tries again; None for EventBridge's own 185.
         dead_letter_queue: Where events go whose run could not be started.
-        is_own_queue: Whether the queue is that of `define_dead_letter_queue`, which is as it
-            should be.
+        is_own_queue: Whether the queue is the one of `define_dead_letter_queue`, which needs no
+            check.
 
     Raises:
         ValueError: A value lies outside EventBridge's limits.
@@ -82,12 +82,12 @@ class EventDelivery:
         target: Mapping[str, object] | None = None,
         without: Sequence[str] = (),
     ) -> None:
-        """Set it on the one target of a rule, and let the rule reach the queue.
+        """Set it on the only target of a rule, and let the rule send to the queue.
 
         Args:
             rule: The rule.
-            target: What else the target is given. Default: - nothing.
-            without: Properties that the target loses. Default: - none.
+            target: Further properties of the target. Default: - none.
+            without: Properties to remove from the target. Default: - none.
         """
         seconds = seconds_of(self.max_event_age)
         age = self.max_event_age.to_seconds() if seconds is None else int(seconds)
@@ -121,7 +121,7 @@ class EventDelivery:
             "Condition": sources(rule, shared, rule_arn, kind="events:rule/"),
         }
         if self.is_own_queue:
-            # In a queue that tasks share, each would bring a statement of the same name.
+            # In a queue that tasks share, each would add a statement with the same Sid.
             statement["Sid"] = "AllowEventsOfTheSchedule"
         granted = queue.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
         if not granted.statement_added:
@@ -134,10 +134,10 @@ class EventDelivery:
 
 
 def default_event_age(shortest_gap: timedelta | None) -> Duration:
-    """Return how long EventBridge tries to start a run before it gives the event up.
+    """Return how long EventBridge tries to start a run before it gives up on the event.
 
     An hour, or half the time to the next run where that is shorter, so that a late run does not
-    meet the next one; a minute at least, which is EventBridge's own limit.
+    overlap with the next one; a minute at least, which is EventBridge's own limit.
 
     Args:
         shortest_gap: Shortest time between two runs; None if the schedule is a token.
@@ -188,7 +188,7 @@ def rule_input(container_name: str) -> dict[str, object]:
     return {
         "InputTransformer": {
             "InputPathsMap": {"time": "$.time"},
-            # EventBridge puts the quotes round what it fills in.
+            # EventBridge adds the quotes around what it fills in.
             "InputTemplate": json.dumps(overrides, separators=(",", ":")).replace(
                 '"<time>"', "<time>"
             ),

@@ -20,14 +20,14 @@ __all__ = ["PassRoleCheck"]
 
 @jsii.implements(IValidation)
 class PassRoleCheck:
-    """Fails the synthesis if the schedule could not hand the task its roles.
+    """Fails the synthesis if the schedule may not pass the task its roles.
 
-    ``EcsTask`` allows the roles that exist when it is made. An execution role that came later
-    would leave a stack that deploys, and a schedule whose every run is refused.
+    ``EcsTask`` allows the roles that exist when it is made. With an execution role that is added
+    later the stack would deploy, and ECS would refuse each of its runs.
     """
 
     def __init__(self, task_definition: ecs.FargateTaskDefinition) -> None:
-        """Remember what to check.
+        """Take what is checked at synthesis.
 
         Args:
             task_definition: A task definition that the app defines.

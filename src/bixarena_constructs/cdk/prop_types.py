@@ -86,7 +86,7 @@ _LONGEST_SHOWN: Final = 60
 def checked(of: _Checked) -> _Checked:
     """Check the arguments of a function, a method or a class against their annotations.
 
-    The annotations are evaluated at the first call, so their names must be there by then.
+    The annotations are evaluated at the first call, so their names must exist by then.
 
     Args:
         of: What to check; a class by its constructor.
@@ -114,7 +114,7 @@ def described(value: object) -> str:
         return str(value)
     if isinstance(value, list | dict | set | tuple):
         return f"a {type(value).__name__}" + (f" of {len(value)}" if type(value) is tuple else "")
-    # The last is the most telling of a proxy of the CDK's: its interface.
+    # Of a proxy of the CDK the last name says most: its interface.
     (*_, jsii_name) = ("", *(names[0] for names in _jsii_names(value)))
     kind = type(value)
     own_name = kind.__qualname__ if kind.__module__ == "builtins" else _path_of(kind)

@@ -28,7 +28,7 @@ def define_schedule_role(scope: Construct, *, dead_letter_queue: sqs.IQueue) -> 
 
     Args:
         scope: The construct that the role is defined in.
-        dead_letter_queue: Queue of the schedules; its key, if it has one, is granted.
+        dead_letter_queue: Queue of the schedules; the role may use its key, if it has one.
     """
     found = scope.node.try_find_child("ScheduleRole")
     role = (

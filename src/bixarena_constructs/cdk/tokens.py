@@ -53,7 +53,7 @@ def joined(texts: Sequence[str]) -> str:
 def parts_of(value: object) -> Sequence[object]:
     """Return the objects that stand for an object of the CDK.
 
-    Where the CDK's own class is hidden, Python has one for each interface that it shows.
+    Where the CDK hides its own class, jsii has an object for each interface of it.
 
     Args:
         value: The object.

@@ -1,8 +1,8 @@
 """Permissions of a task's execution role for the sidecar that GuardDuty injects.
 
-GuardDuty Runtime Monitoring adds a container to every Fargate task of an account that has it on.
-Its image is in a private ECR repository of AWS, in one account a region, and the task's own
-execution role pulls it.
+GuardDuty Runtime Monitoring adds a container to every Fargate task of an account where it is
+enabled. Its image is in a private ECR repository of AWS, in one account per region, and the task's
+own execution role pulls it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GuardDutyAgentPull(Enum):
     """Any ECR repository: for a region that the table of accounts does not list yet."""
 
     NONE = "none"
-    """Nothing: GuardDuty Runtime Monitoring is off, or another policy grants the pull."""
+    """Nothing: GuardDuty Runtime Monitoring is disabled, or another policy grants the pull."""
 
 
 # The same for all tasks of a stack, and ten round trips to make.

@@ -64,7 +64,7 @@ def postgres_secrets(
 
     Args:
         secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
-        read: The same of the server in which the votes are counted. Default: - ``secret``.
+        read: The same for the server that counts the votes. Default: - ``secret``.
     """
     reading: dict[str, SecretSource] = {}
     if read is not None:
@@ -105,7 +105,7 @@ class RdsConnection:
 
         Args:
             secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
-            read: The same of the server in which the votes are counted. Default: - ``secret``.
+            read: The same for the server that counts the votes. Default: - ``secret``.
         """
         self.secrets = postgres_secrets(secret, read=read)
         self.environment = {
