@@ -261,7 +261,7 @@ def test_tells_bad_values_and_writes_nothing(bixarena: Bixarena, tmp_path: Path)
         f"  line 3, column winner: got 'draw', allowed: {valid}",
         "  line 4, column model_a: got nothing, allowed: any name",
         f"  line 4, column winner: got nothing, allowed: {valid}",
-        "  --empty drop, or tie, says what a vote without a winner is",
+        "  --empty drop, or tie, says what to do with a vote without a winner",
     ]
     assert not plot.exists()
 

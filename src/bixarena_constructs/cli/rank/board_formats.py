@@ -89,7 +89,7 @@ class Reading:
     unranked: dict[str, str]
 
     def sentences(self) -> list[str]:
-        """Say all of it but the plain."""
+        """Say what a reader should know."""
         unranked = [f"no board for {name!r}: {why}" for name, why in self.unranked.items()]
         return [*left_out(self.dropped, self.rows), *self.notes, *unranked]
 

@@ -33,8 +33,7 @@ _Columns: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="ROLE=COLUMN,...",
-        help="Which columns say what: model_a, model_b and winner, or score_a and score_b in its "
-        "place; or chosen and rejected.",
+        help="Which columns have which roles: model_a, model_b and winner, or those of a form.",
         show_default="the columns of a known form",
         rich_help_panel=_VOTES,
     ),
@@ -50,12 +49,12 @@ _Outcomes: TypeAlias = Annotated[
 _BothBad: TypeAlias = Annotated[
     _Choice,
     typer.Option(
-        help="What a vote is that finds both answers bad: 'tie (bothbad)', both_bad, ...",
+        help="What to do with a vote that finds both answers bad: 'tie (bothbad)', both_bad, ...",
         rich_help_panel=_VOTES,
     ),
 ]
 _Empty: TypeAlias = Annotated[
-    _Choice, typer.Option(help="What a vote without a winner is.", rich_help_panel=_VOTES)
+    _Choice, typer.Option(help="What to do with a vote without a winner.", rich_help_panel=_VOTES)
 ]
 _Where: TypeAlias = Annotated[
     str | None,
@@ -77,8 +76,7 @@ _Cells: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--cells",
-        help="The files hold counted cells: leaderboard, model_a, model_b, outcome, votes and, if "
-        "known, voter. Each leaderboard is a board.",
+        help="The files hold counted cells; each leaderboard is a board.",
         rich_help_panel=_VOTES,
     ),
 ]
@@ -94,7 +92,7 @@ _WeightColumn: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="COLUMN",
-        help="How much a row weighs, 0 or more; it stays one vote to the intervals.",
+        help="How much a row weighs, 0 or more; for the intervals it stays one vote.",
         rich_help_panel=_VOTES,
     ),
 ]
@@ -120,7 +118,7 @@ _MemoryLimit: TypeAlias = Annotated[
     str,
     typer.Option(
         metavar="SIZE",
-        help="Memory for counting the votes; what takes more goes to the disk.",
+        help="Memory for counting the votes; the rest spills to disk.",
         rich_help_panel=_VOTES,
     ),
 ]
@@ -131,8 +129,7 @@ _Format: TypeAlias = Annotated[
 _PriorBattles: TypeAlias = Annotated[
     float,
     typer.Option(
-        help="Virtual battles of each model against an average opponent, half of them won; 0 for "
-        "the maximum-likelihood estimate.",
+        help="Virtual battles of each model, half of them won; 0 for maximum likelihood.",
         rich_help_panel=_RANKING,
     ),
 ]
@@ -140,7 +137,7 @@ _Bootstrap: TypeAlias = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Rounds behind the probability of being best, and behind intervals that resample.",
+        help="Rounds for the probability of being best, and for intervals that resample.",
         rich_help_panel=_RANKING,
     ),
 ]
@@ -164,9 +161,8 @@ _Significant: TypeAlias = Annotated[
 _Intervals: TypeAlias = Annotated[
     _IntervalMethod,
     typer.Option(
-        help="Allow for votes of one voter being alike (voter); take votes as independent, with "
-        "the variance that the fit expects (wald) or the robust one (sandwich); or resample them "
-        "(percentile). auto is voter where there is a column of voters, else wald.",
+        help="Allow for similar votes of the same voter (voter), take votes as independent (wald, "
+        "sandwich), or resample them (percentile). auto: voter if voters are known, else wald.",
         rich_help_panel=_RANKING,
     ),
 ]

@@ -70,7 +70,7 @@ class Votes:
         statement = f"SELECT a, b, outcome, {total} AS votes FROM votes WHERE {which} GROUP BY ALL"
         if self.by_voter:
             # -1: an unknown voter, each of whose votes is that of a voter of its own. A vote of
-            # another weight than 1 is still one vote, so it gets a number that nobody has.
+            # another weight than 1 is still one vote, so it gets a number that no voter has.
             statement = f"""
                 SELECT a, b, outcome, voter::INT AS voter, {total} AS votes
                 FROM votes JOIN voters USING (who) WHERE {which} GROUP BY ALL

@@ -107,7 +107,7 @@ def rank_files(
         _print(boards, reading, output_format)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Who reads has seen enough.
+        # The reader of the pipe has seen enough.
         discard_output()
     except OSError as error:
         discard_output()

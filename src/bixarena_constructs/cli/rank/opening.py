@@ -107,7 +107,7 @@ def open_file(
 
 
 def not_text(error: UnicodeDecodeError) -> str:
-    """Say that a file is not in its encoding, and what may be."""
+    """Say that a file is not in its encoding, and how to name the right one."""
     return (
         f"not a text in {error.encoding.upper()}: {error.reason} at byte {error.start}; "
         "--encoding says what it is, as in cp1252 for what Excel saves as CSV on Windows"
@@ -149,7 +149,7 @@ def _text_table(
         opening = file.read(_OPENING).lstrip()[:1]
     if opening in ("{", "["):
         table = replace(table, kind=_json_kind(table, opening))
-        # Nothing is kept of them, so long objects are no matter.
+        # Only the keys are kept, so long objects need no memory.
         objects = table.relation(_LONGEST_OBJECT)
         found = connection.execute(f"SELECT json_keys(json) FROM {objects} LIMIT {_OBJECTS}")
         columns = dict.fromkeys(key for (keys,) in found.fetchall() for key in keys)
@@ -159,7 +159,7 @@ def _text_table(
     with table.text() as file:
         blank_lines = sum(1 for _ in takewhile(lambda line: not line.strip("\r\n"), file))
     if blank_lines:
-        # DuckDB skips lines of one kind of end only.
+        # DuckDB skips only lines that all end alike.
         table = table.copied(scratch)
     headers = {}
     for sign in (delimiter,) if delimiter else _DELIMITERS:
@@ -187,7 +187,7 @@ def _json_kind(table: VoteFile, opening: str) -> Kind:
 
 
 def _distinct(headings: Sequence[str]) -> tuple[str, ...]:
-    """Add its place to each heading that is there twice to DuckDB, which ignores case."""
+    """Add its place to each heading that occurs twice to DuckDB, which ignores case."""
     times = Counter(heading.lower() for heading in headings)
     return tuple(
         f"{heading} (column {place})".lstrip() if times[heading.lower()] > 1 else heading

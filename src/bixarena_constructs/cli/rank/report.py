@@ -23,12 +23,12 @@ __all__ = ["to_html"]
 
 _METHODS = {
     "wald": "normal intervals from the variance that the fit expects of the votes",
-    "voter": "normal intervals that allow for votes of one voter being alike",
+    "voter": "normal intervals that allow for similar votes of the same voter",
     "percentile": "percentiles of a bootstrap that resamples votes",
     "sandwich": "normal intervals from the squared residuals of the votes",
 }
 
-# Matrices of 300 models would be eight megabytes that nobody can read.
+# Matrices of 300 models would be eight megabytes, and unreadable.
 _MOST_MODELS: Final = 100
 
 

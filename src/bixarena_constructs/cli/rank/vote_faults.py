@@ -160,9 +160,9 @@ def _hint(values: Sequence[BadValue]) -> str:
     of_winners = [value.value or "" for value in values if value.allowed.startswith(OUTCOMES[0])]
     found = {value.strip().lower() for value in of_winners}
     if found & set(BOTH_BAD):
-        return "--both-bad tie, or drop, says what a vote is that finds both answers bad"
+        return "--both-bad tie, or drop, says what to do with a vote that finds both answers bad"
     if found & set(NO_WINNER):
-        return "--empty drop, or tie, says what a vote without a winner is"
+        return "--empty drop, or tie, says what to do with a vote without a winner"
     if found:
         pairs = ",".join(f"{value}=OUTCOME" for value in dict.fromkeys(of_winners))
         return (

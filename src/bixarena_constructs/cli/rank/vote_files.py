@@ -153,7 +153,7 @@ class VoteFile:
         return TextIOWrapper(self.content(), encoding=encoding, newline="")
 
     def ends_lines_differently(self) -> bool:
-        """Tell whether some lines end as on Windows, and others do not."""
+        """Return whether some lines end as on Windows, and others do not."""
         with TextIOWrapper(self.content(), encoding="utf-8-sig") as text:
             deque(text, maxlen=0)
             return isinstance(text.newlines, tuple)

@@ -97,7 +97,7 @@ class Form:
         return {role: column for role, column in roles.items() if column}
 
     def unused(self, columns: Sequence[str], where: str) -> list[str]:
-        """List special columns that are there and not used, with what uses them."""
+        """List special columns that are present but not used, with the option that uses each."""
         used = {self.voter, self.weight, self.count, self.category, *self.winner}
         return [
             f"column {column} is not used; {_SPECIAL[column]} would"

@@ -50,7 +50,7 @@ def reading_notes(
     *,
     wanted: Wanted,
 ) -> Iterator[str]:
-    """Say what was read in another way than the plainest, and what was not used.
+    """Say what was not read in the plainest way, and what was not used.
 
     Args:
         connection: Holds ``judged`` and ``models``, see `counting`.
@@ -84,7 +84,7 @@ def reading_notes(
 
 
 def _name_notes(connection: DuckDBPyConnection) -> Iterator[str]:
-    """Point to names that are hardly meant."""
+    """Point to names that are probably mistakes."""
     alike: dict[str, list[str]] = {}
     for (name,) in connection.execute("SELECT name FROM models ORDER BY number").fetchall():
         alike.setdefault(" ".join(name.split()).casefold(), []).append(name)

@@ -86,6 +86,6 @@ def paths_of(argument: str) -> list[Path]:
 
 
 def _plain_name(path: Path) -> str:
-    """Return a file's name as it is without compression, in lower case."""
+    """Return a file's name without the ending of its compression, in lower case."""
     is_compressed = path.suffix.lower() in _COMPRESSED
     return (path.stem if is_compressed else path.name).lower()

@@ -64,8 +64,8 @@ class Wanted:
         category: Column that splits the votes into boards.
         where: SQL condition of the rows that count.
         outcomes: Outcome, or ``drop``, of further values, as `parse_outcomes` returns them.
-        both_bad: What a vote is that finds both answers bad.
-        empty: What a vote without a winner is.
+        both_bad: What to do with a vote that finds both answers bad.
+        empty: What to do with a vote without a winner.
         is_cells: Whether rows are counted cells.
         delimiter: What separates the values of a CSV file.
         encoding: Encoding of text files; by default UTF-8, or UTF-16 where a mark says so.

@@ -34,7 +34,7 @@ class BadCellsError(RankingError):
     """Counted votes name no model, an unknown outcome or an impossible number.
 
     Attributes:
-        faults: One sentence for each of the first ten bad cells.
+        faults: A sentence for each of the first ten bad cells.
         count: How many cells are bad.
     """
 
@@ -67,11 +67,11 @@ class NoFiniteEstimateError(RankingError):
     """Without a prior the votes have no maximum-likelihood estimate (Ford 1957).
 
     Attributes:
-        groups: Groups of models all of whom beat each other, directly or by a chain of wins. No
-            finite number says how far one group is from another.
+        groups: Groups of models that all beat each other, directly or by a chain of wins. No
+            finite number says how far apart two groups are.
         unbeaten: Models of the groups that lost no point to another group.
         winless: Models of the groups that took no point from another group. A group that met no
-            other one is among both.
+            other group is in both.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class NotConvergedError(RankingError):
         self.allowed = allowed
         super().__init__(
             f"the fit stopped at a gradient of {gradient:.3g} battles, at most {allowed:.3g} is "
-            f"allowed; the worst are {_listing(models)}"
+            f"allowed; the largest are of {_listing(models)}"
         )
 
 

@@ -1,11 +1,11 @@
 """Which abilities a replicate without a prior has, and towards which infinity the others go.
 
 A resampled board can lack a finite estimate although the board has one: a model wins or loses
-everything, or meets no other. Its majority, more than half of the models all of whom beat each
-other directly or by a chain, still has a finite estimate of its own. Of the rest, a model above
+everything, or meets no other. A majority, more than half of the models, that all beat each
+other directly or by a chain still has a finite estimate of its own. Of the rest, a model above
 the majority (a chain of wins leads from it to the majority and none back) counts as plus infinity,
-one below as minus infinity, and one that met it in neither way as unknown. Where there is no
-majority everything is unknown. Unknown counts at both ends of an interval: it can only become
+a model below as minus infinity, and a model that is neither as unknown. Without a
+majority every model is unknown. Unknown counts at both ends of an interval: it can only become
 wider.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["limits"]
 
-# Who took points from whom, in so many entries at a time: nine bytes each.
+# Entries of the tables of points held at a time, nine bytes each.
 _TABLE_ENTRIES: Final = 2**21
 
 
@@ -51,7 +51,7 @@ def limits(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> FloatAr
 
 
 def _points_tables(pairs: Pairs, by_first: FloatArray, by_second: FloatArray) -> BoolArray:
-    """Find who took a point from whom; shape ``(replicates, models, models)``."""
+    """Mark which model took a point from which; shape ``(replicates, models, models)``."""
     table = np.zeros((by_first.shape[1], pairs.models, pairs.models), dtype=np.bool_)
     table[:, pairs.first, pairs.second] = (by_first > 0).T
     table[:, pairs.second, pairs.first] = (by_second > 0).T

@@ -48,7 +48,7 @@ def estimate(likelihood: Likelihood) -> FloatArray:
 
 
 def newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
-    """Maximise from anywhere.
+    """Maximise from any start.
 
     The likelihood of a logistic model is generalised self-concordant: with the step ``s`` and the
     largest change ``d`` it makes to a difference of abilities, the damping ``log(1 + d) / d``

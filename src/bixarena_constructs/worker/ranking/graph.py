@@ -1,4 +1,4 @@
-"""Who met whom and who took points from whom, as graphs of models."""
+"""Which models met, and which took points from which, as graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def points_table(votes: VoteCounts) -> BoolArray:
-    """Find who took a point from whom; shape ``(models, models)``, winner first.
+    """Mark which model took a point from which; shape ``(models, models)``, winner first.
 
     A tie is half a point for each side.
     """

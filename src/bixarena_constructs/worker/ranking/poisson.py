@@ -39,7 +39,7 @@ class PoissonSampler:
             scale: A cell's mean is its count times this.
         """
         self._cells = len(counts)
-        # Beyond two digits numpy's own method will do: few boards have such cells.
+        # Few boards have cells beyond two digits; numpy's own method draws them.
         self._large = np.flatnonzero(counts >= _BASE**2)
         self._large_means = scale * (counts[self._large] // _BASE**2 * _BASE**2)[:, np.newaxis]
         self._low_cells, low = _ascending(counts % _BASE)

@@ -31,7 +31,7 @@ _Real = TypeVar("_Real", np.float32, np.float64)
 
 
 def truncated_newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
-    """Maximise from anywhere, as `newton` does, with the same damping.
+    """Maximise from any start, as `newton` does, with the same damping.
 
     Args:
         likelihood: Of any number of replicates.
