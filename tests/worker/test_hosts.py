@@ -63,19 +63,27 @@ def test_publishes_the_same_boards_on_postgresql_16_and_18(
 def test_takes_as_long_as_the_run_has_whatever_limits_its_role_has(
     newer: BixArenaDatabase, settings_for: MakeSettings
 ) -> None:
-    # The last of them came with PostgreSQL 17, and an active one can only be switched off.
+    # PostgreSQL 17 added the last of them. A transaction that has begun under one keeps it, unless
+    # it is set to 0.
     limits = ("statement_timeout", "lock_timeout", "transaction_timeout")
     with newer.owner.connect() as connection:
         for limit in limits:
-            connection.execute(f"ALTER ROLE bixarena_worker SET {limit} = '1s'".encode())
+            connection.execute(f"ALTER ROLE bixarena_worker SET {limit} = '1min'".encode())
     settings = settings_for(newer.worker)
     assert settings.database
     try:
-        with Database(settings.database, Deadline(60)).writing() as connection:
-            connection.execute("SELECT pg_sleep(1.2)")
+        with Database(settings.database, Deadline(600)).writing() as connection:
+            set_now = dict(
+                connection.execute(
+                    "SELECT name, setting::int FROM pg_settings WHERE name = ANY (%s)",
+                    [list(limits)],
+                ).fetchall()
+            )
     finally:
         with newer.owner.connect() as connection:
             connection.execute("ALTER ROLE bixarena_worker RESET ALL")
+    assert set_now.pop("transaction_timeout") == 0
+    assert all(500_000 < milliseconds <= 601_000 for milliseconds in set_now.values())
 
 
 @pytest.mark.parametrize(
