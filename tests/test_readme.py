@@ -60,3 +60,14 @@ def test_lists_every_resource_that_a_task_defines(stack: Stack, cluster: ICluste
     ScheduledSnapshotTask(stack, "Snapshot", cluster=cluster, image="ghcr.io/arena/worker:1")
     resources = Template.from_stack(stack).to_json()["Resources"].values()
     assert stated == Counter(resource["Type"] for resource in resources)
+
+
+def test_adds_up_what_a_month_costs() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    (monitoring,) = re.findall(r"^About ([0-9.]+) dollars a month", page, re.MULTILINE)
+    table = README.partition("| Dollars |")[2].partition("\n\n")[0]
+    costs = [float(cost) for cost in re.findall(r"\| \**([0-9.]+)\** \|$", table, re.MULTILINE)]
+    task, watched, library, nat, everything = costs
+    assert watched == float(monitoring)
+    assert library == pytest.approx(task + watched)
+    assert everything == pytest.approx(library + nat)
