@@ -7,13 +7,11 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cdk.monitoring.state_machine import MachinePart, call
-from bixarena_constructs.cdk.permissions import arns_like
 from bixarena_constructs.cdk.run_events import NEVER_STARTED
 from bixarena_constructs.cdk.tokens import read
 from bixarena_constructs.worker.contract import Field, Variable
 
 if TYPE_CHECKING:
-    from aws_cdk import Stack
     from aws_cdk import aws_sns as sns
 
     from bixarena_constructs.cdk.monitoring.failure_causes import FailureCause
@@ -58,13 +56,12 @@ def alert_input(cause: FailureCause, *, name: str) -> dict[str, object]:
 
 
 def alert_part(
-    task: WatchedTask, *, stack: Stack, topic: sns.ITopic, started_by: str, retried_in: str | None
+    task: WatchedTask, *, topic: sns.ITopic, started_by: str, retried_in: str | None
 ) -> MachinePart:
     """Return what the machine does when a run has failed: it reads the log and sends an alert.
 
     Args:
         task: The task.
-        stack: Stack of the machine.
         topic: Where alerts go.
         started_by: What ``startedBy`` of scheduled runs begins with.
         retried_in: After what time such a run is started again; None for never.
@@ -97,7 +94,9 @@ def alert_part(
             "SendAlert": call("sns", "publish", message, End=True),
         },
         statements=_statements(
-            stack, log_arn=arns_like(stack, "logs:log-group:", log_group_name), topic_arn=topic_arn
+            log_group_arn=read(task.log_group, "log_group_arn"),
+            topic_arn=topic_arn,
+            region=task.launch.region,
         ),
     )
 
@@ -168,18 +167,14 @@ def _text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _statements(stack: Stack, *, log_arn: str, topic_arn: str) -> list[Statement]:
-    region = read(stack, "region")
+def _statements(*, log_group_arn: str, topic_arn: str, region: str) -> list[Statement]:
     return [
-        {
-            "Effect": "Allow",
-            "Action": "logs:GetLogEvents",
-            "Resource": f"{log_arn}:log-stream:*",
-        },
+        # It ends in ":*", which stands for the group's streams.
+        {"Effect": "Allow", "Action": "logs:GetLogEvents", "Resource": log_group_arn},
         {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic_arn},
         {
             "Effect": "Allow",
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
             # The key of a topic that is given is not known here; only SNS may use it so.
             "Resource": "*",
             "Condition": {"StringLike": {"kms:ViaService": f"sns.{region}.amazonaws.com*"}},

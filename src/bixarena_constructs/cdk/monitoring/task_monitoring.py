@@ -288,7 +288,6 @@ class TaskMonitoring(Construct):
         after = settings.retry_after
         alert = alert_part(
             task,
-            stack=stack_of(self),
             topic=self.topic,
             started_by=trigger.started_by,
             retried_in=None if after is None else after.to_human_string(),
