@@ -233,7 +233,7 @@ bench: setup .bench/.synced
 	$(RUN) $(PY) -m benchmarks.synthesis
 	$(RUN) $(PY) -m benchmarks.ranking
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.sparse
-	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.coverage --boards 200
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.coverage
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.voters 150
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.newcomer 150
 	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000 --folder .load

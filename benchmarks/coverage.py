@@ -9,8 +9,8 @@ equally likely or by popularity, without ties or with 15 % between equals. Each 
 five votes, and has no taste of their own (`voters` has the boards on which they do). Truth and
 scores are centred on the models that count: all that took part, or those that are listed.
 
-Each cell is written to `coverage.csv` as soon as it ends, and is not simulated again. The tables
-of docs/ranking.md are made from that file.
+Each cell is written to `coverage.csv` as soon as it ends, and is not simulated again: remove its
+rows to repeat it. The tables of docs/ranking.md are written from that file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import csv
 import math
 import os
+import re
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, field
@@ -48,6 +49,7 @@ SCOPES: Final = {"all": 0, "listed": 10}
 """The votes that a model needs, by name."""
 VOTES_OF_A_VOTER: Final = 5
 RESULTS: Final = Path(__file__).with_name("coverage.csv")
+PAGE: Final = Path(__file__).parents[1] / "docs" / "ranking.md"
 
 Result: TypeAlias = dict[str, Any]
 """A row of the file: texts for method and scope, else numbers."""
@@ -218,7 +220,7 @@ def methods_table(results: Sequence[Result]) -> str:
 def sizes_table(results: Sequence[Result], method: str = "wald", scope: str = "all") -> str:
     """Show a method by size, as a Markdown table: the worst of four kinds of boards."""
     sizes = [f" {votes} |" for votes in VOTES]
-    lines = [f"| {scope} models |{''.join(sizes)}", "|---" + "|---:" * len(VOTES) + "|"]
+    lines = [f"| {scope} models, votes |{''.join(sizes)}", "|---" + "|---:" * len(VOTES) + "|"]
     for models in MODELS:
         line = f"| {models} |"
         for votes in VOTES:
@@ -233,6 +235,14 @@ def sizes_table(results: Sequence[Result], method: str = "wald", scope: str = "a
             line += f"{_mean_of('width', kinds):.0f} |"
         lines.append(line)
     return "\n".join(lines)
+
+
+def with_tables(page: str, results: Sequence[Result]) -> str:
+    """Replace the tables of a page that have the same headings."""
+    for table in (methods_table(results), sizes_table(results)):
+        heading = re.escape(table.partition("\n")[0])
+        page = re.sub(rf"^{heading}\n(\|.*\n)+", f"{table}\n", page, flags=re.MULTILINE)
+    return page
 
 
 def _mean_of(what: str, rows: Sequence[Result]) -> float:
@@ -262,6 +272,8 @@ def main() -> None:
             _append(options.results, list(results_of(running[done], done.result())))
     results = read_results(options.results)
     print(f"{methods_table(results)}\n\n{sizes_table(results)}")
+    if options.results == RESULTS:
+        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
 def _cell_and_method(row: Result) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from benchmarks.coverage import Cell
+from benchmarks.coverage import PAGE, Cell, read_results, with_tables
 
 from bixarena_constructs.worker.ranking import RankedModel, RankingOptions, VoteCounts, rank
 from bixarena_constructs.worker.ranking.board import fit_board
@@ -232,3 +232,22 @@ def test_resampled_places_have_the_confidence_of_the_scores(
     assert found.rank_lower is not None
     assert found.rank_upper is not None
     assert (found.rank_lower[0], found.rank_upper[0]) == places
+
+
+def test_the_page_has_the_measured_coverage_and_it_meets_the_rule() -> None:
+    results = read_results()
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_tables(page, results) == page
+    assert with_tables(page, results[1:]) != page
+    default = [row for row in results if row["method"] in ("wald", "voter")]
+    assert (
+        len({(row["models"], row["votes"], row["popularity"], row["ties"]) for row in default})
+        == 80
+    )
+    for row in default:
+        # Fewer boards say little.
+        if row["boards"] >= 50:
+            assert min(row["scores"], row["places"]) >= 0.94
+        if row["one_sided_models"] >= 200:
+            assert row["one_sided"] >= 0.95
+        assert row["least_width"] > 0
