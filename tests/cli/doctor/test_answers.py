@@ -896,3 +896,146 @@ def test_the_subject_is_not_found(
     task = subject_of(answers).task
     with pytest.raises(NotFoundError, match=message):
         Subject.of(task, database_security_group=None)
+
+
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:Alerts"
+MONITORED = {"AlertTopicArn": TOPIC, "AlarmNames": "Arena-Hang-1,Arena-Missed-2"}
+MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:Watch"
+
+
+def subscribed(*arns: str) -> dict[str, Any]:
+    return {"Subscriptions": [{"SubscriptionArn": arn, "Endpoint": "ops@arena"} for arn in arns]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (subscribed(f"{TOPIC}:1"), ("ok", "alerts go to 1 subscriber of Alerts")),
+        (subscribed(f"{TOPIC}:1", f"{TOPIC}:2"), ("ok", "alerts go to 2 subscribers of Alerts")),
+        (subscribed(), ("warning", "nobody subscribes to Alerts")),
+        (
+            subscribed(f"{TOPIC}:1", "PendingConfirmation"),
+            ("warning", "not confirmed, so no alert arrives there: ops@arena"),
+        ),
+        ("NotFound", ("problem", "the topic Alerts does not exist")),
+        (DENIED, ("not checked", "do not allow ListSubscriptionsByTopic")),
+        ({}, ("not checked", "lacks the field 'Subscriptions'")),
+    ],
+)
+def test_topic(found: Any, answer: Answer, expected: Any) -> None:
+    agrees(found("topic", {"ListSubscriptionsByTopic": answer}, outputs=MONITORED), [expected])
+
+
+@pytest.mark.parametrize("check", ["topic", "alarms", "watchers"])
+def test_a_task_without_monitoring_has_no_watchers(found: Any, check: str) -> None:
+    assert found(check, {}) == []
+
+
+def alarm(name: str, **fields: Any) -> dict[str, Any]:
+    return {"AlarmName": name, "ActionsEnabled": True, "AlarmActions": [TOPIC], **fields}
+
+
+HANG, MISSED = alarm("Arena-Hang-1"), alarm("Arena-Missed-2")
+
+
+@pytest.mark.parametrize(
+    ("alarms", "changes", "expected"),
+    [
+        ([HANG, MISSED], {}, ("ok", "2 alarms notify the topic")),
+        ([HANG], {}, ("problem", "these do not exist: Arena-Missed-2")),
+        (
+            [HANG, {**MISSED, "ActionsEnabled": False}],
+            {},
+            ("problem", "these do not notify the topic: Arena-Missed-2"),
+        ),
+        (
+            [{**HANG, "AlarmActions": []}, MISSED],
+            {},
+            ("problem", "these do not notify the topic: Arena-Hang-1"),
+        ),
+    ],
+)
+def test_alarms(found: Any, alarms: Any, changes: Any, expected: Any) -> None:
+    replies = {"DescribeAlarms": {"MetricAlarms": alarms}}
+    agrees(found("alarms", replies, outputs=MONITORED, **changes), [expected])
+
+
+def test_alarms_of_a_disabled_task_are_silent_on_purpose(found: Any) -> None:
+    replies = {"DescribeAlarms": {"MetricAlarms": [HANG, {**MISSED, "ActionsEnabled": False}]}}
+    assert found("alarms", replies, outputs=MONITORED, enabled=False) == []
+
+
+def listed(**names: str) -> dict[str, Any]:
+    """An answer with resources by their logical IDs; the kind is the first word of the name."""
+    kinds = {
+        "alarm": "AWS::CloudWatch::Alarm",
+        "rule": "AWS::Events::Rule",
+        "schedule": "AWS::Scheduler::Schedule",
+        "machine": "AWS::StepFunctions::StateMachine",
+    }
+    parts = ((each, *name.partition(" ")) for each, name in names.items())
+    common = {"LastUpdatedTimestamp": "2026-03-06T10:00:00Z", "ResourceStatus": "CREATE_COMPLETE"}
+    return {
+        "StackResourceSummaries": [
+            {
+                **common,
+                "LogicalResourceId": each,
+                "ResourceType": kinds[kind],
+                "PhysicalResourceId": name,
+            }
+            for each, kind, _, name in parts
+        ]
+    }
+
+
+PARTS = listed(
+    SnapshotMonitoringWatchHangD00DFEED="alarm Arena-Hang-1",
+    SnapshotMonitoringWatchRuleD00DFEED="rule Watch",
+    SnapshotMonitoringMissedRunWatchD00DFEED="schedule Check",
+    SnapshotMonitoringMachineD00DFEED=f"machine {MACHINE}",
+    OtherRuleD00DFEED="rule Other",
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "schedule", "machine", "expected"),
+    [
+        ("ENABLED", "ENABLED", "ACTIVE", ("ok", "3 rules, schedules and machines watch the runs")),
+        ("DISABLED", "DISABLED", "ACTIVE", ("problem", "disabled: Watch, Check")),
+        (None, "ENABLED", "ACTIVE", ("problem", "these do not exist: Watch")),
+        ("ENABLED", None, "ACTIVE", ("problem", "these do not exist: Check")),
+        ("ENABLED", "ENABLED", None, ("problem", f"these do not exist: {MACHINE}")),
+    ],
+)
+def test_watchers(found: Any, rule: Any, schedule: Any, machine: Any, expected: Any) -> None:
+    gone = "ResourceNotFoundException"
+    whole = {
+        "stateMachineArn": MACHINE,
+        "name": "Watch",
+        "definition": "{}",
+        "roleArn": f"{ROLE}machine",
+        "type": "STANDARD",
+        "creationDate": 1772791200,
+    }
+    replies = {
+        "ListStackResources": PARTS,
+        "DescribeRule": gone if rule is None else {"State": rule},
+        "GetSchedule": gone if schedule is None else {"State": schedule},
+        "DescribeStateMachine": (
+            "StateMachineDoesNotExist" if machine is None else {**whole, "status": machine}
+        ),
+    }
+    agrees(found("watchers", replies, outputs=MONITORED), [expected])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (DENIED, "do not allow ListStackResources"),
+        (listed(), "does not list the alarms"),
+        ({}, "lacks the field 'StackResourceSummaries'"),
+    ],
+)
+def test_watchers_that_cannot_be_listed(found: Any, answer: Answer, expected: str) -> None:
+    replies = {"ListStackResources": answer}
+    agrees(found("watchers", replies, outputs=MONITORED), [("not checked", expected)])

@@ -34,6 +34,9 @@ EVERY_CHECK = {
     "routes",
     "security groups",
     "guardduty",
+    "topic",
+    "alarms",
+    "watchers",
     "contract",
     "login",
 }
@@ -343,3 +346,33 @@ def test_says_that_the_login_was_not_tried(arena: Arena) -> None:
     (found,) = check_login(Subject.of(arena.task, database_security_group=None))
     assert found.state == "not checked"
     assert "--connect tries it" in found.message
+
+
+def test_finds_a_rule_and_a_schedule_of_the_monitoring_that_are_disabled(arena: Arena) -> None:
+    events, scheduler = (arena.aws.session.client(name) for name in ("events", "scheduler"))
+    (rule,) = (each["Name"] for each in events.list_rules()["Rules"] if "Watch" in each["Name"])
+    ((schedule),) = (each["Name"] for each in scheduler.list_schedules()["Schedules"])
+    known = scheduler.get_schedule(Name=schedule)
+    fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "State")
+    same = {field: known[field] for field in fields}
+    events.disable_rule(Name=rule)
+    scheduler.update_schedule(**{**same, "State": "DISABLED"})
+    try:
+        (found,) = problems(arena, "watchers")
+    finally:
+        events.enable_rule(Name=rule)
+        scheduler.update_schedule(**same)
+    assert found.startswith("disabled: ")
+    assert rule in found
+    assert schedule in found
+
+
+def test_finds_alarms_whose_actions_are_off(arena: Arena) -> None:
+    cloudwatch = arena.aws.session.client("cloudwatch")
+    name = arena.task.outputs[Output.ALARM_NAMES].split(",")[0]
+    cloudwatch.disable_alarm_actions(AlarmNames=[name])
+    try:
+        found = problems(arena, "alarms")
+    finally:
+        cloudwatch.enable_alarm_actions(AlarmNames=[name])
+    assert found == [f"these do not notify the topic: {name}"]

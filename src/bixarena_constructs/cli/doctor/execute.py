@@ -25,6 +25,11 @@ from bixarena_constructs.cli.doctor.checks.schedule import (
 )
 from bixarena_constructs.cli.doctor.checks.secret_values import check_secrets
 from bixarena_constructs.cli.doctor.checks.security_groups import check_security_groups
+from bixarena_constructs.cli.doctor.checks.watchers import (
+    check_alarms,
+    check_topic,
+    check_watchers,
+)
 from bixarena_constructs.cli.doctor.findings import Subject, not_checked, problem
 from bixarena_constructs.cli.errors import AWS_ERRORS, NotFoundError, exit_on_error, explained
 from bixarena_constructs.cli.exit_codes import PROBLEMS_FOUND
@@ -50,10 +55,13 @@ CHECKS: Final[tuple[tuple[str, Callable[[Subject], Iterator[Finding]]], ...]] = 
     ("routes", check_routes),
     ("security groups", check_security_groups),
     ("guardduty", check_guardduty),
+    ("topic", check_topic),
+    ("alarms", check_alarms),
+    ("watchers", check_watchers),
     ("contract", check_contract),
     ("login", check_login),
 )
-"""The checks, in the order in which a run meets what they check."""
+"""The checks, in the order in which a run meets what they check, its watchers before its end."""
 
 _MARKS: Final = {
     "ok": ("ok", "green"),

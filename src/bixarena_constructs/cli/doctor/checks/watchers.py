@@ -1,0 +1,152 @@
+"""Checks what watches the task: the topic's subscribers, the alarms, the rules, the checks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem, warning
+from bixarena_constructs.deployment import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import boto3
+
+    from bixarena_constructs.cli.doctor.findings import Finding, Subject
+
+__all__ = ["check_alarms", "check_topic", "check_watchers"]
+
+_DEFINE_AGAIN: Final = (
+    "deploy without monitoring, then with it: CloudFormation does not see what was deleted by hand"
+)
+# An alarm that each monitoring has, by its logical ID.
+_HANG_ALARM: Final = re.compile("(.*)WatchHang[0-9A-F]{8}")
+
+
+def check_topic(subject: Subject) -> Iterator[Finding]:
+    """Check that somebody gets the alerts; a task without monitoring has no topic."""
+    arn = subject.task.outputs.get(Output.ALERT_TOPIC_ARN)
+    if arn is None:
+        return
+    name = arn.rpartition(":")[2]
+    sns = subject.session.client("sns", region_name=arn.split(":")[3])
+    try:
+        found = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
+    except sns.exceptions.NotFoundException:
+        yield problem("topic", f"the topic {name} does not exist", fix=_DEFINE_AGAIN)
+        return
+    waiting = [each["Endpoint"] for each in found if each["SubscriptionArn"][:4] != "arn:"]
+    if not found:
+        yield warning("topic", f"nobody subscribes to {name}, so no alert arrives; set email")
+    elif waiting:
+        yield warning("topic", f"not confirmed, so no alert arrives there: {', '.join(waiting)}")
+    else:
+        subscribers = "1 subscriber" if len(found) == 1 else f"{len(found)} subscribers"
+        yield fine("topic", f"alerts go to {subscribers} of {name}")
+
+
+def check_alarms(subject: Subject) -> Iterator[Finding]:
+    """Check that each alarm exists and notifies the topic."""
+    names = [each for each in subject.task.outputs.get(Output.ALARM_NAMES, "").split(",") if each]
+    if not names:
+        return
+    alarms = subject.session.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    topic = subject.task.outputs.get(Output.ALERT_TOPIC_ARN)
+    notifies = {
+        each["AlarmName"]: each["ActionsEnabled"] and topic in each["AlarmActions"]
+        for each in alarms
+    }
+    gone = [name for name in names if name not in notifies]
+    silent = [name for name in names if not notifies.get(name, True)]
+    if gone:
+        yield problem("alarms", f"these do not exist: {', '.join(gone)}", fix=_DEFINE_AGAIN)
+    # Those of a task that is disabled are silent on purpose.
+    if silent and _is_enabled(subject):
+        yield problem(
+            "alarms",
+            f"these do not notify the topic: {', '.join(silent)}",
+            fix=f"aws cloudwatch enable-alarm-actions --alarm-names {' '.join(silent)}",
+        )
+    if not gone and not silent:
+        yield fine("alarms", f"{len(names)} alarms notify the topic")
+
+
+def check_watchers(subject: Subject) -> Iterator[Finding]:
+    """Check the rules that report a run, the schedule of the checks, and what both start."""
+    alarms = subject.task.outputs.get(Output.ALARM_NAMES)
+    if alarms is None:
+        return
+    resources = _resources(subject.session, subject.task.stack)
+    prefix = next(
+        (
+            match[1]
+            for logical_id, (_, name) in resources.items()
+            if name in alarms.split(",") and (match := _HANG_ALARM.fullmatch(logical_id))
+        ),
+        None,
+    )
+    if prefix is None:
+        yield not_checked("watchers", "the stack does not list the alarms of its outputs")
+        return
+    watchers = [
+        (_STATES[kind], name)
+        for logical_id, (kind, name) in resources.items()
+        if logical_id.startswith(prefix) and kind in _STATES
+    ]
+    states = {name: state_of(subject.session, name) for state_of, name in watchers}
+    gone = [name for name, state in states.items() if state is None]
+    disabled = [name for name, state in states.items() if state == "DISABLED"]
+    if gone:
+        yield problem("watchers", f"these do not exist: {', '.join(gone)}", fix=_DEFINE_AGAIN)
+    if disabled and _is_enabled(subject):
+        yield problem("watchers", f"disabled: {', '.join(disabled)}", fix="enable them again")
+    if not gone and not disabled:
+        yield fine("watchers", f"{len(states)} rules, schedules and machines watch the runs")
+
+
+def _is_enabled(subject: Subject) -> bool:
+    return subject.rule is None or subject.rule.enabled
+
+
+def _resources(session: boto3.Session, stack: str) -> dict[str, tuple[str, str]]:
+    """Return kinds and names of a stack's resources by their logical IDs."""
+    pages = session.client("cloudformation").get_paginator("list_stack_resources")
+    return {
+        each["LogicalResourceId"]: (each["ResourceType"], each.get("PhysicalResourceId", ""))
+        for page in pages.paginate(StackName=stack)
+        for each in page["StackResourceSummaries"]
+    }
+
+
+def _state_of_rule(session: boto3.Session, name: str) -> str | None:
+    events = session.client("events")
+    try:
+        return events.describe_rule(Name=name)["State"]
+    except events.exceptions.ResourceNotFoundException:
+        return None
+
+
+def _state_of_schedule(session: boto3.Session, name: str) -> str | None:
+    scheduler = session.client("scheduler")
+    try:
+        state: str = scheduler.get_schedule(Name=name)["State"]
+    except scheduler.exceptions.ResourceNotFoundException:
+        return None
+    return state
+
+
+def _state_of_machine(session: boto3.Session, arn: str) -> str | None:
+    states = session.client("stepfunctions")
+    try:
+        status: str = states.describe_state_machine(stateMachineArn=arn)["status"]
+    except states.exceptions.StateMachineDoesNotExist:
+        return None
+    return status
+
+
+_STATES: Final[Mapping[str, Callable[[boto3.Session, str], str | None]]] = {
+    "AWS::Events::Rule": _state_of_rule,
+    "AWS::Scheduler::Schedule": _state_of_schedule,
+    "AWS::StepFunctions::StateMachine": _state_of_machine,
+}
