@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bixarena_constructs.worker.check import check
+from bixarena_constructs.worker.contract import VERSION
 from bixarena_constructs.worker.errors import (
     BoardsFailedError,
     BoardsRegressedError,
@@ -83,8 +84,12 @@ def test_names_a_leaderboard_whose_votes_cannot_be_counted(
             " battle_evaluation_outcome_check"
         )
         connection.execute("UPDATE api.battle_evaluation SET outcome = 'draw'")
-    with pytest.raises(BoardsFailedError, match="none of model1, model2, tie"):
+    with pytest.raises(BoardsFailedError, match="none of model1, model2, tie") as raised:
         check(settings_for(bixarena.worker), log=journal.log)
+    failed = journal.named("board_failed")
+    assert [event["leaderboard"] for event in failed] == list(raised.value.failures)
+    assert all("none of model1, model2, tie" in event["error"] for event in failed)
+    assert (journal.events[-1]["exit_code"], journal.events[-1]["contract"]) == (3, VERSION)
 
 
 def test_is_an_option_of_the_command_line_of_a_run_alone(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bixarena_constructs.worker.board_run import too_small, wanted_boards
+from bixarena_constructs.worker.board_run import BoardRun, too_small, wanted_boards
 from bixarena_constructs.worker.contract import RELEASE, VERSION, Event, Field
 from bixarena_constructs.worker.deadline import Deadline
 from bixarena_constructs.worker.errors import VotesError, WorkerError
@@ -48,6 +48,7 @@ def check(
     deadline = Deadline(settings.max_runtime_seconds)
     moment = (settings.scheduled_at or datetime.now(UTC)).astimezone(UTC)
     report = RunReport(identifier=identifier_of(moment))
+    versions = {Field.CONTRACT: VERSION, "release": RELEASE}
     try:
         place = store or store_for_run(settings, deadline)
 
@@ -58,12 +59,11 @@ def check(
         carried_out(interrupts, work, log=log, deadline=deadline, cancel=place.cancel)
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.CHECK_FAILED, **known.fields())
+        log.error(Event.CHECK_FAILED, **versions, **known.fields())
         raise
     fields = {
         Field.EXIT_CODE: 0,
-        Field.CONTRACT: VERSION,
-        "release": RELEASE,
+        **versions,
         "boards_ready": report.computed,
         "boards_skipped": report.skipped,
         Field.TOTAL_VOTES: report.total_votes,
@@ -95,12 +95,14 @@ def _look(
         what="count_votes",
     )
     note_votes(report, votes)
-    report.failed.update(votes.unknown)
+    each = BoardRun(settings, store=store, report=report, deadline=deadline, log=log)
+    for slug, error in votes.unknown.items():
+        each.fail(slug, error, votes)
     for board in boards:
         try:
             counts = votes.of(board)
         except VotesError as error:
-            report.failed[board.slug] = error
+            each.fail(board.slug, error, votes)
             continue
         reason = too_small(counts, settings)
         fields = {
