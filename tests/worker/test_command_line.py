@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bixarena_constructs.worker import command_line
+from bixarena_constructs.worker.interrupts import Interrupts
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.visibility import unpublish
 
@@ -117,6 +119,23 @@ def test_exits_with_2_and_all_faults_when_the_settings_are_wrong(
     assert (event["event"], event["cause"], event["exit_code"]) == ("run_failed", "settings", 2)
     assert event["snapshots_published"] == 0
     assert len(event["faults"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "event"),
+    [
+        (["--dry-run"], "run_failed"),
+        (["--check"], "check_failed"),
+        (["publish", "snapshot_2026-03-06_10-00-00"], "publish_failed"),
+        (["unpublish", "snapshot_2026-03-06_10-00-00"], "unpublish_failed"),
+    ],
+)
+def test_ends_with_the_last_event_of_what_it_was_to_do(
+    arguments: list[str], event: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line.main(arguments, {"SEED": "many"}, Interrupts()) == 2
+    (last,) = map(json.loads, capfd.readouterr().out.splitlines())
+    assert (last["event"], last["cause"]) == (event, "settings")
 
 
 def test_exits_with_4_at_once_when_the_password_is_wrong(

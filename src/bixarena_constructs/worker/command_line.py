@@ -77,10 +77,17 @@ def _carry_out(
         )
     except Exception as error:
         known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.RUN_FAILED, **{Field.SNAPSHOTS_PUBLISHED: 0}, **known.fields())
+        log.error(_failed(options), **{Field.SNAPSHOTS_PUBLISHED: 0}, **known.fields())
         raise
     log = open_log(sys.stdout, log_format=settings.log_format, **context)
     command(settings, log=log, interrupts=interrupts)
+
+
+def _failed(options: argparse.Namespace) -> Event:
+    """Return the last event of what fails before it begins: no watcher takes it for a run's."""
+    if options.command is None:
+        return Event.CHECK_FAILED if options.check else Event.RUN_FAILED
+    return {"publish": Event.PUBLISH_FAILED, "unpublish": Event.UNPUBLISH_FAILED}[options.command]
 
 
 def _prepared(
