@@ -317,6 +317,10 @@ def test_reports_special_columns_that_are_not_used(bixarena: Bixarena, arena: Pa
         "rank", arena, *options, "--weight-column", "weight", "--voter-column", "judge"
     ).stderr
     assert "is not used" not in said
+    path = arena.with_name("capitals.csv")
+    path.write_text("model_a,model_b,winner,User ID\na,b,tie,x\n")
+    said = bixarena("rank", path, "--min-evals", "0", "--format", "csv").stderr
+    assert said == "note: column User ID is not used; --voter-column User ID would\n"
 
 
 def test_takes_only_rows_for_which_the_condition_holds(bixarena: Bixarena, arena: Path) -> None:

@@ -46,19 +46,21 @@ POINTS: Final = {
     **dict.fromkeys(("0", "0-1"), "model_b"),
 }
 """Points of the first model, and results of games."""
-# Columns by which votes are commonly filtered, weighed or grouped, and what uses them.
+# Columns by which votes are commonly filtered, weighed or grouped, by the option that uses them.
 _SPECIAL: Final = {
-    "weight": "--weight-column weight",
-    "weights": "--weight-column weights",
-    "count": "--count-column count",
-    "votes": "--count-column votes",
-    "num_votes": "--count-column num_votes",
-    "judge": "--voter-column judge",
-    "user_id": "--voter-column user_id",
-    "evaluation_session_id": "--voter-column evaluation_session_id",
-    "worker": "--voter-column worker",
-    "anony": "--where anony",
-    "is_valid": "--where is_valid",
+    "--weight-column": ("weight", "weights"),
+    "--count-column": ("count", "counts", "votes", "num_votes"),
+    "--voter-column": (
+        "judge",
+        "user",
+        "user_id",
+        "username",
+        "annotator",
+        "annotator_id",
+        "worker",
+        "evaluation_session_id",
+    ),
+    "--where": ("anony", "is_valid"),
 }
 
 
@@ -100,9 +102,10 @@ class Form:
         """List special columns that are present but not used, with the option that uses each."""
         used = {self.voter, self.weight, self.count, self.category, *self.winner}
         return [
-            f"column {column} is not used; {_SPECIAL[column]} would"
+            f"column {column} is not used; {option} {column} would"
             for column in columns
-            if column in _SPECIAL and column not in used and column not in where
+            for option, names in _SPECIAL.items()
+            if _plain(column) in names and column not in used and column not in where
         ]
 
 
