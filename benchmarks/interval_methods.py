@@ -59,7 +59,9 @@ def _offered(method: IntervalMethod, board: Board, votes: VoteCounts) -> Callabl
 
 def _normal(board: Board, covariance: FloatArray, listed: IntArray) -> Evidence:
     scores = centred_scores(board.theta[listed])[:, 0]
-    return normal_evidence(scores, of_scores(covariance, listed), options=_NO_DRAWS)
+    return normal_evidence(
+        scores, of_scores(covariance[np.ix_(listed, listed)]), options=_NO_DRAWS
+    )
 
 
 def _percentile(board: Board, votes: VoteCounts) -> Callable[[IntArray], Evidence]:
@@ -128,8 +130,8 @@ def _larger(board: Board, votes: VoteCounts) -> Callable[[IntArray], Evidence]:
 
     def evidence(listed: IntArray) -> Evidence:
         scores = centred_scores(board.theta[listed])[:, 0]
-        variance = of_scores(curvature, listed)
-        share = np.diag(of_scores(robust, listed)) / np.diag(variance)
+        variance = of_scores(curvature[np.ix_(listed, listed)])
+        share = np.diag(of_scores(robust[np.ix_(listed, listed)])) / np.diag(variance)
         wider = np.sqrt(np.maximum(share, 1))
         return normal_evidence(scores, variance * wider * wider[:, np.newaxis], options=_NO_DRAWS)
 

@@ -11,6 +11,7 @@ from bixarena_constructs.worker.ranking.likelihood import laplacian
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.board import Board
+    from bixarena_constructs.worker.ranking.folding import IntArray
     from bixarena_constructs.worker.ranking.graph import BoolArray
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
     from bixarena_constructs.worker.ranking.votes import VoteCounts
@@ -27,7 +28,9 @@ __all__ = [
 _TIE_BATTLES: Final = 10.0
 
 
-def model_covariance(board: Board, votes: VoteCounts) -> FloatArray:
+def model_covariance(
+    board: Board, votes: VoteCounts, listed: IntArray | None = None
+) -> FloatArray:
     """Compute the covariance of the abilities from the variance that the fit expects of a vote.
 
     The curvature inverted, times the expected variance of the votes' gradient, times the curvature
@@ -40,9 +43,10 @@ def model_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     Args:
         board: The fit.
         votes: What it was fitted to.
+        listed: Positions of the models to compute it for. Default: - all.
 
     Returns:
-        In squared natural-log units; shape ``(models, models)``. Only differences have a meaning
+        In squared natural-log units; shape ``(listed, listed)``. Only differences have a meaning
         without a prior.
     """
     pairs, inverse = board.pairs, board.inverse
@@ -59,10 +63,13 @@ def model_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     total = max(votes.battles.sum(), len(votes.battles))
     degrees = total - votes.battles @ leverage
     wider = np.where(_one_sided(board, votes), math.sqrt(total / degrees), 1)
-    return _between_curvatures(board, variance) * wider * wider[:, np.newaxis]
+    wider = _of(wider, listed)
+    return _between_curvatures(board, variance, listed) * wider * wider[:, np.newaxis]
 
 
-def sandwich_covariance(board: Board, votes: VoteCounts) -> FloatArray:
+def sandwich_covariance(
+    board: Board, votes: VoteCounts, listed: IntArray | None = None
+) -> FloatArray:
     """Estimate the covariance of the abilities without trusting the model of a single vote.
 
     The sandwich: as `model_covariance`, with the squared residuals of the votes in place of their
@@ -72,9 +79,10 @@ def sandwich_covariance(board: Board, votes: VoteCounts) -> FloatArray:
     Args:
         board: The fit.
         votes: What it was fitted to.
+        listed: Positions of the models to compute it for. Default: - all.
 
     Returns:
-        In squared natural-log units; shape ``(models, models)``.
+        In squared natural-log units; shape ``(listed, listed)``.
     """
     expected = expected_points(board)
     squares = (
@@ -82,9 +90,9 @@ def sandwich_covariance(board: Board, votes: VoteCounts) -> FloatArray:
         + votes.wins_second * expected**2
         + votes.ties * (0.5 - expected) ** 2
     )
-    covariance = _between_curvatures(board, squares)
+    covariance = _between_curvatures(board, squares, listed)
     # A covariance has the mean removed. At the maximum the votes' gradient is minus the prior's.
-    total = board.inverse @ (board.prior * (1 / (1 + np.exp(-board.theta)) - 0.5))
+    total = _of(board.inverse, listed) @ (board.prior * (1 / (1 + np.exp(-board.theta)) - 0.5))
     removed: FloatArray = covariance - total @ total.T / votes.battles.sum()
     return removed
 
@@ -137,12 +145,18 @@ def expected_points(board: Board) -> FloatArray:
     return points
 
 
-def _between_curvatures(board: Board, variance: FloatArray) -> FloatArray:
+def _between_curvatures(board: Board, variance: FloatArray, listed: IntArray | None) -> FloatArray:
     """Carry the variance of each pair's points over to the abilities."""
     no_prior = np.zeros((board.pairs.models, 1))
     meat = laplacian(board.pairs, variance[:, np.newaxis], no_prior)[0]
-    covariance: FloatArray = board.inverse @ meat @ board.inverse
+    # Of thousands of models with a vote or two, few are listed.
+    inverse = _of(board.inverse, listed)
+    covariance: FloatArray = inverse @ meat @ inverse.T
     return covariance
+
+
+def _of(values: FloatArray, listed: IntArray | None) -> FloatArray:
+    return values if listed is None else values[listed]
 
 
 def _one_sided(board: Board, votes: VoteCounts) -> BoolArray:

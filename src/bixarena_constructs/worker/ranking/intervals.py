@@ -94,7 +94,7 @@ def evidence_of(
         return bootstrap_evidence(scores, centred_scores(abilities[listed]), options.confidence)
     is_sandwich = options.interval_method == "sandwich"
     covariance = sandwich_covariance if is_sandwich else model_covariance
-    variance = of_scores(covariance(board, votes), listed)
+    variance = of_scores(covariance(board, votes, listed))
     if options.interval_method == "voter" and votes.voters is not None:
         variance = _widened(variance, board, votes.voters, listed=listed, options=options)
     return normal_evidence(scores, variance, options=options)
@@ -181,15 +181,14 @@ def _widened(
     return variance * factor * factor[:, np.newaxis]
 
 
-def of_scores(covariance: FloatArray, listed: IntArray) -> FloatArray:
+def of_scores(covariance: FloatArray) -> FloatArray:
     """Turn a covariance of abilities into that of the listed models' scores, in squared Elo.
 
     Scores are relative to the mean of the listed models, on both sides of the covariance.
     """
-    covariance = covariance[listed[:, np.newaxis], listed]
     covariance = covariance - covariance.mean(axis=0)
     covariance = covariance - covariance.mean(axis=1, keepdims=True)
     # Without a residual, rounding is all that is left of a sandwich's diagonal.
-    own = np.arange(len(listed))
+    own = np.arange(len(covariance))
     covariance[own, own] = np.maximum(covariance[own, own], 0)
     return covariance * ELO_PER_NATURAL_UNIT**2
