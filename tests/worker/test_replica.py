@@ -96,3 +96,18 @@ def test_counts_again_when_recovery_cancels_its_query(
     assert {event["step"] for event in retried} == {"count_votes"}
     assert "conflict with recovery" in retried[0]["error"]
     assert reason in retried[0]["error"]
+
+
+def test_waits_until_a_standby_is_promoted(
+    replica: BixArenaDatabase, settings_for: MakeSettings, journal: Any
+) -> None:
+    def promote() -> None:
+        if len(journal.named("retrying")) == 1:
+            _execute(replica, "SELECT pg_promote()")
+
+    journal.at("retrying", promote)
+    settings = settings_for(replica.worker, SCHEDULED_AT="2026-03-06T10:00:00Z")
+    assert "overall" in run(settings, log=journal.log).published
+    retried = journal.named("retrying")
+    assert {event["step"] for event in retried} == {"check_grants"}
+    assert "it takes no writes for now" in retried[0]["error"]
