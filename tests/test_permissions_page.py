@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PAGE = (Path(__file__).parents[1] / "docs" / "permissions.md").read_text()
 # How the page names a role, by a part of its logical id.
 ROLES = {
+    "MissedRunLook": "Machine role",
     "TaskRole": "Task role",
     "ExecutionRole": "Execution role",
     "EventsRole": "Events role",

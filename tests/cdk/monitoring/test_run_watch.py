@@ -50,6 +50,12 @@ def statements_of(monitored: Any) -> dict[str, dict[str, Any]]:
     return {str(statement["Action"]): statement for statement in found}
 
 
+def schedule_of(monitored: Any) -> tuple[str, str]:
+    """Logical ID of the schedule of the checks, and its ARN."""
+    (name,) = monitored.template.find_resources("AWS::Scheduler::Schedule")
+    return name, f"{name}.Arn"
+
+
 class TestDefinition:
     def test_waits_looks_stops_and_looks_again(self, define: Any) -> None:
         states = machine_of(define())["States"]
@@ -62,6 +68,40 @@ class TestDefinition:
         assert states["Pause"]["Next"] == "LookAgain"
         assert states["HasEndedNow"]["Default"] == "CountAsOverdue"
         assert states["CountAsOverdue"]["Next"] == "Pause"
+
+    def test_looks_in_the_end_whether_runs_are_checked(self, define: Any, evaluate: Any) -> None:
+        monitored = define()
+        states = machine_of(monitored)["States"]
+        (target,) = monitored.one("AWS::Events::Rule", below="WatchRule")["Targets"]
+        schedule, arn = schedule_of(monitored)
+        given = json.loads(
+            monitored.deployed(target["InputTransformer"]["InputTemplate"]).replace(
+                "<detail>", "{}"
+            )
+        )
+        assert given == {"checks": schedule, "detail": {}}
+        name = states["Ended"]["Arguments"]["Name"]
+        assert evaluate(name, {"context": {"Execution": {"Input": given}}}) == schedule
+        choice = states[states["Ended"]["Next"]]
+        (are_on,) = choice["Choices"]
+        assert evaluate(are_on["Condition"], {"input": {"State": "ENABLED"}})
+        assert not evaluate(are_on["Condition"], {"input": {"State": "DISABLED"}})
+        assert states[are_on["Next"]]["Type"] == "Succeed"
+        assert states[choice["Default"]]["Type"] == "Fail"
+        policy = monitored.one("AWS::IAM::Policy", below="MissedRun")
+        (role,) = policy["Roles"]
+        assert role["Ref"].startswith("SnapshotMonitoringMachineRole")
+        (look,) = policy["PolicyDocument"]["Statement"]
+        assert (look["Action"], monitored.deployed(look["Resource"])) == (
+            "scheduler:GetSchedule",
+            arn,
+        )
+
+    @pytest.mark.parametrize("enabled", [False, True])
+    def test_looks_for_no_checks_where_none_are_due(self, define: Any, enabled: bool) -> None:  # noqa: FBT001
+        settings = SnapshotMonitoring(missed_run_alarm=not enabled)
+        states = machine_of(define(monitoring=settings, enabled=enabled))["States"]
+        assert states["Ended"] == {"Type": "Succeed"}
 
     def test_stops_nothing_if_told_so(self, define: Any) -> None:
         left = define(monitoring=SnapshotMonitoring(stop_overdue=False))
@@ -343,3 +383,17 @@ class TestDeployed:
         assert deployed.executions(status="FAILED") == 0
         assert deployed.alarm("MissedRun")["StateValue"] == "OK"
         assert deployed.inbox.take() == []
+
+    def test_reports_after_a_run_that_runs_are_not_checked(self, deployed: Deployed) -> None:
+        client = deployed.aws.session.client("scheduler")
+        ((name),) = (each["Name"] for each in client.list_schedules()["Schedules"])
+        known = client.get_schedule(Name=name)
+        fields = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target", "State")
+        same = {field: known[field] for field in fields}
+        client.update_schedule(**{**same, "State": "DISABLED"})
+        try:
+            deployed.ended(deployed.start(ENDS))
+            deployed.wait_for_the_watch()
+        finally:
+            client.update_schedule(**same)
+        assert deployed.executions(status="FAILED") == 1

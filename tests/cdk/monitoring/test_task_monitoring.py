@@ -32,6 +32,7 @@ EXPECTED_BY_DEFAULT = {
     "AWS::CloudWatch::Alarm": 6,
     "AWS::Events::Rule": 11,
     "AWS::IAM::Role": 2,
+    "AWS::IAM::Policy": 1,
     "AWS::KMS::Key": 1,
     "AWS::Logs::LogGroup": 1,
     "AWS::Logs::MetricFilter": 1,

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
@@ -78,9 +79,11 @@ class MissedRunAlarm(Construct):
 
     Attributes:
         alarm: The alarm.
+        checks: Name of that schedule.
     """
 
     alarm: cloudwatch.Alarm
+    checks: str
 
     def __init__(
         self,
@@ -107,7 +110,7 @@ class MissedRunAlarm(Construct):
             topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
-        scheduler.CfnSchedule(
+        schedule = scheduler.CfnSchedule(
             self,
             "Watch",
             description=f"Checks that each run of {name} has an outcome in time",
@@ -123,6 +126,20 @@ class MissedRunAlarm(Construct):
                 role_arn=machine.start_role_arn,
                 input=json.dumps({"due": "<aws.scheduler.scheduled-time>"}),
             ),
+        )
+        self.checks = schedule.ref
+        look = {
+            "Effect": "Allow",
+            "Action": "scheduler:GetSchedule",
+            "Resource": schedule.attr_arn,
+        }
+        # Apart from the role, since the schedule starts the machine, and so comes after it.
+        iam.CfnPolicy(
+            self,
+            "Look",
+            policy_name="LookAtChecks",
+            roles=[machine.role_name],
+            policy_document={"Version": "2012-10-17", "Statement": [look]},
         )
         self.alarm = define_alarm(
             self,

@@ -43,17 +43,23 @@ _TASK: Final = "{% $states.context.Execution.Input.detail.taskArn %}"
 _ENDED: Final = "{% $count($states.input.Tasks[LastStatus != 'STOPPED']) = 0 %}"
 
 
-def watch_part(task: WatchedTask, *, metrics: RunMetrics, stops: bool) -> MachinePart:
+def watch_part(
+    task: WatchedTask, *, metrics: RunMetrics, stops: bool, has_checks: bool
+) -> MachinePart:
     """Return what the machine does when a run has started.
 
     It waits until the deadline and looks. A run that ECS no longer knows has ended. One that has
     not is stopped, and gets time to end. One that is there after that, since it must not be
     stopped or cannot, counts as overdue until it ends.
 
+    In the end it looks whether runs are still checked: a check finds that the schedule of the runs
+    is gone, and a run that the schedule of the checks is.
+
     Args:
         task: The task.
         metrics: Where an overdue run is counted.
         stops: Whether such a run is stopped.
+        has_checks: Whether a schedule checks each run.
     """
     cluster_arn = task.launch.cluster_arn
     first_look = {
@@ -78,13 +84,28 @@ def watch_part(task: WatchedTask, *, metrics: RunMetrics, stops: bool) -> Machin
         "LookAgain": _look(cluster_arn, then="HasEndedNow"),
         "HasEndedNow": _end_or("CountAsOverdue"),
         "CountAsOverdue": put_metric(metrics.namespace, Metric.OVERDUE, 1, Next="Pause"),
-        "Ended": {"Type": "Succeed"},
+        **(_look_at_checks() if has_checks else {"Ended": {"Type": "Succeed"}}),
     }
     return MachinePart(
         condition="$states.input.detail.lastStatus = 'RUNNING'",
         states=states,
         statements=[*_statements(task.launch, stops=stops), metrics.put_statement()],
     )
+
+
+def _look_at_checks() -> dict[str, State]:
+    name = "{% $states.context.Execution.Input.checks %}"
+    are_on = {"Condition": "{% $states.input.State = 'ENABLED' %}", "Next": "ChecksAreOn"}
+    return {
+        "Ended": call("scheduler", "getSchedule", {"Name": name}, Next="AreChecksOn"),
+        "AreChecksOn": {"Type": "Choice", "Choices": [are_on], "Default": "ChecksAreOff"},
+        "ChecksAreOn": {"Type": "Succeed"},
+        "ChecksAreOff": {
+            "Type": "Fail",
+            "Error": "ChecksAreOff",
+            "Cause": "the schedule that checks each run is disabled: a missed run is not reported",
+        },
+    }
 
 
 def _look(cluster_arn: str, *, then: str) -> State:
@@ -143,6 +164,7 @@ class RunWatch(Construct):
         machine: RunMachine,
         metrics: RunMetrics,
         stops: bool,
+        checks: str | None,
         topic: sns.ITopic,
     ) -> None:
         """Define the rule and the alarms.
@@ -154,6 +176,7 @@ class RunWatch(Construct):
             machine: What watches.
             metrics: Where an overdue run is counted.
             stops: Whether it is stopped.
+            checks: Name of the schedule that checks each run, if there is one.
             topic: Where alerts go.
         """
         super().__init__(scope, construct_id)
@@ -164,6 +187,7 @@ class RunWatch(Construct):
             pattern=task.runs.starts(),
             target_arn=machine.arn,
             role_arn=machine.start_role_arn,
+            added=None if checks is None else {"checks": checks},
         )
         limit = int(seconds_of("max_runtime", task.max_runtime))
         tried = "could not be stopped" if stops else "is left to run, as stop_overdue is False"

@@ -86,10 +86,12 @@ class RunMachine(Construct):
 
     Attributes:
         arn: ARN of the state machine.
+        role_name: Name of its own role.
         start_role_arn: Role that rules and schedules start it with.
     """
 
     arn: str
+    role_name: str
     start_role_arn: str
 
     def __init__(
@@ -110,6 +112,7 @@ class RunMachine(Construct):
             assume_role_policy_document=_trust("states.amazonaws.com"),
             policies=_policies([each for part in parts for each in part.statements]),
         )
+        self.role_name = role.ref
         machine = sfn.CfnStateMachine(
             self,
             "StateMachine",

@@ -292,8 +292,15 @@ class TaskMonitoring(Construct):
             started_by=trigger.started_by,
             retried_in=None if after is None else after.to_human_string(),
         )
+        watch = watch_part(
+            task,
+            metrics=self._metrics,
+            stops=settings.stop_overdue,
+            # What is not to run is not checked.
+            has_checks=settings.missed_run_alarm and trigger.enabled,
+        )
         # The first that takes an input has it, and of a failed run so does the retry's.
-        parts = [alert, watch_part(task, metrics=self._metrics, stops=settings.stop_overdue)]
+        parts = [alert, watch]
         if settings.missed_run_alarm:
             window = OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime)
             parts.append(missed_run_part(window, metrics=self._metrics))
@@ -311,6 +318,7 @@ class TaskMonitoring(Construct):
         self._delivery = DeliveryAlarms(
             self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
         )
+        self._missed_run = self._define_missed_run(task, trigger, settings, machine)
         self._watch = RunWatch(
             self,
             "Watch",
@@ -318,10 +326,10 @@ class TaskMonitoring(Construct):
             machine=machine,
             metrics=self._metrics,
             stops=settings.stop_overdue,
+            checks=None if self._missed_run is None else self._missed_run.checks,
             topic=self.topic,
         )
         self._no_new_votes = self._define_no_new_votes(task, settings)
-        self._missed_run = self._define_missed_run(task, trigger, settings, machine)
         of_outcomes = (self.no_new_votes_alarm, self.missed_run_alarm)
         return (
             *self._delivery.alarms,
