@@ -170,6 +170,9 @@ def test_reads_folders_and_patterns_and_no_file_twice(tmp_path: Path) -> None:
     parquet(folder / "two.PARQUET", "('a', 'b', 'model_b')")
     written(folder, "no votes", name="README.md")
     written(folder, "no votes", name="_SUCCESS.csv")
+    for hidden in (".ipynb_checkpoints", "_temporary"):
+        (folder / hidden).mkdir()
+        written(folder / hidden, "no votes")
     expected = (("a", "b"), [1], [1], [1])
     assert counts(read(tmp_path / "votes")) == expected
     assert counts(read(f"{tmp_path}/**/[ot]*", f"{folder}/../deep/{one.name}")) == expected
@@ -275,6 +278,20 @@ def test_says_what_else_a_file_is(tmp_path: Path, content: bytes, reason: str) -
     path.write_bytes(content)
     with pytest.raises(UnreadableFileError, match=reason):
         read(path)
+
+
+def test_says_what_is_wrong_far_within_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "votes.csv"
+    rows = PLAIN.encode() + 2000 * b"a,b,tie\n"
+    path.write_bytes(rows + b"\xe9,b,tie\r\n")
+    with pytest.raises(UnreadableFileError, match="not a text in UTF-8"):
+        read(path)
+    path.write_bytes(gzip.compress(rows)[:-9])
+    with pytest.raises(UnreadableFileError, match="not a"):
+        read(path)
+    path.write_bytes(PLAIN.encode())
+    with pytest.raises(UnreadableFileError, match="not a text: UTF-16 stream does not start with"):
+        read(path, encoding="utf-16")
 
 
 def test_refuses_a_file_that_is_only_named_parquet(tmp_path: Path) -> None:

@@ -350,6 +350,19 @@ def test_ranks_a_board_for_each_category(bixarena: Bixarena, arena: Path) -> Non
     assert re.findall("^## (.*)", markdown, re.MULTILINE) == ["de", "en"]
 
 
+def test_a_category_without_a_name_has_a_heading(bixarena: Bixarena, tmp_path: Path) -> None:
+    path, plot, page = (tmp_path / name for name in ("votes.csv", "plot.svg", "page.html"))
+    path.write_text("model_a,model_b,winner,language\na,b,tie,\na,b,tie,en\n", encoding="utf-8")
+    options = ["--by", "language", "--min-evals", "0", "--plot", str(plot), "--report", str(page)]
+    assert bixarena("rank", path, *options).stdout.startswith("(empty)\n")
+    assert "(empty): scores by model" in plot.read_text(encoding="utf-8")
+    assert "<h2>(empty)</h2>" in page.read_text(encoding="utf-8")
+    markdown = bixarena("rank", path, *options, "--format", "markdown").stdout
+    assert markdown.startswith("## (empty)\n")
+    boards = ranked(bixarena("rank", path, *options, "--format", "json"))["boards"]
+    assert [board["category"] for board in boards] == ["", "en"]
+
+
 def test_says_which_category_cannot_be_ranked(bixarena: Bixarena, arena: Path) -> None:
     with arena.open("a", encoding="utf-8") as file:
         file.write("a,b,tie,fr,1,j1\n")
@@ -483,6 +496,7 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
         ("--outcomes", "x=won,y=tie", "'x=won,y=tie' is not VALUE=OUTCOME"),
         ("--outcomes", "A=tie,a=drop", "'a' has two outcomes"),
         ("--encoding", "utf-9", "'utf-9' is unknown"),
+        ("--encoding", "base64", "'base64' is unknown"),
         ("--delimiter", "::", "--delimiter '::' is not a single character"),
         ("--delimiter", "", "--delimiter '' is not a single character"),
         ("--delimiter", '"', "is not a single character"),

@@ -67,6 +67,11 @@ class Board:
     votes: VoteCounts
     ranking: Ranking
 
+    @property
+    def heading(self) -> str | None:
+        """The category as a heading, which cannot be empty."""
+        return "(empty)" if self.category == "" else self.category
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -140,7 +145,7 @@ def to_markdown(boards: Sequence[Board], _: Reading) -> str:
 
 def _markdown_table(board: Board) -> str:
     ranking = board.ranking
-    heading = "" if board.category is None else f"## {_escaped(board.category)}\n\n"
+    heading = "" if board.heading is None else f"## {_escaped(board.heading)}\n\n"
     rows = [("Rank", "Model", "Score", interval_title(ranking), *PLACES, "Votes")]
     rows += [
         (
@@ -220,8 +225,8 @@ def notes_on(board: Board) -> list[str]:
             f"{ranking.rounds_without_estimate} of {ranking.options.num_bootstrap} rounds have no "
             "finite estimate for some model and count as infinite"
         )
-    if board.category is not None:
-        notes = [f"{board.category}: {note}" for note in notes]
+    if board.heading is not None:
+        notes = [f"{board.heading}: {note}" for note in notes]
     return notes
 
 

@@ -44,8 +44,8 @@ def print_table(boards: Sequence[Board], reading: Reading, console: Console | No
     """
     console = console or Console(highlight=False)
     for board in boards:
-        if board.category is not None:
-            console.print(Text(printable(board.category), style="bold"))
+        if board.heading is not None:
+            console.print(Text(printable(board.heading), style="bold"))
         _print_entries(board.ranking, console)
     for note in [*(note for board in boards for note in notes_on(board)), *reading.sentences()]:
         console.print(Text(f"note: {printable(note)}"))

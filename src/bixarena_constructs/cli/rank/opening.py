@@ -100,17 +100,19 @@ def open_file(
         raise
     except duckdb.Error as error:
         raise UnreadableFileError(name, f"not readable: {first_line(error)}") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise UnreadableFileError(name, not_text(error)) from error
     except (csv.Error, *BROKEN) as error:
         raise UnreadableFileError(name, f"not a table: {error}") from error
 
 
-def not_text(error: UnicodeDecodeError) -> str:
+def not_text(error: UnicodeError) -> str:
     """Say that a file is not in its encoding, and how to name the right one."""
+    fault = f"not a text: {error}"
+    if isinstance(error, UnicodeDecodeError):
+        fault = f"not a text in {error.encoding.upper()}: {error.reason} at byte {error.start}"
     return (
-        f"not a text in {error.encoding.upper()}: {error.reason} at byte {error.start}; "
-        "--encoding says what it is, as in cp1252 for what Excel saves as CSV on Windows"
+        f"{fault}; --encoding says what it is, as in cp1252 for what Excel saves as CSV on Windows"
     )
 
 

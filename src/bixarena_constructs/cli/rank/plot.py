@@ -35,7 +35,7 @@ class Plot:
 
     Attributes:
         ranking: What is drawn.
-        category: What it is the board of; None where there is only one.
+        heading: What it is the board of; None where there is only one.
         low: Score at the left end of the scale.
         high: Score at its right end.
         step: Distance of two ticks.
@@ -53,7 +53,7 @@ class Plot:
     bottom: ClassVar = 40
 
     ranking: Ranking
-    category: str | None
+    heading: str | None
     low: float
     high: float
     step: float
@@ -69,7 +69,7 @@ class Plot:
             magnitude * factor for factor in (1, 2, 5, 10) if magnitude * factor * _TICKS >= spread
         )
         low, high = math.floor(lowest / step), math.floor(highest / step) + 1
-        return cls(board.ranking, board.category, low * step, high * step, step)
+        return cls(board.ranking, board.heading, low * step, high * step, step)
 
     @property
     def longest_name(self) -> int:
@@ -98,7 +98,7 @@ class Plot:
         title = "Scores by model"
         if self.ranking.options.has_intervals:
             title += f", with {self.interval_title}s"
-        return title if self.category is None else f"{self.category}: {title.lower()}"
+        return title if self.heading is None else f"{self.heading}: {title.lower()}"
 
     @property
     def interval_title(self) -> str:

@@ -155,7 +155,10 @@ class VoteFile:
     def ends_lines_differently(self) -> bool:
         """Return whether some lines end as on Windows, and others do not."""
         with TextIOWrapper(self.content(), encoding="utf-8-sig") as text:
-            deque(text, maxlen=0)
+            try:
+                deque(text, maxlen=0)
+            except (UnicodeError, *BROKEN):
+                return False
             return isinstance(text.newlines, tuple)
 
     def copied(self, scratch: Path, encoding: str = "utf-8-sig") -> VoteFile:

@@ -69,7 +69,7 @@ def paths_of(argument: str) -> list[Path]:
             each
             for each in path.rglob("*")
             if each.is_file()
-            and not each.name.startswith((".", "_"))
+            and not any(part.startswith((".", "_")) for part in each.relative_to(path).parts)
             and _plain_name(each).endswith(_SUFFIXES)
         )
         if not files:

@@ -224,7 +224,7 @@ def _unreadable(file: VoteFile, error: Error) -> UnreadableFileError:
             for line, values in file.records():
                 if len(values) != width:
                     uneven.append(f"line {line}: {len(values)} values, the first line has {width}")
-        except UnicodeDecodeError as found:
+        except UnicodeError as found:
             return UnreadableFileError(file.name, not_text(found))
         except (csv.Error, *BROKEN) as found:
             return UnreadableFileError(file.name, f"not a CSV file: {found}")

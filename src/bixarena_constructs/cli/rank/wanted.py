@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
 from dataclasses import dataclass, field
@@ -115,7 +114,7 @@ class Wanted:
                 f"--delimiter {self.delimiter!r} is not a single character, such as ; or | or \\t"
             )
         try:
-            codecs.lookup(self.encoding or "utf-8")
+            "".encode(self.encoding or "utf-8")
         except LookupError as error:
             raise ValueError(
                 f"--encoding {self.encoding!r} is unknown; names are utf-8, cp1252, latin-1, "
