@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_names_models_by_slug_in_a_message_and_touches_nothing_else_of_it() -> N
     assert votes.in_slugs(said) == (
         "10 or more votes are needed (at least 1), got 'alpha': 12, '1': 3; (id)=(beta) is gone"
     )
+
+
+def test_refuses_a_time_of_the_newest_vote_without_an_offset() -> None:
+    newest = datetime(2026, 3, 6, 10)  # noqa: DTZ001 - as a database without time zones has it
+    with pytest.raises(ValueError, match="it must have an offset"):
+        Votes.from_cells((), slug_by_model={}, leaderboards=(), newest=newest)
 
 
 def test_lets_scores_without_bounds_be_stored() -> None:

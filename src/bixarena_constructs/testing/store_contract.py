@@ -81,6 +81,9 @@ class SnapshotStoreContract:
         votes, again = (store.votes([board.slug], by_voter=False) for _ in range(2))
         _expect("a second count is the same", again.totals, votes.totals)
         _expect("whether they are by voter, unasked", votes.by_voter, False)  # noqa: FBT003
+        soon = datetime.now(UTC) + timedelta(minutes=5)
+        is_to_come = votes.newest is not None and votes.newest > soon
+        _expect("whether the newest is of the future", is_to_come, False)  # noqa: FBT003
         counts = votes.of(board)
         _expect("how many models, up to three", min(len(counts.models), 3), 3)
         unnamed = [model for model in counts.models if not votes.slug_by_model.get(model)]

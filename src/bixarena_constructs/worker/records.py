@@ -71,13 +71,21 @@ class Votes:
         by_leaderboard: Leaderboard slug to its votes, or to why they cannot be counted; one
             without votes is absent.
         unknown: The same for leaderboards that have votes but do not exist.
-        newest: When the newest vote was cast, where the store knows.
+        newest: When the newest vote was cast, with its offset and ignoring the future, where the
+            store knows.
+
+    Raises:
+        ValueError: ``newest`` has no offset.
     """
 
     slug_by_model: Mapping[str, str]
     by_leaderboard: Mapping[str, VoteCounts | VotesError]
     unknown: Mapping[str, VotesError] = field(default_factory=dict)
     newest: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.newest is not None and self.newest.tzinfo is None:
+            raise ValueError(f"newest is {self.newest}; it must have an offset, such as UTC")
 
     @classmethod
     def from_cells(
