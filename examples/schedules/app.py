@@ -98,7 +98,11 @@ class SnapshotStack(Stack):
             cluster=cluster,
             schedule=appscaling.Schedule.rate(Duration.hours(6)),
             scheduled_fargate_task_image_options=ecs_patterns.ScheduledFargateTaskImageOptions(
-                image=ecs.ContainerImage.from_registry("ghcr.io/example/cleaner:2.0.1")
+                image=ecs.ContainerImage.from_registry("ghcr.io/example/cleaner:2.0.1"),
+                # The pattern's own log group would keep its entries for ever.
+                log_driver=ecs.LogDrivers.aws_logs(
+                    stream_prefix="Bare", log_retention=logs.RetentionDays.ONE_MONTH
+                ),
             ),
         )
 

@@ -10,6 +10,7 @@ from aws_cdk import Duration, IStableStringProducer, Lazy, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
@@ -141,6 +142,50 @@ def test_fails_the_synthesis_with_the_path_and_a_way_out(
     change(task)
     with pytest.raises(RuntimeError, match=rf"\[Stack/Task\] {sentence}"):
         Template.from_stack(stack)
+
+
+NAMED = logs.LogGroup.from_log_group_name
+
+
+@pytest.mark.parametrize(
+    ("logging", "log_group", "sentence"),
+    [
+        (None, NAMED, "the container 'worker' does not log, and log_group names where it does"),
+        (
+            "/arena/one",
+            NAMED,
+            "the container 'worker' logs to /arena/one, and log_group is /arena",
+        ),
+        ("", logs.LogGroup, "the container 'worker' logs to .*; pass the log group that it logs"),
+    ],
+)
+def test_fails_the_synthesis_where_log_group_is_another_than_the_definitions(
+    stack: Stack, cluster: ecs.ICluster, logging: str | None, log_group: Any, sentence: str
+) -> None:
+    of_worker = logs.LogGroup(stack, "One") if not logging else NAMED(stack, "One", logging)
+    driver = ecs.LogDrivers.aws_logs(stream_prefix="a", log_group=of_worker)
+    definition = ecs.FargateTaskDefinition(stack, "Definition")
+    definition.add_container(
+        "worker",
+        image=IMAGE("ghcr.io/arena/worker:1.0.0"),
+        logging=None if logging is None else driver,
+    )
+    other = NAMED(stack, "Two", "/arena/two") if log_group is NAMED else log_group(stack, "Two")
+    SnapshotTask(stack, "Task", cluster=cluster, task_definition=definition, log_group=other)
+    with pytest.raises(RuntimeError, match=rf"\[Stack/Task\] {sentence}"):
+        Template.from_stack(stack)
+
+
+def test_takes_the_log_group_of_a_definition_by_its_name(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    definition = ecs.FargateTaskDefinition(stack, "Definition")
+    driver = ecs.LogDrivers.aws_logs(stream_prefix="a", log_group=NAMED(stack, "One", "/arena"))
+    image = IMAGE("ghcr.io/arena/worker:1.0.0")
+    definition.add_container("worker", image=image, logging=driver)
+    again = NAMED(stack, "Two", "/arena")
+    SnapshotTask(stack, "Task", cluster=cluster, task_definition=definition, log_group=again)
+    Template.from_stack(stack).resource_count_is("AWS::ECS::TaskDefinition", 1)
 
 
 def test_takes_what_works(stack: Stack, cluster: ecs.ICluster) -> None:

@@ -366,3 +366,20 @@ def test_cfn_lint_finds_outputs_that_repeat_an_import_and_nothing_else(*, output
     assert found == (
         {("W6001", OUTPUT_DESCRIPTIONS[each]) for each in named} if outputs else set()
     )
+
+
+def test_lets_a_task_definition_of_another_stack_pull_guarddutys_sidecar() -> None:
+    stacks = Stacks(None)
+    log_group = logs.LogGroup(stacks.ops, "Log")
+    definition = ecs.FargateTaskDefinition(stacks.ops, "Definition")
+    definition.add_container(
+        "worker",
+        image=ecs.ContainerImage.from_registry("ghcr.io/arena/worker:1.0.0"),
+        logging=ecs.LogDrivers.aws_logs(stream_prefix="a", log_group=log_group),
+    )
+    # The mapping is where the policy is that reads it.
+    template = stacks.define(task_definition=definition, log_group=log_group).to_json()
+    assert "BixarenaGuardDutyAgentAccounts" in template["Mappings"]
+    assert "BixarenaGuardDutyAgentAccounts" in json.dumps(template["Resources"])
+    own = Template.from_stack(stacks.own).to_json()
+    assert "BixarenaGuardDutyAgentAccounts" not in json.dumps(own)

@@ -18,6 +18,8 @@ from bixarena_constructs.worker.contract import Variable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from aws_cdk import aws_logs as logs
+
 __all__ = ["DefinitionCheck", "RuleCheck"]
 
 
@@ -25,7 +27,12 @@ class DefinitionCheck:
     """Fails the synthesis if ECS would refuse the task definition or run it otherwise."""
 
     def __init__(
-        self, task_definition: ecs.FargateTaskDefinition, *, worker: str, max_runtime: str
+        self,
+        task_definition: ecs.FargateTaskDefinition,
+        *,
+        worker: str,
+        max_runtime: str,
+        log_group: logs.ILogGroup | None = None,
     ) -> None:
         """Take what is checked at synthesis.
 
@@ -33,7 +40,9 @@ class DefinitionCheck:
             task_definition: A task definition that the app defines.
             worker: Name of the worker's container.
             max_runtime: What its variable ``MAX_RUNTIME_SECONDS`` must be.
+            log_group: Where it must log. Default: - it is not checked.
         """
+        self._log_group = log_group
         self._task_definition = task_definition
         self._worker = worker
         self._max_runtime = max_runtime
@@ -54,7 +63,11 @@ class DefinitionCheck:
             faults += _faults_of_container(container, memory)
         if self._worker not in containers:
             return [*faults, f"the task definition has no container {self._worker!r} any more"]
-        return [*faults, *_faults_of_worker(containers[self._worker], resolve(self._max_runtime))]
+        worker = containers[self._worker]
+        faults += _faults_of_worker(worker, resolve(self._max_runtime))
+        if self._log_group is not None:
+            faults += _faults_of_log(worker, resolve(self._log_group.log_group_name))
+        return faults
 
 
 class RuleCheck:
@@ -162,6 +175,23 @@ def _faults_of_container(container: Mapping[str, Any], memory: Any) -> Iterator[
         yield (
             f"the container {name!r} takes {twice} from its environment and from a secret; ECS "
             "refuses that: set it in one of them"
+        )
+
+
+def _faults_of_log(container: Mapping[str, Any], log_group: object) -> Iterator[str]:
+    name, logging = container["name"], container.get("logConfiguration")
+    if logging is None:
+        yield (
+            f"the container {name!r} does not log, and log_group names where it does; give it "
+            "LogDrivers.aws_logs(...)"
+        )
+        return
+    found = (logging.get("options") or {}).get("awslogs-group")
+    # A name that is written out may be that of a reference.
+    if found not in (None, log_group) and isinstance(found, str) is isinstance(log_group, str):
+        yield (
+            f"the container {name!r} logs to {found}, and log_group is {log_group}; pass the log "
+            "group that it logs to"
         )
 
 

@@ -60,7 +60,7 @@ from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secr
 from bixarena_constructs.cdk.task.secrets import SecretSource
 from bixarena_constructs.cdk.task.worker_image import runs_reference_worker
 from bixarena_constructs.cdk.task_launch import TaskLaunch, log_tail_command
-from bixarena_constructs.cdk.tokens import is_token, read
+from bixarena_constructs.cdk.tokens import is_token, read, stack_of
 from bixarena_constructs.deployment import OUTPUTS_ID, Output
 from bixarena_constructs.worker.contract import VERSION, Variable
 
@@ -491,16 +491,17 @@ class SnapshotTask(Construct):
         return define_security_group(self._task_definition, self._vpc)
 
     def _grant_to_agent(self, container: WorkerContainer, agent_pull: GuardDutyAgentPull) -> None:
+        is_role_brought = self._is_definition_brought or container.execution_role is not None
+        role = self._task_definition.obtain_execution_role() if is_role_brought else None
         statements = [
-            *agent_pull_statements(self._stack, agent_pull),
+            # The mapping of GuardDuty's accounts must be in the stack of the policy.
+            *agent_pull_statements(self._stack if role is None else stack_of(role), agent_pull),
             *container.pull_statements(self),
             *container.decrypt_statements(self),
         ]
         for statement in statements:
             self._task_definition.add_to_execution_role_policy(statement)
-        if self._is_definition_brought or container.execution_role is not None:
-            # Before a target is bound: only a role that exists by then may be passed.
-            role = self._task_definition.obtain_execution_role()
+        if role is not None:
             warn_of_an_immutable_role(self, "execution_role", role, statements)
 
     def _check_at_synthesis(self, container: WorkerContainer) -> None:
@@ -521,6 +522,7 @@ class SnapshotTask(Construct):
                 self._task_definition,
                 worker=self._container_name,
                 max_runtime=seconds_as_text(self._max_runtime),
+                log_group=self._log_group if self._is_definition_brought else None,
             ),
             access,
             ClaimsCheck(self, self._claims),

@@ -309,6 +309,13 @@ def test_watches_any_task_definition(stack: Stack, cluster: ecs.ICluster) -> Non
     assert alarms_of(stack).keys() == {"DeadLetters", "MissedRun", "WatchFailed", "WatchHang"}
 
 
+def test_refuses_a_trigger_that_starts_another_task(stack: Stack, cluster: ecs.ICluster) -> None:
+    other = ScheduledSnapshotTask(stack, "Other", cluster=cluster)
+    task = define_task(stack, cluster)
+    with pytest.raises(ValueError, match="trigger starts another task than Stack/Snapshot; name"):
+        TaskMonitoring(stack, "Monitoring", task=task, trigger=other.event_rule)
+
+
 def test_knows_how_a_scheduled_task_is_started(stack: Stack, cluster: ecs.ICluster) -> None:
     task = ScheduledSnapshotTask(
         stack,

@@ -279,8 +279,23 @@ class TaskMonitoring(Construct):
         self, task: Monitorable, trigger: RunTrigger, *, max_runtime: Duration | None
     ) -> WatchedTask:
         if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
-            return WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
-        return WatchedTask.of_own(task, max_runtime=max_runtime)
+            watched = WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
+        else:
+            watched = WatchedTask.of_own(task, max_runtime=max_runtime)
+        self._require_start_of(watched, trigger)
+        return watched
+
+    def _require_start_of(self, task: WatchedTask, trigger: RunTrigger) -> None:
+        started = (trigger.target.get("ecsParameters") or {}).get("taskDefinitionArn")
+        # An ARN that is written out may be that of a reference.
+        if started is None or isinstance(started, str):
+            return
+        definition = stack_of(self).resolve(task.task_definition.task_definition_arn)
+        if not isinstance(definition, str) and started != definition:
+            raise ValueError(
+                f"trigger starts another task than {task.name}; name the rule or the schedule "
+                "that starts it"
+            )
 
     def _parts(
         self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
