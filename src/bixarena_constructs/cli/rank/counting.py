@@ -19,7 +19,12 @@ from bixarena_constructs.cli.rank.vote_files import literal
 from bixarena_constructs.cli.rank.vote_forms import find_column, find_form, missing_columns
 from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
 from bixarena_constructs.cli.rank.vote_paths import find_files
-from bixarena_constructs.cli.rank.vote_statements import count_file, judge, number_names
+from bixarena_constructs.cli.rank.vote_statements import (
+    count_file,
+    judge,
+    number_names,
+    number_of,
+)
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts
 
@@ -82,8 +87,10 @@ class Votes:
                     + row_number() OVER (ORDER BY a, b, outcome, heft))::INT, heft
                 FROM votes, generate_series(1, reps) WHERE who IS NULL AND heft <> 1 AND {which}
             """
-        # Sums of fractions are rounded, in the order of the rows.
-        arrays = self.connection.execute(f"{statement} ORDER BY ALL").fetchnumpy()
+        if self.is_weighed:
+            # Sums of fractions are rounded, in the order of the rows.
+            statement += " ORDER BY ALL"
+        arrays = self.connection.execute(statement).fetchnumpy()
         return VoteCounts.from_arrays(
             self.models,
             model_a=arrays["a"],
@@ -176,11 +183,11 @@ def _counted(
     check_values(connection, list(zip(files, forms, sources, strict=True)), wanted=wanted)
     models = number_names(connection)
     is_weighed = any(form.weight for form in forms)
-    by_voter = is_weighed or _number_of(connection, "SELECT count(*) FROM voters") > 0
+    by_voter = is_weighed or number_of(connection, "SELECT count(*) FROM voters") > 0
     return Votes(
         connection=connection,
         files=tuple(file.name for file in files),
-        rows=_number_of(connection, "SELECT sum(n) FROM counted"),
+        rows=number_of(connection, "SELECT sum(n) FROM counted"),
         dropped=dropped_rows(connection, wanted),
         notes=tuple(dict.fromkeys(reading_notes(connection, files, forms, wanted=wanted))),
         columns=forms[0].columns,
@@ -213,8 +220,3 @@ def _categories(connection: DuckDBPyConnection, *, wanted: Wanted) -> tuple[str 
     # Cells of one leaderboard are one board.
     is_split = wanted.category is not None or (wanted.is_cells and len(names) > 1)
     return tuple(names) if is_split else (None,)
-
-
-def _number_of(connection: DuckDBPyConnection, statement: str) -> int:
-    row = connection.execute(statement).fetchone()
-    return int(row[0] or 0) if row else 0

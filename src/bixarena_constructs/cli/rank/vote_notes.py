@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD, NO_WINNER, POINTS
+from bixarena_constructs.cli.rank.vote_statements import number_of
 from bixarena_constructs.cli.rank.wanted import DROP
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ def dropped_rows(connection: DuckDBPyConnection, wanted: Wanted) -> dict[str, in
     """Count the rows that count nowhere, by the reason."""
     dropped = {}
     if wanted.where:
-        excluded = _number_of(connection, "SELECT sum(n) FROM counted WHERE NOT kept")
+        excluded = number_of(connection, "SELECT sum(n) FROM counted WHERE NOT kept")
         dropped[f"not {wanted.where}"] = excluded
     for value, rows in connection.execute(
         "SELECT won, sum(n)::BIGINT FROM judged "
         f"WHERE outcome = '{DROP}' GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         dropped[f"winner {value!r}" if value else "no winner"] = rows
-    weightless = _number_of(
+    weightless = number_of(
         connection, "SELECT sum(n) FROM judged WHERE times::DOUBLE * heft::DOUBLE = 0"
     )
     if weightless:
@@ -77,7 +78,7 @@ def reading_notes(
     if points:
         found = ", ".join(value for (value,) in points)
         yield f"the winner was read as points of the first model: {found}"
-    named = _number_of(connection, "SELECT sum(n) FROM judged WHERE word IS NULL")
+    named = number_of(connection, "SELECT sum(n) FROM judged WHERE word IS NULL")
     if named:
         yield f"the winner was read as the name of a model in {named} rows"
     yield from _name_notes(connection)
@@ -96,8 +97,3 @@ def _name_notes(connection: DuckDBPyConnection) -> Iterator[str]:
             yield f"a model is called {names[0]!r}, as programs write a missing name"
         if plain.startswith(_FORMULA):
             yield f"{names[0]!r} begins as a formula does; import it as text into a spreadsheet"
-
-
-def _number_of(connection: DuckDBPyConnection, statement: str) -> int:
-    row = connection.execute(statement).fetchone()
-    return int(row[0] or 0) if row else 0

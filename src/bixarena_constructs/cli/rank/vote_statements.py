@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.rank.vote_forms import Form
     from bixarena_constructs.cli.rank.wanted import Wanted
 
-__all__ = ["count_file", "judge", "number_names"]
+__all__ = ["count_file", "judge", "number_names", "number_of"]
 
 _LINES_SHOWN: Final = 10
 # The ranking inverts a matrix of all models.
@@ -213,6 +213,12 @@ def number_names(connection: DuckDBPyConnection) -> tuple[str, ...]:
         WHERE {counts} AND times::DOUBLE * heft::DOUBLE > 0
     """)
     return tuple(name for (name,) in names)
+
+
+def number_of(connection: DuckDBPyConnection, statement: str) -> int:
+    """Return the one number that a statement asks for."""
+    row = connection.execute(statement).fetchone()
+    return int(row[0] or 0) if row else 0
 
 
 def _unreadable(file: VoteFile, error: Error) -> UnreadableFileError:
