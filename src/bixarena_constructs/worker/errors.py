@@ -103,9 +103,11 @@ class NoLeaderboardError(SettingsError):
     def __init__(self, slug: str | None, existing: Iterable[str]) -> None:
         self.slug = slug
         self.existing = tuple(existing)
-        found = ", ".join(self.existing) or "no row"
-        asked = "unset" if slug is None else repr(slug)
-        super().__init__([f"{Variable.LEADERBOARD_SLUG} is {asked}; api.leaderboard has {found}"])
+        fault = "no leaderboard exists; create one"
+        if self.existing:
+            allowed = ", ".join(self.existing)
+            fault = f"{Variable.LEADERBOARD_SLUG} is {slug!r}; it must be one of {allowed}"
+        super().__init__([fault])
 
 
 class FutureRunError(SettingsError):
