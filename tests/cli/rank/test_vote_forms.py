@@ -186,8 +186,9 @@ def tennis_atp(folder: Path) -> None:
 def tidytuesday_chess(folder: Path) -> None:
     """tidytuesday's games of chess: the colour that won."""
     (folder / "chess.csv").write_text(
-        "game_id,rated,winner,white_id,black_id\nx,TRUE,white,ann,bob\ny,TRUE,draw,bob,ann\n"
-        "z,FALSE,black,ann,bob\n",
+        "game_id,rated,winner,white_id,white_rating,black_id,black_rating\n"
+        "x,TRUE,white,ann,1800,bob,1750\ny,TRUE,draw,bob,1755,ann,1806\n"
+        "z,FALSE,black,ann,1798,bob,1748\nw,TRUE,white,ann,1805,new,1500\n",
         encoding="utf-8",
     )
 
@@ -224,7 +225,7 @@ FORMS = {
     points: (2, 0, 1, 0),
     international_results: (0, 2, 1, 1),
     tennis_atp: (2, 1, 0, 0),
-    tidytuesday_chess: (1, 1, 1, 0),
+    tidytuesday_chess: (1, 1, 1, 1),
     football_data: (2, 0, 1, 0),
     alpaca_eval: (2, 1, 1, 1),
 }
