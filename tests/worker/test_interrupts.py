@@ -50,10 +50,21 @@ def test_returns_what_the_work_does(interrupts: Interrupts, journal: Any) -> Non
 
 def test_raises_what_the_work_does(interrupts: Interrupts, journal: Any) -> None:
     def fail(_: object) -> NoReturn:
-        raise SystemExit("even that")
+        raise LookupError("that")
 
-    with pytest.raises(SystemExit, match="even that"):
+    with pytest.raises(LookupError, match="that"):
         interrupts.carry_out(fail, log=journal.log, deadline=Deadline(60))
+
+
+def test_takes_the_end_of_an_interpreter_in_the_work_for_an_error(
+    interrupts: Interrupts, journal: Any
+) -> None:
+    def leave(_: object) -> NoReturn:
+        sys.exit("enough")
+
+    # So, the run has a last event and the exit code of a bug.
+    with pytest.raises(RuntimeError, match=r"the work ended with SystemExit\('enough'\)"):
+        interrupts.carry_out(leave, log=journal.log, deadline=Deadline(60))
 
 
 def test_abandons_the_work_at_the_deadline(interrupts: Interrupts, journal: Any) -> None:

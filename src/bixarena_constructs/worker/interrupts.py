@@ -104,8 +104,10 @@ class Interrupts:
     def _fulfil(self, outcome: Future[_T], work: Callable[[], _T]) -> None:
         try:
             outcome.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised by outcome.result()
+        except Exception as error:  # noqa: BLE001 - raised by outcome.result()
             outcome.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - a library's sys.exit() ends no process here
+            outcome.set_exception(RuntimeError(f"the work ended with {error!r}"))
         self._messages.put(outcome)
 
     def _wait_for(self, outcome: Future[_T], deadline: Deadline) -> _T:
