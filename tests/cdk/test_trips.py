@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize(
     ("define", "of_first", "of_further"),
-    [(ours, 67, 52), (monitored, 190, 180), (with_all, 240, 220)],
+    [(ours, 67, 52), (monitored, 185, 160), (with_all, 227, 203)],
     ids=lambda each: getattr(each, "__name__", ""),
 )
 def test_asks_the_cdk_no_more_often(define: Define, of_first: int, of_further: int) -> None:

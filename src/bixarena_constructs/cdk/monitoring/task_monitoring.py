@@ -22,22 +22,17 @@ from bixarena_constructs.cdk.monitoring.alert_topic import (
     require_standard_topic,
 )
 from bixarena_constructs.cdk.monitoring.dashboard import TaskDashboard
-from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.cdk.monitoring.failure_causes import failure_causes
 from bixarena_constructs.cdk.monitoring.failures import FailureRules
 from bixarena_constructs.cdk.monitoring.history import RunHistory
-from bixarena_constructs.cdk.monitoring.message import alert_part
-from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm, missed_run_part
-from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
-from bixarena_constructs.cdk.monitoring.retry import RunRetry, retry_part
+from bixarena_constructs.cdk.monitoring.retry import RunRetry
 from bixarena_constructs.cdk.monitoring.run_metrics import RunMetrics
-from bixarena_constructs.cdk.monitoring.run_watch import RunWatch, watch_part
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
-from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
 from bixarena_constructs.cdk.monitoring.subscribers import warn_without_subscriber
+from bixarena_constructs.cdk.monitoring.task_alarms import define_alarms
+from bixarena_constructs.cdk.monitoring.task_machine import define_machine
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
-from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 from bixarena_constructs.cdk.monitoring.worker_signals import (
     reference_outcome,
     warn_of_other_signals,
@@ -52,7 +47,6 @@ from bixarena_constructs.deployment import Metric, Output
 if TYPE_CHECKING:
     from aws_cdk import aws_logs as logs
 
-    from bixarena_constructs.cdk.monitoring.state_machine import MachinePart
     from bixarena_constructs.cdk.monitoring.worker_signals import WorkerSignals
 
 
@@ -114,8 +108,8 @@ class TaskMonitoring(Construct):
         """
         super().__init__(scope, construct_id)
         settings = settings or SnapshotMonitoring()
-        starts = self._trigger_of(task, trigger)
-        watched = self._watched(task, starts, max_runtime=max_runtime)
+        starts = RunTrigger.of_task(self, task, trigger)
+        watched = WatchedTask.of(self, task, max_runtime=max_runtime, trigger=starts)
         warn_of_other_signals(self, settings.signals, watched.worker)
         self._claim(task, watched, settings.signals)
         causes = failure_causes(
@@ -140,11 +134,25 @@ class TaskMonitoring(Construct):
             metric_name=Metric.OUTCOMES,
             value=1,
         )
-        machine = RunMachine(
-            self, "Machine", name=watched.name, parts=self._parts(watched, starts, settings)
+        machine = define_machine(
+            self,
+            task=watched,
+            trigger=starts,
+            settings=settings,
+            metrics=self._metrics,
+            topic=self.topic,
         )
         FailureRules(self, "Failures", task=watched, causes=causes, machine=machine)
-        self.alarms = self._define_alarms(watched, starts, settings, machine)
+        self._alarms = define_alarms(
+            self,
+            task=watched,
+            trigger=starts,
+            settings=settings,
+            metrics=self._metrics,
+            machine=machine,
+            topic=self.topic,
+        )
+        self.alarms = self._alarms.all
         let_publish(self, self.topic, is_own=settings.topic is None, alarms=self.alarms)
         if settings.retry_after is not None:
             RunRetry(
@@ -163,37 +171,37 @@ class TaskMonitoring(Construct):
     @property
     def dead_letters_alarm(self) -> cloudwatch.Alarm | None:
         """On events in the dead-letter queue; None if the trigger has no queue."""
-        return self._delivery.dead_letters
+        return self._alarms.delivery.dead_letters
 
     @property
     def failed_invocations_alarm(self) -> cloudwatch.Alarm | None:
         """On runs that could not be started; None for a schedule in the default group."""
-        return self._delivery.failed_invocations
+        return self._alarms.delivery.failed_invocations
 
     @property
     def hang_alarm(self) -> cloudwatch.Alarm:
         """On a run that is past its deadline and was not stopped."""
-        return self._watch.hang_alarm
+        return self._alarms.watch.hang_alarm
 
     @property
     def lost_dead_letters_alarm(self) -> cloudwatch.Alarm | None:
         """On events that the dead-letter queue refused; None if either of the two is."""
-        return self._delivery.lost_dead_letters
+        return self._alarms.delivery.lost_dead_letters
 
     @property
     def missed_run_alarm(self) -> cloudwatch.Alarm | None:
         """On no snapshot in time; None if the settings have ``missed_run_alarm=False``."""
-        return None if self._missed_run is None else self._missed_run.alarm
+        return self._alarms.missed_run
 
     @property
     def no_new_votes_alarm(self) -> cloudwatch.Alarm | None:
         """On a newest vote that is too old; None without ``no_new_votes`` in the settings."""
-        return None if self._no_new_votes is None else self._no_new_votes.alarm
+        return self._alarms.no_new_votes
 
     @property
     def watch_failed_alarm(self) -> cloudwatch.Alarm:
         """On a run that was not watched, not checked, or not started again."""
-        return self._watch.failed_alarm
+        return self._alarms.watch.failed_alarm
 
     @checked
     def metric_outcomes(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
@@ -257,134 +265,6 @@ class TaskMonitoring(Construct):
                 Output.ALARM_NAMES: ",".join(read(alarm, "alarm_name") for alarm in self.alarms),
                 Output.HISTORY_LOG_GROUP_NAME: read(self.history, "log_group_name"),
             },
-        )
-
-    def _trigger_of(
-        self,
-        task: Monitorable,
-        trigger: events.Rule | scheduler.Schedule | None,
-    ) -> RunTrigger:
-        own = getattr(task, "trigger", None)
-        if isinstance(own, RunTrigger) and trigger is None:
-            return own
-        if trigger is None and isinstance(task, ecs_patterns.ScheduledFargateTask):
-            trigger = task.event_rule
-        if trigger is None:
-            raise ValueError(
-                f"trigger is missing; name the rule or the schedule that starts {task.node.path}"
-            )
-        return RunTrigger.of(self, trigger)
-
-    def _watched(
-        self, task: Monitorable, trigger: RunTrigger, *, max_runtime: Duration | None
-    ) -> WatchedTask:
-        if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
-            watched = WatchedTask.of_other(self, task, max_runtime=max_runtime, trigger=trigger)
-        else:
-            watched = WatchedTask.of_own(task, max_runtime=max_runtime)
-        self._require_start_of(watched, trigger)
-        return watched
-
-    def _require_start_of(self, task: WatchedTask, trigger: RunTrigger) -> None:
-        started = (trigger.target.get("ecsParameters") or {}).get("taskDefinitionArn")
-        # An ARN that is written out may be that of a reference.
-        if started is None or isinstance(started, str):
-            return
-        definition = stack_of(self).resolve(task.task_definition.task_definition_arn)
-        if not isinstance(definition, str) and started != definition:
-            raise ValueError(
-                f"trigger starts another task than {task.name}; name the rule or the schedule "
-                "that starts it"
-            )
-
-    def _parts(
-        self, task: WatchedTask, trigger: RunTrigger, settings: SnapshotMonitoring
-    ) -> list[MachinePart]:
-        after = settings.retry_after
-        alert = alert_part(
-            task,
-            topic=self.topic,
-            started_by=trigger.started_by,
-            retried_in=None if after is None else after.to_human_string(),
-        )
-        watch = watch_part(
-            task,
-            metrics=self._metrics,
-            stops=settings.stop_overdue,
-            # What is not to run is not checked.
-            has_checks=settings.missed_run_alarm and trigger.enabled,
-        )
-        # The first that takes an input has it, and of a failed run so does the retry's.
-        parts = [alert, watch]
-        if settings.missed_run_alarm:
-            window = OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime)
-            parts.append(missed_run_part(window, metrics=self._metrics))
-        if settings.retry_after is not None:
-            parts.append(retry_part(task, delay=settings.retry_after))
-        return parts
-
-    def _define_alarms(
-        self,
-        task: WatchedTask,
-        trigger: RunTrigger,
-        settings: SnapshotMonitoring,
-        machine: RunMachine,
-    ) -> tuple[cloudwatch.Alarm, ...]:
-        self._delivery = DeliveryAlarms(
-            self, "Delivery", name=task.name, trigger=trigger, topic=self.topic
-        )
-        self._missed_run = self._define_missed_run(task, trigger, settings, machine)
-        self._watch = RunWatch(
-            self,
-            "Watch",
-            task=task,
-            machine=machine,
-            metrics=self._metrics,
-            stops=settings.stop_overdue,
-            checks=None if self._missed_run is None else self._missed_run.checks,
-            topic=self.topic,
-        )
-        self._no_new_votes = self._define_no_new_votes(task, settings)
-        of_outcomes = (self.no_new_votes_alarm, self.missed_run_alarm)
-        return (
-            *self._delivery.alarms,
-            *self._watch.alarms,
-            *(alarm for alarm in of_outcomes if alarm is not None),
-        )
-
-    def _define_no_new_votes(
-        self, task: WatchedTask, settings: SnapshotMonitoring
-    ) -> NoNewVotesAlarm | None:
-        if settings.no_new_votes is None:
-            return None
-        return NoNewVotesAlarm(
-            self,
-            "NoNewVotes",
-            task=task,
-            age=settings.no_new_votes,
-            signals=settings.signals,
-            metrics=self._metrics,
-            topic=self.topic,
-        )
-
-    def _define_missed_run(
-        self,
-        task: WatchedTask,
-        trigger: RunTrigger,
-        settings: SnapshotMonitoring,
-        machine: RunMachine,
-    ) -> MissedRunAlarm | None:
-        if not settings.missed_run_alarm:
-            return None
-        return MissedRunAlarm(
-            self,
-            "MissedRun",
-            name=task.name,
-            trigger=trigger,
-            window=OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime),
-            machine=machine,
-            metrics=self._metrics,
-            topic=self.topic,
         )
 
     def _define_dashboard(self, task: WatchedTask, trigger: RunTrigger) -> cloudwatch.Dashboard:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_ecs_patterns as ecs_patterns
 from aws_cdk import aws_events as events
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
@@ -19,7 +20,7 @@ from bixarena_constructs.deployment import STARTED_BY_RULE, STARTED_BY_SCHEDULE
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
     from bixarena_constructs.cdk.delivery import EventDelivery
 
@@ -87,6 +88,32 @@ class RunTrigger:
             metrics=DeliveryMetrics.of_rule(rule_name),
             dead_letter_queue=delivery.dead_letter_queue,
         )
+
+    @classmethod
+    def of_task(
+        cls, scope: Construct, task: IConstruct, given: events.Rule | scheduler.Schedule | None
+    ) -> RunTrigger:
+        """Return what starts a task: what is given, or else its own rule.
+
+        Args:
+            scope: The construct that an imported dead-letter queue is defined in.
+            task: The task.
+            given: The rule or the schedule, if any.
+
+        Raises:
+            TypeError: It is neither, or an imported one, whose settings cannot be seen.
+            ValueError: It is missing, has no schedule, or its expression is not valid.
+        """
+        own = getattr(task, "trigger", None)
+        if isinstance(own, cls) and given is None:
+            return own
+        if given is None and isinstance(task, ecs_patterns.ScheduledFargateTask):
+            given = task.event_rule
+        if given is None:
+            raise ValueError(
+                f"trigger is missing; name the rule or the schedule that starts {task.node.path}"
+            )
+        return cls.of(scope, given)
 
     @classmethod
     def of(cls, scope: Construct, trigger: events.Rule | scheduler.Schedule) -> RunTrigger:

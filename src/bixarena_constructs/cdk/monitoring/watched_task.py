@@ -121,6 +121,27 @@ class WatchedTask:
         return worker
 
     @classmethod
+    def of(
+        cls,
+        scope: Construct,
+        task: Monitorable,
+        *,
+        max_runtime: Duration | None,
+        trigger: RunTrigger,
+    ) -> WatchedTask:
+        """Return what `of_own` or `of_other` does, whichever is for this task.
+
+        Raises:
+            ValueError: One of them refuses it, or the trigger starts another task.
+        """
+        if isinstance(task, ecs_patterns.ScheduledFargateTask | ecs.FargateTaskDefinition):
+            watched = cls.of_other(scope, task, max_runtime=max_runtime, trigger=trigger)
+        else:
+            watched = cls.of_own(task, max_runtime=max_runtime)
+        _require_start(scope, watched, trigger)
+        return watched
+
+    @classmethod
     def of_own(cls, task: OwnTask, *, max_runtime: Duration | None) -> WatchedTask:
         """Return a task of this library, which knows all that is needed.
 
@@ -187,6 +208,19 @@ class WatchedTask:
             log_group=_log_group_of(scope, container),
             max_runtime=max_runtime,
             launch=launch,
+        )
+
+
+def _require_start(scope: Construct, task: WatchedTask, trigger: RunTrigger) -> None:
+    started = (trigger.target.get("ecsParameters") or {}).get("taskDefinitionArn")
+    # An ARN that is written out may be that of a reference.
+    if started is None or isinstance(started, str):
+        return
+    definition = stack_of(scope).resolve(task.task_definition.task_definition_arn)
+    if not isinstance(definition, str) and started != definition:
+        raise ValueError(
+            f"trigger starts another task than {task.name}; name the rule or the schedule "
+            "that starts it"
         )
 
 
