@@ -423,6 +423,7 @@ def test_writes_over_no_input_and_no_other_output(
     assert not page.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="a shell of Unix")
 @pytest.mark.parametrize(
     ("redirected", "code", "message"),
