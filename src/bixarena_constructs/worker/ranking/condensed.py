@@ -51,7 +51,7 @@ class CondensedTables(Generic[Number]):
             slots.append(filled)
             numbers.append(values)
             # Table t's lie between t and t + 1, so that one search serves all; a distribution
-            # without leftovers never asks for them.
+            # without leftovers never searches.
             leftovers.append(table + leftover / (leftover[-1] or 1))
         self._slots = np.concatenate(slots)
         self._open = np.iinfo(self._slots.dtype).max

@@ -24,9 +24,9 @@ _CHORD_STEPS: Final = 12
 # A chord step that shrinks less than this is slower than Newton's, or leads astray.
 _CHORD_RATE: Final = 0.3
 _FIRST_CHORD_STEP: Final = 2.0
-# With so many, a matrix costs more to factorise than the estimate takes without one.
+# With this many, factorising a matrix costs more than an estimate without it.
 _MANY_MODELS: Final = 100
-# Replicates solved at once: so many matrix entries are 16 MB.
+# Matrix entries of the replicates solved at once: 16 MB.
 _NEWTON_ENTRIES: Final = 2**21
 
 

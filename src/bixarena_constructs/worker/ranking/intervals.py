@@ -130,8 +130,8 @@ def normal_evidence(
 
     A model's best place is 1 + the number of models that are above it with the confidence, its
     worst place likewise: confidence sets for ranks from pairwise tests (Mogstad, Romano, Shaikh &
-    Wilhelm 2024, doi:10.1093/restud/rdad006), but one test at a time. Theirs, with all tests at
-    once, hold every place and are much wider than an interval of one model's place need be.
+    Wilhelm 2024, doi:10.1093/restud/rdad006), but one test at a time. With all tests at once, as
+    theirs, the sets hold every place and are much wider than the interval of a single place.
 
     Args:
         scores: Elo; shape ``(listed,)``.
@@ -167,7 +167,7 @@ def _widened(
     """Widen the covariance of each score to what voters vary by, where that is more.
 
     The variance between voters is estimated from as many as voted on a model, so Student's
-    quantile takes the place of the normal one. A step without the only voter on a model goes
+    quantile takes the place of the normal one. Without the only voter on a model, a step can go
     anywhere; no interval is widened beyond that of a model without a vote, whose curvature is the
     prior's, a quarter of its battles.
     """
@@ -188,7 +188,7 @@ def of_scores(covariance: FloatArray) -> FloatArray:
     """
     covariance = covariance - covariance.mean(axis=0)
     covariance = covariance - covariance.mean(axis=1, keepdims=True)
-    # Without a residual, rounding is all that is left of a sandwich's diagonal.
+    # Without residuals, only rounding is left on a sandwich's diagonal.
     own = np.arange(len(covariance))
     covariance[own, own] = np.maximum(covariance[own, own], 0)
     return covariance * ELO_PER_NATURAL_UNIT**2

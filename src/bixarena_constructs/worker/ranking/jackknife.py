@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST_VOTERS", "effective_number", "student_quantile", "voter_variance"]
 
 FEWEST_VOTERS: Final = 3.0
-"""Voters, as `effective_number` counts them, below which leaving one out says nothing reliable."""
+"""Voters, as `effective_number` counts them, below which leaving out a voter shows too little."""
 
 # Matrix entries worked on at a time: 8 MB.
 _ENTRIES: Final = 2**20

@@ -27,7 +27,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 # Replicates are drawn and fitted in blocks, each from a random stream of its own. The size depends
 # on the votes alone, so neither threads nor memory can change a result. It keeps a block's counts
-# at some eight megabytes and yet a row of numbers long enough for numpy.
+# at about eight megabytes, and its rows long enough to be efficient in numpy.
 _BLOCK_NUMBERS: Final = 2**20
 _SMALLEST_BLOCK: Final = 50
 _LARGEST_BLOCK: Final = 250
@@ -78,7 +78,7 @@ def replicate_abilities(
             if progress:
                 progress(done, rounds)
     finally:
-        # An interrupt, or an error from `progress`, waits for the blocks under way only.
+        # An interrupt, or an error from `progress`, waits only for the blocks under way.
         pool.shutdown(cancel_futures=True)
     return abilities
 

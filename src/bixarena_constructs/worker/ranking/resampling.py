@@ -46,7 +46,7 @@ class VoteResampler:
             ValueError: They have weights.
         """
         counts = np.concatenate([votes.wins_first, votes.wins_second, votes.ties])
-        if counts.dtype != np.int64:
+        if counts.dtype.kind == "f":
             raise ValueError("votes with weights cannot be resampled; take auto or voter")
         return cls(counts.astype(np.int64))
 
@@ -57,12 +57,12 @@ class VoteResampler:
             counts: Votes of each cell, one or more in all; shape ``(cells,)``.
         """
         self._total = int(counts.sum())
-        # The drawn total is below the votes by some standard deviations, give or take one: adding
-        # votes to all replicates at once is cheap, taking back goes replicate by replicate.
+        # The drawn total is a few standard deviations below the votes: adding votes to all
+        # replicates at once is cheap, taking them back goes replicate by replicate.
         shortfall = _STANDARD_DEVIATIONS_BELOW / math.sqrt(self._total)
         self._poisson = PoissonSampler(counts, scale=max(0.5, 1 - shortfall))
         voted = np.flatnonzero(counts).astype(np.uint32)
-        # Some sixteen slots a cell: one vote in thirty or so is looked up twice.
+        # About sixteen slots for each cell: a vote in thirty or so is looked up twice.
         self._cell_of_a_vote = CondensedTables(
             [(voted, counts[voted] / self._total)], bits=len(voted).bit_length() + 4
         )
@@ -84,7 +84,7 @@ class VoteResampler:
         rows = np.zeros(-(-votes // _ROW), dtype=np.int64)
         cell = self._cell_of_a_vote.draw(rng, rows, _ROW).reshape(-1)[:votes]
         place = cell * np.int64(counts.shape[1]) + np.repeat(np.arange(len(missing)), missing)
-        # Of the array's own type, 1 is added twenty times faster than as a Python number.
+        # A 1 of the array's own type is added twenty times faster than a Python number.
         np.add.at(counts.reshape(-1), place, counts.dtype.type(1))
 
 

@@ -1,6 +1,6 @@
 """Maximise many likelihoods at once without a matrix.
 
-Truncated Newton's method: each step is solved by conjugate gradients, which need no matrix but its
+Truncated Newton's method: each step is solved by conjugate gradients, which need only the matrix's
 product with a vector, a sum over the pairs that met, and only as exactly as the step deserves
 (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025). The diagonal is the preconditioner.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["truncated_newton"]
 
-# Rows of so many numbers are long for numpy, and what one product needs stays in the cache.
+# Rows of this length are efficient in numpy, and the numbers of a product stay in the cache.
 _BATCH: Final = 125
 _STEPS: Final = 100
 _INNER_STEPS: Final = 500
@@ -52,9 +52,9 @@ def truncated_newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
 class _Ends:
     """Both ends of each pair, arranged for sums over the opponents of each model.
 
-    Models are in descending order of how many they met; place k holds the k-th opponent of all
-    that have so many. So a sum is one addition of neighbouring rows for each place (Saad 1989,
-    doi:10.1137/0910073: jagged diagonals).
+    Models are in descending order of how many models they met; place k holds the k-th opponent of
+    each model that has at least k. So a sum is an addition of neighbouring rows for each place
+    (Saad 1989, doi:10.1137/0910073: jagged diagonals).
 
     Attributes:
         order: Position of each model in `Pairs`; shape ``(models,)``.
