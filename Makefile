@@ -9,20 +9,22 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: actionlint api bench check checkov coverage demo demo-psql docs fix help image lint local \
-	local-break lock package pictures setup smoke soak test test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
+.PHONY: actionlint api bench breaks check checkov coverage demo demo-psql docs fix help image lint local \
+	local-break lock package pictures setup smoke soak test test-breaks test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   run the scheduled snapshot from synthesis to leaderboard, all on this machine"
 	@echo "make local  keep examples/minimal up on this machine, to try the command line on"
 	@echo "make local-break  list what can be broken there; NAME=n breaks it until Ctrl-C"
+	@echo "make breaks  play each of them, and write what each command says into docs/breaks.md"
 	@echo "make demo-psql  open the database of the last demo"
 	@echo "make fix    format the code and apply ruff's fixes"
 	@echo "make check  lint and test-fast, in less than a minute; run it while you work"
 	@echo "make lint   formatting, lint, types and import contracts"
 	@echo "make test-fast  the tests that start no server and take less than a second each"
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
+	@echo "make test-breaks  play each break of docs/breaks.md again"
 	@echo "make test-browser  test the HTML report in the Chromium on PATH"
 	@echo "make test-engines  count votes with Spark, on a cluster of two processes"
 	@echo "make coverage  measure the tests of doctor's checks and of cli/deployed, in branches"
@@ -71,10 +73,14 @@ demo: setup
 	$(RUN) $(PY) -m bixarena_demo run examples/minimal
 
 local: setup
-	$(RUN) $(PY) -m bixarena_demo local examples/minimal --data-folder .demo/local/postgres
+	@$(RUN) $(PY) -m bixarena_demo local examples/minimal --data-folder .demo/local/postgres
 
 local-break: setup
-	$(RUN) $(PY) -m bixarena_demo break $(NAME) --data-folder .demo/local/postgres
+	@$(RUN) $(PY) -m bixarena_demo break $(NAME) --data-folder .demo/local/postgres
+
+breaks: setup
+	$(RUN) $(PY) docs/write_breaks.py > docs/breaks.md.new
+	mv docs/breaks.md.new docs/breaks.md
 
 demo-psql: setup
 	$(RUN) $(PY) -m bixarena_demo psql
@@ -89,7 +95,7 @@ test: setup
 	$(PYTEST) $(PARALLEL)
 
 test-fast: setup
-	$(PYTEST) $(PARALLEL) -m "not slow and not browser and not engines and not openssl"
+	$(PYTEST) $(PARALLEL) -m "not slow and not breaks and not browser and not engines and not openssl"
 
 check: lint test-fast
 
@@ -100,6 +106,9 @@ fix: setup
 # A browser is not among what PyPI or npm bring: this one test needs a `chromium` on PATH.
 test-browser: setup
 	$(RUN) $(PY) -m pytest -m browser
+
+test-breaks: setup
+	$(RUN) $(PY) -m pytest -m "breaks or slow" tests/cli/test_breaks.py --timeout 3600
 
 coverage: setup
 	$(RUN) coverage erase

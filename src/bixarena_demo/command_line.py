@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -129,8 +130,15 @@ def _break(name: str | None, data_folder: Path, console: Console) -> int:
     place = _place_in(data_folder)
     if not place.exists():
         raise StageError(f"nothing is up in {data_folder.parent}; start it with `make local`")
-    with broken(Stage.saved_in(place), name):
-        console.print(f"done: {BREAKS[name].__doc__}\nCtrl-C undoes it.", markup=False)
+    stage = Stage.saved_in(place)
+    with broken(stage, name):
+        console.print(f"done: {BREAKS[name].__doc__}", markup=False)
+        stage.fire(datetime.now(UTC))
+        console.print(
+            "The schedule's time came once since. Look with the commands that `make local` shows; "
+            "Ctrl-C undoes the break.",
+            markup=False,
+        )
         with suppress(KeyboardInterrupt):
             Event().wait()
     console.print("\nundone")

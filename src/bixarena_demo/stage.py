@@ -7,9 +7,12 @@ import shutil
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from bixarena_constructs.aws.run_times import CronSchedule
+from bixarena_constructs.aws.schedule_expression import parse_expression
 from bixarena_constructs.cli.deployed.stack import find_task
 from bixarena_constructs.deployment import WORKER_IMAGE
 from bixarena_demo.account_resources import define_neighbours
@@ -34,6 +37,7 @@ WORKER: Final = (sys.executable, "-m", "bixarena_constructs.worker")
 """What stands in for the entry point of the worker's image."""
 
 _SEED: Final = 2026
+_LONGEST_RUN: Final = 300
 
 
 class StageError(Exception):
@@ -58,6 +62,20 @@ class Stage:
     def task(self) -> DeployedTask:
         """The deployed task."""
         return find_task(self.aws.session, self.stack, name=None)
+
+    def fire(self, scheduled_at: datetime) -> None:
+        """Let a time of the schedule come, if its rule fires, and wait for the run's end.
+
+        Args:
+            scheduled_at: The time, which the clock need not show.
+        """
+        rules = self.aws.session.client("events").list_rules()["Rules"]
+        schedules = {each["Name"]: each.get("ScheduleExpression", "") for each in rules}
+        rule = str(self.task.rule_name)
+        schedule = parse_expression(schedules[rule]) if rule in schedules else None
+        if isinstance(schedule, CronSchedule) and any(schedule.runs_after(datetime.now(UTC))):
+            for arn in self.aws.fire(rule, scheduled_at=scheduled_at):
+                self.aws.wait_for_task(self.task.cluster_arn, arn, timeout_seconds=_LONGEST_RUN)
 
     def settings(self) -> dict[str, str]:
         """Return the environment variables by which AWS's tools find the stage."""

@@ -52,6 +52,11 @@ def _secret(arn: str, role_arn: str, *, stage: str = "", version: str = "") -> s
     require_role(role_arn, "secretsmanager:GetSecretValue", arn)
     secrets = [each for each in secretsmanager._secrets.values() if each["ARN"] == arn]
     text = None
+    if secrets and secrets[0].get("DeletedDate"):
+        raise RefusedError(
+            "InvalidRequestException",
+            "You can't perform this operation on the secret because it was marked for deletion.",
+        )
     if secrets:
         key_id = secrets[0].get("KmsKeyId")
         if key_id:

@@ -9,7 +9,6 @@ import typer
 
 from bixarena_constructs.cli import exit_codes
 from bixarena_constructs.cli.app import app
-from bixarena_constructs.cli.permissions import NEEDED, OPTIONAL
 from bixarena_constructs.worker import errors as worker_errors
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
@@ -52,16 +51,6 @@ def test_documents_every_exit_code() -> None:
     rows = re.findall(r"^\| (\d+) \| (?:`(\w+)`)? *\|", PAGE, re.MULTILINE)
     documented = {name: int(code) for code, name in rows if name}
     assert documented == {name: getattr(exit_codes, name) for name in exit_codes.__all__}
-
-
-def test_documents_every_permission() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (`[^;]*?)(?:; \[(.*)\])? \|$", PAGE, re.MULTILINE)
-    documented = {
-        command: (tuple(re.findall("`(.+?)`", needed)), tuple(re.findall("`(.+?)`", optional)))
-        for command, needed, optional in rows
-    }
-    assert documented == {name: (NEEDED[name], OPTIONAL.get(name, ())) for name in NEEDED}
-    assert documented.keys() == options().keys() - {"rank"}
 
 
 def test_shares_no_exit_code_with_the_worker_or_a_signal() -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AWS_ERRORS",
+    "FAILURES",
     "AwsFailedError",
     "CommandError",
     "NotAllowedError",
@@ -68,6 +69,7 @@ _UNKNOWN_CALLER = frozenset(
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 )
+_LOG_IN: Final = "log in with `aws sso login`, or name a profile with --profile"
 _PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
 _ACTION = re.compile(r"perform(?::| action) ?([\w-]+:\w+)")
 
@@ -80,6 +82,10 @@ class CommandError(Exception):
     """
 
     exit_code: int = AWS_FAILED
+
+
+FAILURES: Final = (CommandError, *AWS_ERRORS)
+"""What ends a command, or a part of it."""
 
 
 class AwsFailedError(CommandError):
@@ -123,36 +129,13 @@ class UnusableOptionError(CommandError):
 
 
 _KNOWN: Final[tuple[tuple[tuple[type[BotoCoreError], ...], type[CommandError], str], ...]] = (
-    (
-        (PartialCredentialsError,),
-        NotAllowedError,
-        "the AWS credentials are incomplete: {}",
-    ),
-    (
-        (CredentialRetrievalError,),
-        NotAllowedError,
-        "the AWS credentials cannot be read: {}",
-    ),
-    (
-        (NoCredentialsError,),
-        NotAllowedError,
-        (
-            "no AWS credentials were found; log in with `aws sso login`, or name a profile with "
-            "--profile"
-        ),
-    ),
-    (
-        (TokenRetrievalError, SSOError),
-        NotAllowedError,
-        "the AWS login has expired; log in again with `aws sso login`",
-    ),
+    ((PartialCredentialsError,), NotAllowedError, "the AWS credentials are incomplete: {}"),
+    ((CredentialRetrievalError,), NotAllowedError, "the AWS credentials cannot be read: {}"),
+    ((NoCredentialsError,), NotAllowedError, f"no AWS credentials were found; {_LOG_IN}"),
+    ((TokenRetrievalError, SSOError), NotAllowedError, f"the AWS login has expired; {_LOG_IN}"),
     ((ProfileNotFound,), NotAllowedError, "{}; see `aws configure list-profiles`"),
     ((NoRegionError,), UnusableOptionError, "no AWS region is set; name one with --region"),
-    (
-        (EndpointConnectionError,),
-        AwsFailedError,
-        "{}; check the region and the network",
-    ),
+    ((EndpointConnectionError,), AwsFailedError, "{}; check the region and the network"),
 )
 
 
@@ -169,8 +152,10 @@ def may_pass(error: BotoCoreError | ClientError | ResponseParserError) -> bool:
     return isinstance(error, (HTTPClientError, ResponseParserError))
 
 
-def explained(error: BotoCoreError | ClientError | ResponseParserError) -> CommandError:
-    """Return an error of AWS or of its client as one line that says what to do."""
+def explained(error: Exception) -> CommandError:
+    """Return one of `FAILURES` as one line that says what to do."""
+    if isinstance(error, CommandError):
+        return error
     if isinstance(error, ClientError):
         return _of_response(error)
     if isinstance(error, ResponseParserError):
@@ -191,8 +176,8 @@ def exit_on_error() -> Iterator[None]:
     """
     try:
         yield
-    except (CommandError, *AWS_ERRORS) as error:
-        known = error if isinstance(error, CommandError) else explained(error)
+    except FAILURES as error:
+        known = explained(error)
         typer.echo(f"error: {known}", err=True)
         raise typer.Exit(known.exit_code) from error
 
@@ -200,9 +185,7 @@ def exit_on_error() -> Iterator[None]:
 def _of_response(error: ClientError) -> CommandError:
     code = _code(error)
     if code in _EXPIRED:
-        return NotAllowedError(
-            "the AWS credentials have expired; log in again, for example with `aws sso login`"
-        )
+        return NotAllowedError(f"the AWS credentials have expired; {_LOG_IN}")
     if code in _UNKNOWN_CALLER:
         return NotAllowedError(f"AWS does not know these credentials ({code}); check the profile")
     if code in _DENIED:

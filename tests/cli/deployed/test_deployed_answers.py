@@ -339,6 +339,18 @@ def test_takes_the_newest_streams_of_this_task_from_a_log_group_of_several(
     assert [each.run_id for each in newest_streams(task, 2)] == ["3", "1"]
 
 
+def test_takes_the_streams_of_known_runs_before_cloudwatch_lists_them(
+    answers: Answers, task: DeployedTask
+) -> None:
+    answers["DescribeTaskDefinition"] = definition_with({"awslogs-stream-prefix": "a"})
+    listed = [{"logStreamName": f"a/worker/{number}"} for number in (3, 2, 1)]
+    answers["DescribeLogStreams"] = {"logStreams": listed}
+    found = newest_streams(task, 3, run_ids=["4", "3"])
+    assert [each.run_id for each in found] == ["4", "3", "2"]
+    found = newest_streams(task, 1, run_ids=["4", "3"])
+    assert [each.run_id for each in found] == ["4"]
+
+
 @pytest.mark.parametrize(
     ("options", "name"),
     [({"awslogs-stream-prefix": "arena"}, "arena/worker/1"), ({}, "/worker/1")],

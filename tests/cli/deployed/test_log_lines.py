@@ -42,6 +42,14 @@ def test_leaves_a_line_that_is_no_event_as_it_is() -> None:
         assert fields_of(line) == {}
 
 
+def test_says_why_a_run_failed_before_what_it_counted() -> None:
+    fields = {"event": "run_failed", "snapshots_published": 0, "error": "x", "cause": "y"}
+    assert (
+        readable(json.dumps(fields)).plain
+        == "  run failed  cause y  error x  snapshots published 0"
+    )
+
+
 def test_marks_errors() -> None:
     text = readable(json.dumps({"event": "run_failed", "level": "error", "cause": "database"}))
     assert any("red" in str(span.style) for span in text.spans)

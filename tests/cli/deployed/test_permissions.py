@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from bixarena_constructs.cli.permissions import NEEDED, OPTIONAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +45,17 @@ SELDOM = {
     "sqs:ReceiveMessage",
     "ssm:GetParameter",
 }
+PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+# Commands, the actions that they need, and in brackets those that they can do without.
+ROWS = re.findall(r"^\| ((?:`\w+`,? ?)+) \| (`\w+:[^;\n]*)(?:; \[(.*)\])? \|$", PAGE, re.MULTILINE)
+NEEDED, OPTIONAL = (
+    {
+        command: re.findall(r"`(\w+:\w+)`", row[column])
+        for row in ROWS
+        for command in re.findall(r"`(\w+)`", row[0])
+    }
+    for column in (1, 2)
+)
 _numbers = count()
 
 

@@ -200,7 +200,7 @@ def test_logs_shows_the_run_that_wrote_last(arena: Arena) -> None:
     for arguments in ((), ("--run", failed_id)):
         told = arena.bixarena("logs", STACK, *arguments)
         assert told.returncode == 0, told.stderr
-        assert "run failed  snapshots published 0  faults SEED" in told.stdout
+        assert "run failed  cause settings  error SEED is 'none'" in told.stdout
 
 
 def test_logs_shows_one_run_raw(arena: Arena, run_id: str) -> None:

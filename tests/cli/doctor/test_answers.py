@@ -59,6 +59,7 @@ def subject_of(
     has_rule: bool = True,
     outputs: dict[str, str | None] | None = None,
     group: str | None = None,
+    connects: bool = False,
 ) -> Subject:
     """A sound task with changes; None for a field leaves it out."""
     named = {
@@ -118,6 +119,7 @@ def subject_of(
         definition=made["definition"],
         container=made["container"],
         database_security_group=group,
+        connects=connects,
     )
 
 
@@ -1039,3 +1041,65 @@ def test_watchers(found: Any, rule: Any, schedule: Any, machine: Any, expected: 
 def test_watchers_that_cannot_be_listed(found: Any, answer: Answer, expected: str) -> None:
     replies = {"ListStackResources": answer}
     agrees(found("watchers", replies, outputs=MONITORED), [("not checked", expected)])
+
+
+RUN = f"arn:aws:ecs:us-east-1:{ACCOUNT}:task/arena/0f"
+
+
+def stopped(**container: Any) -> Answer:
+    """A run that has stopped."""
+    worker = {"name": "worker", **container}
+    return {"tasks": [{"taskArn": RUN, "lastStatus": "STOPPED", "containers": [worker]}]}
+
+
+def last_line(**fields: str) -> list[Answer]:
+    page = {"events": [{"message": json.dumps(fields)}], "nextForwardToken": "1"}
+    return [page, {"events": [], "nextForwardToken": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("replies", "state", "message"),
+    [
+        ({}, "ok", "the database lets the worker in, and grants what it needs"),
+        (
+            {
+                "DescribeTasks": stopped(exitCode=4),
+                "GetLogEvents": last_line(event="check_failed", error="no\x1b[31m role"),
+            },
+            "problem",
+            "the run 0f of the worker's check failed with 4; no\\x1b[31m role",
+        ),
+        (
+            {"DescribeTasks": stopped(reason="CannotPullContainerError: manifest unknown")},
+            "problem",
+            "never started; CannotPullContainerError: manifest unknown",
+        ),
+        (
+            {"RunTask": {"tasks": [], "failures": [{"reason": "MISSING"}]}},
+            "not checked",
+            "ECS refused the run: MISSING",
+        ),
+        ({"RunTask": "ClusterNotFoundException: x"}, "not checked", "the cluster does not exist"),
+        ({"RunTask": DENIED}, "not checked", "do not allow"),
+        ({"RunTask": PAGE}, "not checked", "AWS's answer lacks the field 'tasks'"),
+        ({"DescribeTasks": DENIED}, "not checked", "do not allow"),
+        ({"ListTargetsByRule": {}}, "not checked", "the rule Nightly starts no ECS task"),
+    ],
+)
+def test_the_login(found: Any, replies: dict[str, Answer], state: str, message: str) -> None:
+    ecs = {"TaskDefinitionArn": DEFINITION}
+    log = {**LOG, "options": {"awslogs-stream-prefix": "a"}}
+    worker = {"name": "worker", "logConfiguration": log}
+    sound = {
+        "DescribeRule": {"Arn": "arn:x", "State": "ENABLED"},
+        "ListTargetsByRule": {"Targets": [{"Id": "1", "Arn": CLUSTER, "EcsParameters": ecs}]},
+        "DescribeTaskDefinition": {"taskDefinition": {"containerDefinitions": [worker]}},
+        "RunTask": {"tasks": [{"taskArn": RUN}]},
+        "DescribeTasks": stopped(exitCode=0),
+        "GetLogEvents": last_line(event="check_finished"),
+    }
+    agrees(found("login", {**sound, **replies}, connects=True), [(state, message)])
+
+
+def test_the_login_is_not_tried_unless_asked_for(found: Any) -> None:
+    agrees(found("login", {}), [("not checked", "--connect tries it")])

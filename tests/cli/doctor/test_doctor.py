@@ -15,6 +15,8 @@ from bixarena_constructs.cli.doctor.execute import examine
 from bixarena_constructs.cli.doctor.findings import Finding, Subject
 from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import VERSION
+from bixarena_demo.breaks import broken
+from bixarena_demo.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +138,17 @@ def test_a_rule_that_is_gone_does_not_hide_the_other_findings(arena: Arena) -> N
     assert states.pop("rule") == "problem"
     assert states.pop("events role") == "not checked"
     assert states == {each.check: each.state for each in findings(arena) if each.check in states}
+
+
+def test_an_input_that_ecs_refuses_does_not_hide_the_other_findings(arena: Arena) -> None:
+    stage = Stage(aws=arena.aws, stack=STACK, owner=arena.database.owner)
+    sound = {each.check: each.state for each in findings(arena)}
+    with broken(stage, "input-broken"):
+        found = findings(arena)
+    (problem,) = (each for each in found if each.state == "problem")
+    assert problem.check == "rule"
+    assert "which is not a JSON object" in problem.message
+    assert {each.check for each in found} == sound.keys()
 
 
 def test_finds_a_disabled_rule_and_ends_with_78(arena: Arena) -> None:

@@ -72,7 +72,7 @@ def readable(line: str) -> Text:
     if Field.LEADERBOARD in fields:
         text.append(f" {printable(str(fields[Field.LEADERBOARD]))}", style="cyan")
     board = _board(fields.get(Field.ENTRIES))
-    for name, value in fields.items():
+    for name, value in {**_why(fields), **fields}.items():
         is_shown = name not in _LEFT_OUT or (name == Field.ENTRIES and not board)
         if is_shown and value not in _EMPTY:
             text.append(f"  {printable(name).replace('_', ' ')} ", style="dim")
@@ -80,6 +80,11 @@ def readable(line: str) -> Text:
     for entry in board:
         text.append(f"\n          {printable(entry)}")
     return text
+
+
+def _why(fields: Fields) -> Fields:
+    """Return why a run failed, which comes before what it counted."""
+    return {name: fields[name] for name in (Field.CAUSE, Field.ERROR) if name in fields}
 
 
 # The log may hold JSON of other programs, whose fields are not the worker's.

@@ -39,6 +39,7 @@ class LoggedRun:
         exit_code: As the last line has it.
         published: Slugs of the leaderboards whose snapshot it made public.
         contract: Version of the worker's contract that its image keeps.
+        error: Why it failed, in the worker's words.
     """
 
     id: str
@@ -49,13 +50,13 @@ class LoggedRun:
     exit_code: int | None
     published: tuple[str, ...]
     contract: str | None
+    error: str | None
 
 
-def logged_runs(task: DeployedTask, count: int) -> list[LoggedRun]:
-    """Return the runs that logged last, the newest first."""
-    return [
-        _read_lines(stream.run_id, stream.new_lines()) for stream in newest_streams(task, count)
-    ]
+def logged_runs(task: DeployedTask, count: int, *, run_ids: Iterable[str] = ()) -> list[LoggedRun]:
+    """Return the runs that logged last, the newest first; the arguments are `newest_streams`'."""
+    streams = newest_streams(task, count, run_ids=run_ids)
+    return [_read_lines(stream.run_id, stream.new_lines()) for stream in streams]
 
 
 def contract_mismatch(task: DeployedTask, logged: Iterable[LoggedRun]) -> str | None:
@@ -102,6 +103,7 @@ def _read_lines(run_id: str, lines: Iterable[str]) -> LoggedRun:
         exit_code=_number(last, Field.EXIT_CODE),
         published=tuple(filter(None, published)),
         contract=str(first[Field.CONTRACT]) if started else None,
+        error=_text(last, Field.ERROR),
     )
 
 

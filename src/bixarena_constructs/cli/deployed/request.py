@@ -7,6 +7,8 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore import xform_name
+
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.errors import NotFoundError
 from bixarena_constructs.deployment import Output
@@ -27,42 +29,8 @@ __all__ = [
     "set_variables",
 ]
 
-# Fields of an ECS target, and RunTask's names for them.
-_OF_TARGET: Final = {
-    "TaskDefinitionArn": "taskDefinition",
-    "LaunchType": "launchType",
-    "PlatformVersion": "platformVersion",
-    "Group": "group",
-    "EnableECSManagedTags": "enableECSManagedTags",
-    "EnableExecuteCommand": "enableExecuteCommand",
-    "PropagateTags": "propagateTags",
-    "PlacementConstraints": "placementConstraints",
-}
-_OF_NETWORK: Final = {
-    "Subnets": "subnets",
-    "SecurityGroups": "securityGroups",
-    "AssignPublicIp": "assignPublicIp",
-}
-# Options of `aws ecs run-task` with one value, and those without.
-_OF_OPTION: Final = {
-    "--cluster": "cluster",
-    "--task-definition": "taskDefinition",
-    "--launch-type": "launchType",
-    "--platform-version": "platformVersion",
-    "--propagate-tags": "propagateTags",
-}
-_OF_FLAG: Final = {
-    "--enable-ecs-managed-tags": "enableECSManagedTags",
-    "--enable-execute-command": "enableExecuteCommand",
-}
-_READ_APART: Final = {
-    "--capacity-provider-strategy",
-    "--network-configuration",
-    "--overrides",
-    "--region",
-    "--tags",
-}
 _REQUIRED: Final = {"--cluster", "--network-configuration", "--overrides", "--task-definition"}
+_STRUCTURED: Final = {"capacityProviderStrategy", "networkConfiguration", "overrides", "tags"}
 _NETWORK: Final = re.compile(
     r"awsvpcConfiguration=\{subnets=\[([^][]+)\],(?:securityGroups=\[([^][]+)\],)?"
     r"assignPublicIp=(ENABLED|DISABLED)\}"
@@ -93,7 +61,7 @@ def request_of_command(task: DeployedTask, scheduled_at: datetime) -> dict[str, 
         NotFoundError: The output cannot be read.
     """
     try:
-        request = _read(task.outputs.get(Output.RUN_TASK_COMMAND, ""))
+        request = _read(task.outputs.get(Output.RUN_TASK_COMMAND, ""), _fields_of_run_task(task))
     except (IndexError, ValueError) as error:
         raise NotFoundError(
             f"the output {Output.RUN_TASK_COMMAND} of task {task.name} cannot be read ({error}); "
@@ -123,25 +91,35 @@ def set_variables(override: dict[str, Any], variables: Mapping[str, str]) -> Non
 
 def request_of_rule(rule: DeployedRule, scheduled_at: datetime) -> dict[str, Any]:
     """Return what a rule starts."""
-    parameters: dict[str, Any] = {**rule.ecs}
-    network = parameters.get("NetworkConfiguration", {}).get("awsvpcConfiguration", {})
+    request: dict[str, Any] = _as_run_task_names_it({**rule.ecs})
+    request["taskDefinition"] = request.pop("taskDefinitionArn")
+    request.pop("taskCount", None)
+    overrides = rule.input_at(scheduled_at)
+    return {**request, "cluster": rule.target["Arn"], "overrides": overrides}
+
+
+def _as_run_task_names_it(value: Any) -> Any:
+    """Rename the fields of an ECS target, whose names RunTask has with a small initial."""
+    if isinstance(value, list):
+        return [_as_run_task_names_it(each) for each in value]
+    if not isinstance(value, dict):
+        return value
     return {
-        **_renamed(parameters, _OF_TARGET),
-        "cluster": rule.target["Arn"],
-        "capacityProviderStrategy": [
-            {key[:1].lower() + key[1:]: value for key, value in each.items()}
-            for each in parameters.get("CapacityProviderStrategy", ())
-        ],
-        "networkConfiguration": network
-        and {"awsvpcConfiguration": _renamed(network, _OF_NETWORK)},
-        "tags": [
-            {"key": each["Key"], "value": each["Value"]} for each in parameters.get("Tags", ())
-        ],
-        "overrides": rule.input_at(scheduled_at),
+        name[0].lower() + name[1:]: _as_run_task_names_it(each) for name, each in value.items()
     }
 
 
-def _read(command: str) -> dict[str, Any]:
+def _fields_of_run_task(task: DeployedTask) -> dict[str, str]:
+    """Return the fields of RunTask that are read, by their options, as in ``--launch-type``."""
+    model: Any = task.session.client("ecs").meta.service_model.operation_model("RunTask")
+    return {
+        f"--{xform_name(name, '-')}": name
+        for name, shape in model.input_shape.members.items()
+        if name in _STRUCTURED or shape.type_name in ("boolean", "string")
+    }
+
+
+def _read(command: str, fields: Mapping[str, str]) -> dict[str, Any]:
     """Read what the construct writes as `RunTaskCommand`, the one form that is understood."""
     options: dict[str, list[str]] = {}
     for word in shlex.split(command)[3:]:
@@ -149,27 +127,30 @@ def _read(command: str) -> dict[str, Any]:
             options[word] = []
         else:
             options[list(options)[-1]].append(word)
-    unknown = options.keys() - _OF_OPTION.keys() - _OF_FLAG.keys() - _READ_APART
-    if unknown:
+    options.pop("--region", None)
+    if unknown := options.keys() - fields.keys():
         raise ValueError(f"unknown options {', '.join(sorted(unknown))}")
-    missing = _REQUIRED - options.keys()
-    if missing:
+    if missing := _REQUIRED - options.keys():
         raise ValueError(f"options {', '.join(sorted(missing))} are missing")
-    network = _matched(_NETWORK, options["--network-configuration"][0])
-    addresses = {"subnets": network[1].split(","), "assignPublicIp": network[3]}
-    if network[2]:
-        addresses["securityGroups"] = network[2].split(",")
-    tags = [_matched(_TAG, each) for each in options.get("--tags", ())]
-    return {
-        **{name: options[option][0] for option, name in _OF_OPTION.items() if option in options},
-        **{name: True for option, name in _OF_FLAG.items() if option in options},
-        "capacityProviderStrategy": [
-            _share(each) for each in options.get("--capacity-provider-strategy", ())
-        ],
-        "networkConfiguration": {"awsvpcConfiguration": addresses},
-        "tags": [{"key": tag[1], "value": tag[2]} for tag in tags],
-        "overrides": json.loads(options["--overrides"][0]),
-    }
+    return {fields[option]: _value(fields[option], words) for option, words in options.items()}
+
+
+def _value(field: str, words: list[str]) -> Any:
+    match field:
+        case "capacityProviderStrategy":
+            return [_share(each) for each in words]
+        case "networkConfiguration":
+            subnets, groups, public = _matched(_NETWORK, words[0]).groups()
+            addresses = {"subnets": subnets.split(","), "assignPublicIp": public}
+            if groups:
+                addresses["securityGroups"] = groups.split(",")
+            return {"awsvpcConfiguration": addresses}
+        case "overrides":
+            return json.loads(words[0])
+        case "tags":
+            tags = (_matched(_TAG, each) for each in words)
+            return [{"key": tag[1], "value": tag[2]} for tag in tags]
+    return words[0] if words else True
 
 
 def _share(text: str) -> dict[str, str | int]:
@@ -182,7 +163,3 @@ def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
     if found is None:
         raise ValueError(f"unknown form {text!r}")
     return found
-
-
-def _renamed(fields: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    return {ours: fields[theirs] for theirs, ours in names.items() if theirs in fields}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mypy_boto3_logs.type_defs import GetLogEventsRequestTypeDef, GetLogEventsResponseTypeDef
 
@@ -68,8 +69,16 @@ def stream_of(task: DeployedTask, run_id: str) -> LogStream:
     return LogStream(task=task, name=f"{_prefix(task)}{run_id}")
 
 
-def newest_streams(task: DeployedTask, count: int) -> list[LogStream]:
-    """Return the logs of the runs that logged last, the newest first."""
+def newest_streams(
+    task: DeployedTask, count: int, *, run_ids: Iterable[str] = ()
+) -> list[LogStream]:
+    """Return the logs of the runs that logged last, the newest first.
+
+    Args:
+        task: The task.
+        count: How many to return at most.
+        run_ids: Runs that come first: CloudWatch may need an hour to see that a stream is new.
+    """
     logs = task.session.client("logs")
     pages = logs.get_paginator("describe_log_streams").paginate(
         logGroupName=task.log_group_name,
@@ -78,21 +87,15 @@ def newest_streams(task: DeployedTask, count: int) -> list[LogStream]:
         PaginationConfig={"MaxItems": _STREAMS_LOOKED_AT},
     )
     prefix = _prefix(task)
-    try:
-        ours = list(
-            islice(
-                (
-                    LogStream(task=task, name=each["logStreamName"])
-                    for page in pages
-                    for each in page["logStreams"]
-                    if each["logStreamName"].startswith(prefix)
-                ),
-                count,
-            )
-        )
-    except logs.exceptions.ResourceNotFoundException:
-        return []
-    return ours
+    listed = (each["logStreamName"] for page in pages for each in page["logStreams"])
+    names = dict.fromkeys(f"{prefix}{run_id}" for run_id in run_ids)
+    with suppress(logs.exceptions.ResourceNotFoundException):
+        for name in listed:
+            if len(names) >= count:
+                break
+            if name.startswith(prefix):
+                names[name] = None
+    return [LogStream(task=task, name=name) for name in islice(names, count)]
 
 
 def _prefix(task: DeployedTask) -> str:

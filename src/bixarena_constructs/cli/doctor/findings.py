@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bixarena_constructs.cli.deployed.request import request_of_command, request_of_rule
 from bixarena_constructs.cli.deployed.rule import read_rule
-from bixarena_constructs.cli.errors import NotFoundError
+from bixarena_constructs.cli.errors import NotFoundError, NotStartedError
 
 if TYPE_CHECKING:
     import boto3
@@ -91,7 +91,10 @@ class Subject:
         """
         now = datetime.now(UTC)
         rule = _rule_of(task)
-        request = request_of_command(task, now) if rule is None else request_of_rule(rule, now)
+        try:
+            request = request_of_command(task, now) if rule is None else request_of_rule(rule, now)
+        except NotStartedError:  # a finding of the check of the rule
+            request = request_of_command(task, now)
         definition = _definition_of(task, request["taskDefinition"])
         return cls(
             task=task,
@@ -130,8 +133,8 @@ class Subject:
 
     @property
     def _network(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.request["networkConfiguration"].get("awsvpcConfiguration", {})
-        return found
+        configured: dict[str, Any] = self.request.get("networkConfiguration", {})
+        return dict(configured.get("awsvpcConfiguration", {}))
 
 
 def _rule_of(task: DeployedTask) -> DeployedRule | None:

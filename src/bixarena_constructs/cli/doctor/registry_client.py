@@ -43,6 +43,8 @@ _MANIFESTS: Final = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+# How urllib3's messages begin.
+_CONNECTION: Final = re.compile(r"^HTTPS?Connection(Pool)?\(.*?\): ")
 _EXPIRY: Final = "GitHub-Authentication-Token-Expiration"
 
 
@@ -207,7 +209,7 @@ class RegistryClient:
         except urllib3.exceptions.HTTPError as error:
             host = urlsplit(url).netloc
             # After several attempts: the reason of the last.
-            why = getattr(error, "reason", error)
+            why = _CONNECTION.sub("", str(getattr(error, "reason", error)))
             raise RegistryError("unreachable", f"{host} is out of reach: {why}") from error
 
 

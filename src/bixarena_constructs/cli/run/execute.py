@@ -14,8 +14,7 @@ from bixarena_constructs.cli.deployed.launch import start, stop
 from bixarena_constructs.cli.deployed.runs import find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import find_target
 from bixarena_constructs.cli.errors import (
-    AWS_ERRORS,
-    CommandError,
+    FAILURES,
     NotFoundError,
     NotStartedError,
     OutOfSightError,
@@ -154,9 +153,7 @@ def _in_sight(task: DeployedTask, run_id: str) -> Iterator[None]:
         raise
     except _Terminated as error:
         raise StillRunningError(f"ended by SIGTERM; {goes_on}") from error
-    except CommandError as error:
-        raise OutOfSightError(f"{error}; {goes_on}") from error
-    except AWS_ERRORS as error:
+    except FAILURES as error:
         raise OutOfSightError(f"{explained(error)}; {goes_on}") from error
     # rich ends the program where the reader of a pipe has gone.
     except (OSError, SystemExit) as error:

@@ -73,6 +73,7 @@ def _ask_and_stop(task: DeployedTask, run_id: str) -> None:
     try:
         is_to_stop = typer.confirm("\nStop the run? (Ctrl-C leaves it running)", err=True)
     except (typer.Abort, KeyboardInterrupt) as error:
+        typer.echo(err=True)  # the end of the question's line
         raise still_running from error
     if is_to_stop:
         stop(task, run_id, by="bixarena run")

@@ -16,12 +16,11 @@ from bixarena_constructs.cli.deployed.logged_runs import (
 )
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.runs import Run, recent_runs
-from bixarena_constructs.cli.errors import AWS_ERRORS, CommandError, explained
+from bixarena_constructs.cli.errors import AWS_ERRORS, FAILURES, NotFoundError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
 from bixarena_constructs.cli.status.history import kept_runs
-from bixarena_constructs.cli.status.run_lines import RunLine, merged_runs
+from bixarena_constructs.cli.status.run_lines import RunLine, deadline_seconds, merged_runs
 from bixarena_constructs.deployment import Output
-from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,15 +40,15 @@ class ScheduleLine:
     """When the rule starts the task.
 
     Attributes:
-        expression: As deployed; its times are in UTC.
-        enabled: Whether the rule fires.
+        expression: As deployed; its times are in UTC. None if the rule is gone.
+        fires: Whether it will start a run.
         next_runs: The next times, in UTC and ISO 8601.
         note: What to know about them.
     """
 
-    expression: str
-    enabled: bool
-    next_runs: tuple[str, ...]
+    expression: str | None
+    fires: bool
+    next_runs: tuple[str, ...] = ()
     note: str | None = None
 
 
@@ -97,21 +96,22 @@ def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
     def known(part: str, read: Callable[[], _T]) -> _T | None:
         try:
             return read()
-        except CommandError as error:
-            unknown[part] = str(error)
-        except AWS_ERRORS as error:
+        except FAILURES as error:
             unknown[part] = str(explained(error))
         return None
 
     now = now or datetime.now(UTC)
-    logged = known("log", lambda: logged_runs(task, _RUNS_READ)) or []
-    kept = known("history", lambda: kept_runs(task)) or []
     recent = known("runs", lambda: recent_runs(task)) or []
+    kept = known("history", lambda: kept_runs(task)) or []
+    ran = [run.id for run in recent if run.exit_code is not None]
+    logged = known("log", lambda: logged_runs(task, _RUNS_READ, run_ids=ran)) or []
+    is_running = not all(run.has_stopped for run in recent)
+    deadline = known("deadline", lambda: deadline_seconds(task)) if is_running else None
     status = Status(
         stack=task.stack,
         task=task.name,
         schedule=known("schedule", lambda: _schedule(task, recent, now)),
-        runs=known("deadline", lambda: merged_runs(task, kept + recent, logged, now)) or (),
+        runs=merged_runs(task, kept + recent, logged, now=now, deadline_seconds=deadline),
         snapshots=_snapshots(logged),
         alarms=known("alarms", lambda: _alarms(task)),
         dead_letters=known("dead letters", lambda: read_dead_letters(task)),
@@ -123,21 +123,22 @@ def read_status(task: DeployedTask, *, now: datetime | None = None) -> Status:
 
 
 def _attention(task: DeployedTask, status: Status, mismatch: str | None) -> Iterator[str]:
-    if status.schedule and not status.schedule.enabled:
+    if status.schedule and not status.schedule.fires:
         yield f"no run starts by itself: {status.schedule.note}"
     for run in status.runs:
         is_late = run.deadline_seconds and (run.seconds or 0) > run.deadline_seconds
         if not run.has_ended and is_late:
             stop = f"`{task.hint('stop')} --run {run.id}` stops it"
             yield f"the run {run.id} has outlived its deadline; {stop}"
-    last = next((run for run in status.runs if run.has_ended and not run.command), None)
-    if last and (last.has_failed or last.outcome == Outcome.STORED_PRIVATE):
-        yield f"the last run, {last.id}: {last.outcome}"
+    last = next((run for run in status.runs if run.has_ended and not run.is_a_try), None)
+    if last and (last.has_failed or last.shows_nothing):
+        log = f"; see `{task.hint('logs')} --run {last.id}`" if last.exit_code else ""
+        yield f"the last run, {last.id}: {last.outcome}{log}"
     for name, state in (status.alarms or {}).items():
         if state in _BAD_STATES:
             yield f"the alarm {name} is {'in ALARM' if state == 'ALARM' else 'gone'}"
     if status.dead_letters and status.dead_letters.count:
-        yield f"{status.dead_letters.count} scheduled runs were not started: see the dead letters"
+        yield f"scheduled runs were not started: {status.dead_letters.count}; see the dead letters"
     if mismatch:
         yield mismatch
 
@@ -145,29 +146,29 @@ def _attention(task: DeployedTask, status: Status, mismatch: str | None) -> Iter
 def _schedule(task: DeployedTask, runs: Iterable[Run], now: datetime) -> ScheduleLine | None:
     if task.rule_name is None:
         return None
-    rule = read_rule(task)
-    note = None
-    coming: tuple[datetime, ...] = ()
+    try:
+        rule = read_rule(task)
+    except NotFoundError as error:
+        return ScheduleLine(expression=None, fires=False, note=str(error))
+    if not rule.enabled:
+        return ScheduleLine(expression=rule.expression, fires=False, note=_why_disabled(task))
     try:
         parsed = parse_expression(rule.expression)
     except UncertainScheduleError as error:
-        parsed, note = None, str(error)
+        return ScheduleLine(expression=rule.expression, fires=True, note=str(error))
     if isinstance(parsed, CronSchedule):
         coming = tuple(islice(parsed.runs_after(now), _NEXT_RUNS))
-    elif parsed is not None:
+        note = None if coming else "the schedule has no time that is still to come"
+    else:
         coming = _after_the_last(parsed, runs, now)
         note = (
             "counted from the last run of the schedule"
             if coming
             else "not known until the schedule has run: AWS does not show when it began to count"
         )
-    if not rule.enabled:
-        coming, note = (), _why_disabled(task)
-    elif not coming and note is None:
-        note = "the schedule has no time that is still to come"
     return ScheduleLine(
         expression=rule.expression,
-        enabled=rule.enabled,
+        fires=bool(coming) or not isinstance(parsed, CronSchedule),
         next_runs=tuple(f"{each:%Y-%m-%dT%H:%MZ}" for each in coming),
         note=note,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
+from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.deployment import (
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from bixarena_constructs.cli.deployed.runs import Run
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["RunLine", "merged_runs"]
+__all__ = ["RunLine", "deadline_seconds", "merged_runs"]
 
 _RUNS_SHOWN: Final = 10
+_ERROR_SHOWN: Final = 200
 _NO_LAST_LINE: Final = "no last line in the log"
 _STARTERS: Final = {
     STARTED_BY_RULE: "the schedule",
@@ -52,7 +54,7 @@ class RunLine:
         exit_code: Exit code of the worker.
         snapshot: Name of its snapshots.
         published: How many leaderboards it published.
-        why: Why it failed, in AWS's words and with the cause, where that is known.
+        why: Why it failed, in the worker's words and AWS's, and with the cause, if known.
     """
 
     id: str
@@ -74,9 +76,27 @@ class RunLine:
         """Whether it ended, and not well."""
         return self.has_ended and (self.exit_code != 0 or self.outcome == _NO_LAST_LINE)
 
+    @property
+    def is_a_try(self) -> bool:
+        """Whether somebody started it who wanted no whole snapshot."""
+        by_hand = self.started_by == _STARTERS[STARTED_BY_COMMAND_LINE]
+        return bool(self.command) or (
+            by_hand and self.outcome in (Outcome.COMPUTED, Outcome.PARTIAL)
+        )
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether it did what it was asked to, and the site shows an older snapshot."""
+        return self.outcome in (Outcome.COMPUTED, Outcome.STORED_PRIVATE)
+
 
 def merged_runs(
-    task: DeployedTask, runs: Iterable[Run], logged: Iterable[LoggedRun], now: datetime
+    task: DeployedTask,
+    runs: Iterable[Run],
+    logged: Iterable[LoggedRun],
+    *,
+    now: datetime,
+    deadline_seconds: float | None,
 ) -> tuple[RunLine, ...]:
     """Return what is known of the last runs, the newest first.
 
@@ -85,20 +105,19 @@ def merged_runs(
         runs: Runs as the history and ECS have them; a later one of the same ID wins.
         logged: Runs as the log has them.
         now: The time.
+        deadline_seconds: How long a run may take; None if that is not known.
     """
     by_id = {run.id: run for run in runs}
     from_log = {run.id: run for run in logged}
-    is_running = any(not run.has_stopped for run in by_id.values())
-    deadline = _deadline_seconds(task) if is_running else None
     lines = [
-        _line(task, by_id.get(key), from_log.get(key), now, deadline)
+        _line(task, by_id.get(key), from_log.get(key), now, deadline_seconds)
         for key in by_id.keys() | from_log.keys()
     ]
     lines.sort(key=lambda line: line.started_at or "", reverse=True)
     return tuple(lines[:_RUNS_SHOWN])
 
 
-def _deadline_seconds(task: DeployedTask) -> float | None:
+def deadline_seconds(task: DeployedTask) -> float | None:
     """Return how long a run may take, by the task definition; None if it does not say."""
     arn = task.outputs[Output.TASK_DEFINITION_ARN]
     found = task.session.client("ecs").describe_task_definition(taskDefinition=arn)
@@ -142,8 +161,14 @@ def _line(
         exit_code=run.exit_code if run else logged.exit_code if logged else None,
         snapshot=logged.snapshot if logged else None,
         published=len(logged.published) if logged else None,
-        why=task.hinted(run.why) if run and run.why else None,
+        why=_why(task, run, logged),
     )
+
+
+def _why(task: DeployedTask, run: Run | None, logged: LoggedRun | None) -> str | None:
+    error = shorten(logged.error or "", _ERROR_SHOWN, placeholder="…") if logged else ""
+    of_run = task.hinted(run.why) if run and run.why else ""
+    return "; ".join(filter(None, (error, of_run))) or None
 
 
 def _starter(started_by: str) -> str:

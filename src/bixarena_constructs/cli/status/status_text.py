@@ -10,7 +10,6 @@ from rich.text import Text
 
 from bixarena_constructs.cli.printable import printable
 from bixarena_constructs.deployment import Output
-from bixarena_constructs.worker.contract import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +57,7 @@ def _schedule(status: Status) -> Iterator[Text]:
         if "schedule" not in status.unknown:
             yield _headed("schedule  ", "none: no rule of the stack starts this task")
         return
-    state = "" if schedule.enabled else ", disabled"
-    yield _headed("schedule  ", f"{schedule.expression}{state}")
+    yield _headed("schedule  ", schedule.expression or "none")
     if schedule.next_runs:
         yield Text(f"  next runs: {', '.join(map(_minute, schedule.next_runs))}")
     if schedule.note:
@@ -135,8 +133,7 @@ def _dead_letters(status: Status, task: DeployedTask) -> Iterator[Text]:
 def _style(run: RunLine) -> str:
     if run.has_failed:
         return "bold red"
-    # It did what it was asked to, and the site shows an older board.
-    return "yellow" if run.outcome == Outcome.STORED_PRIVATE else ""
+    return "yellow" if run.shows_nothing else ""
 
 
 def _minute(moment: str | None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+import typer
+
 from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.launch import start
 from bixarena_constructs.cli.deployed.log_lines import ENDS, fields_of
@@ -36,6 +38,7 @@ def check_login(subject: Subject) -> Iterator[Finding]:
     lines: list[str] = []
     try:
         run_id = start(subject.task, scheduled_at=datetime.now(UTC), arguments=("--check",))
+        typer.echo(f"started {run_id} to try the login", err=True)
         log = stream_of(subject.task, run_id)
         run = Follower(task=subject.task, log=log, on_line=lines.append).follow()
     except CommandError as error:

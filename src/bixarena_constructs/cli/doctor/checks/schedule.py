@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bixarena_constructs.aws.run_times import CronSchedule
 from bixarena_constructs.aws.schedule_expression import parse_expression
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
+from bixarena_constructs.cli.errors import NotStartedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _DEPLOY_AGAIN = "deploy the stack again"
 
 
 def check_rule(subject: Subject) -> Iterator[Finding]:
-    """Check that the rule is enabled and has a schedule."""
+    """Check that the rule is enabled, has a schedule, and passes its target a JSON object."""
     name = subject.task.rule_name
     if subject.rule is None:
         if name is None:
@@ -30,6 +31,10 @@ def check_rule(subject: Subject) -> Iterator[Finding]:
                 "rule", f"the rule {name} does not exist, or starts no task", fix=_DEPLOY_AGAIN
             )
         return
+    try:
+        subject.rule.input_at(datetime.now(UTC))
+    except NotStartedError as error:
+        yield problem("rule", str(error), fix=_DEPLOY_AGAIN)
     expression = subject.rule.expression
     if not subject.rule.enabled:
         yield problem(
