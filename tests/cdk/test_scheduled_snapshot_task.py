@@ -502,10 +502,14 @@ class TestContainer:
 
 class TestBroughtTaskDefinition:
     @pytest.fixture
-    def definition(self, stack: Stack) -> ecs.FargateTaskDefinition:
-        """One that has no execution role yet: no log driver, no secret, no credentials."""
+    def definition(self, stack: Stack, log_group: logs.ILogGroup) -> ecs.FargateTaskDefinition:
+        """One with nothing but a container that logs."""
         definition = ecs.FargateTaskDefinition(stack, "Mine")
-        definition.add_container("mine", image=ecs.ContainerImage.from_registry("python:3.13"))
+        definition.add_container(
+            "mine",
+            image=ecs.ContainerImage.from_registry("python:3.13"),
+            logging=ecs.LogDrivers.aws_logs(stream_prefix="mine", log_group=log_group),
+        )
         return definition
 
     @pytest.fixture
