@@ -44,7 +44,7 @@ OF_AWS = {
     ("cdk/delivery_metrics.py", "RuleName"),
     ("cdk/monitoring/message.py", "LogGroupName"),
     ("cli/deployed/stack.py", "Outputs"),
-    ("cli/deployed/request.py", "TaskDefinitionArn"),
+    ("rehearsal.py", "RuleName"),
     ("testing/template_assertions.py", "TaskDefinitionArn"),
 }
 

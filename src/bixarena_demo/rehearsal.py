@@ -108,7 +108,7 @@ class Rehearsal:
             self._bixarena("logs", "--follow")  # until the last line has come
             status = json.loads(self._bixarena("status", "--format", "json").stdout)
             fired = self._fired(status)
-            has_failed = fired is not None and fired["exit_code"] != 0
+            has_failed = fired is not None and fired[Field.EXIT_CODE] != 0
             alerts = self._inbox.take(at_least=int(has_failed))
             return Seen(
                 # An alarm's message is JSON.
@@ -182,7 +182,7 @@ class Rehearsal:
         """Whether a metric filter of the stack counts the last line of a run."""
         filters = self._stage.aws.session.client("logs").describe_metric_filters()["metricFilters"]
         return run is not None and any(
-            f'$.outcome = "{run["outcome"]}"' in each["filterPattern"] for each in filters
+            f'$.outcome = "{run[Field.OUTCOME]}"' in each["filterPattern"] for each in filters
         )
 
     def _status(self, status: dict[str, Any]) -> tuple[str, ...]:
