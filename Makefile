@@ -167,6 +167,8 @@ $(CURDIR)/.venv-lowest/.synced $(CURDIR)/.venv-newest/.synced: $(CURDIR)/.venv-%
 		--python "$(PY)" --output-file .venv-$*/requirements.txt pyproject.toml
 	VIRTUAL_ENV=.venv-$* $(VENV)/bin/uv pip install --quiet \
 		--requirements .venv-$*/requirements.txt
+	VIRTUAL_ENV=.venv-$* $(VENV)/bin/uv pip install --quiet \
+		--requirements .venv-$*/requirements.txt --reinstall-package aws-cdk-lib --compile-bytecode
 	@touch $@
 
 # And the snapshot of an example: the same template as on the newest.
