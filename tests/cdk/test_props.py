@@ -24,6 +24,7 @@ from aws_cdk import (
     Stack,
     Token,
 )
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -240,11 +241,16 @@ CALLS: Final[Mapping[str, tuple[Callable[..., Any], Callable[..., object]]]] = {
 }
 
 
+METRIC_OPTIONS = inspect.signature(cloudwatch.Metric.__init__).parameters
+
+
 def parameters_of(declared: Callable[..., Any]) -> Iterator[inspect.Parameter]:
     """Yield all but self, and in place of ``**options`` each option of a metric."""
     for parameter in inspect.signature(declared).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             for name, annotation in MetricOptions.__annotations__.items():
+                if name not in METRIC_OPTIONS:
+                    continue  # of a later release than the one that is installed
                 yield parameter.replace(
                     name=name,
                     kind=inspect.Parameter.KEYWORD_ONLY,
