@@ -150,7 +150,6 @@ NAMED = logs.LogGroup.from_log_group_name
 @pytest.mark.parametrize(
     ("logging", "log_group", "sentence"),
     [
-        (None, NAMED, "the container 'worker' does not log, and log_group names where it does"),
         (
             "/arena/one",
             NAMED,
@@ -160,7 +159,7 @@ NAMED = logs.LogGroup.from_log_group_name
     ],
 )
 def test_fails_the_synthesis_where_log_group_is_another_than_the_definitions(
-    stack: Stack, cluster: ecs.ICluster, logging: str | None, log_group: Any, sentence: str
+    stack: Stack, cluster: ecs.ICluster, logging: str, log_group: Any, sentence: str
 ) -> None:
     of_worker = logs.LogGroup(stack, "One") if not logging else NAMED(stack, "One", logging)
     driver = ecs.LogDrivers.aws_logs(stream_prefix="a", log_group=of_worker)
@@ -168,7 +167,7 @@ def test_fails_the_synthesis_where_log_group_is_another_than_the_definitions(
     definition.add_container(
         "worker",
         image=IMAGE("ghcr.io/arena/worker:1.0.0"),
-        logging=None if logging is None else driver,
+        logging=driver,
     )
     other = NAMED(stack, "Two", "/arena/two") if log_group is NAMED else log_group(stack, "Two")
     SnapshotTask(stack, "Task", cluster=cluster, task_definition=definition, log_group=other)

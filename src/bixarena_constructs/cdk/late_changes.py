@@ -179,13 +179,7 @@ def _faults_of_container(container: Mapping[str, Any], memory: Any) -> Iterator[
 
 
 def _faults_of_log(container: Mapping[str, Any], log_group: object) -> Iterator[str]:
-    name, logging = container["name"], container.get("logConfiguration")
-    if logging is None:
-        yield (
-            f"the container {name!r} does not log, and log_group names where it does; give it "
-            "LogDrivers.aws_logs(...)"
-        )
-        return
+    name, logging = container["name"], container.get("logConfiguration") or {}
     found = (logging.get("options") or {}).get("awslogs-group")
     # A name that is written out may be that of a reference.
     if found not in (None, log_group) and isinstance(found, str) is isinstance(log_group, str):
