@@ -1,7 +1,7 @@
 """What a role may ask of AWS: one that somebody has assumed, and a state machine's own.
 
-AWS checks every call. Here whoever deploys may do anything, and a call with the credentials of
-``AssumeRole`` may do what the role's policies allow, tags of runs included.
+AWS checks every call. Here the user who deploys may do anything, and a call with the credentials
+of ``AssumeRole`` may do what the role's policies allow, tags of runs included.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ OF_THE_SCHEMA_STEP = [
 
 
 def findings_to_acknowledge(example: str) -> list[tuple[str, str, str]]:
-    """Return path, id and reason of what the page tells, and of the example's own database."""
+    """Return path, id and reason of what the page lists, and of the example's own database."""
     listed = [
         (f"Snapshot/{path}", finding.replace("CLUSTER", CLUSTERS[example]), reason)
         for path, finding, reason in LISTED

@@ -187,8 +187,8 @@ def test_tells_every_change_of_a_tasks_state(
     task = stack.run()
     events = [json.loads(message["Body"]) for message in stack.messages("Inbox", number=5)]
     details = [event["detail"] for event in events]
-    told = [(each["version"], each["lastStatus"], each["desiredStatus"]) for each in details]
-    assert told == [
+    shown = [(each["version"], each["lastStatus"], each["desiredStatus"]) for each in details]
+    assert shown == [
         (1, "PROVISIONING", "RUNNING"),
         (2, "PENDING", "RUNNING"),
         (3, "RUNNING", "RUNNING"),

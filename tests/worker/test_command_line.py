@@ -206,7 +206,7 @@ def test_ends_cleanly_while_it_waits_for_the_database_when_asked_to(
         )
         worker.process.send_signal(number)
         code, events, stderr = worker.wait()
-        # The lock is still held: the server was told to give up, not left waiting.
+        # The lock is still held: the server has given up, and is not waiting.
         assert _is_gone(bixarena)
     assert (code, events[-1]["cause"]) == (128 + number, "interrupted")
     assert (events[-1]["event"], stderr) == ("run_failed", "")

@@ -1,4 +1,4 @@
-"""What can be said of the image without building it; docs/worker.md tells how it was tried."""
+"""What can be checked of the image without building it; docs/worker.md says how it was tried."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _break_validations(database: BixArenaDatabase, category: str) -> None:
 
 @pytest.fixture
 def run_at(bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any) -> RunAt:
-    """Run for a time; the last line of the log tells the outcome."""
+    """Run for a time; the last line of the log has the outcome."""
 
     def at(moment: str, **variables: str) -> RunReport:
         settings = settings_for(bixarena.worker, SCHEDULED_AT=moment, **variables)
@@ -165,10 +165,10 @@ def test_publishes_the_others_and_ends_as_regressed_when_a_public_board_lost_its
     assert lost in last["boards_regressed"]
     assert last["snapshots_published"] == (len(before.published) - len(last["boards_regressed"]))
     assert last["snapshots_published"] > 0
-    told = {each["leaderboard"]: each for each in events if each["event"] == "board_regressed"}
-    assert sorted(told) == sorted(last["boards_regressed"])
-    assert (told[lost]["level"], told[lost]["votes"]) == ("error", 0)
-    assert told[lost]["shown"] == _OF_TEN
+    seen = {each["leaderboard"]: each for each in events if each["event"] == "board_regressed"}
+    assert sorted(seen) == sorted(last["boards_regressed"])
+    assert (seen[lost]["level"], seen[lost]["votes"]) == ("error", 0)
+    assert seen[lost]["shown"] == _OF_TEN
     assert f"{lost}: fewer votes than MIN_TOTAL_BATTLES=30" in last["error"]
 
 

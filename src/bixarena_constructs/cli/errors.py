@@ -117,7 +117,7 @@ class StillRunningError(CommandError):
 
 
 class OutOfSightError(CommandError):
-    """A run was started, or may have been, and what becomes of it cannot be seen."""
+    """A run was started, or may have been, and how it goes on cannot be seen."""
 
     exit_code = OUT_OF_SIGHT
 

@@ -46,7 +46,7 @@ STILL_RUNNING: Final = 75
 """The command ended before the run that it watched (``EX_TEMPFAIL``)."""
 
 OUT_OF_SIGHT: Final = 76
-"""``run`` may have started a run, and cannot see what becomes of it (``EX_PROTOCOL``)."""
+"""``run`` may have started a run, and cannot see how it goes on (``EX_PROTOCOL``)."""
 
 NOT_ALLOWED: Final = 77
 """Credentials are missing or expired, or do not allow an action (``EX_NOPERM``)."""

@@ -1,4 +1,4 @@
-"""What becomes of a command whose standard output takes no more."""
+"""What a command does when its standard output takes no more."""
 
 from __future__ import annotations
 

@@ -31,14 +31,14 @@ EXPLAINED = (DOCS / "troubleshooting.md").read_text()
 
 def test_lists_every_resource_that_monitoring_defines(define: Any) -> None:
     rows = re.findall(r"^\| (`AWS.*?) \| ([0-9]+)(?: with ([0-9]+))? \|", MONITORING, re.MULTILINE)
-    told = {
+    shown = {
         kind: int(count)
         for cell, *counts in rows
         for kind, count in zip(re.findall(r"`(AWS::.*?)`", cell), counts, strict=False)
         if count
     }
     resources = define().template.to_json()["Resources"].items()
-    assert told == Counter(
+    assert shown == Counter(
         resource["Type"]
         for name, resource in resources
         if "Monitoring" in name or "HistoryPolicy" in name
@@ -87,7 +87,7 @@ def test_names_every_alarm_and_metric() -> None:
 
 
 def test_tells_every_setting() -> None:
-    # `topic` is told in words: who brings one knows its name.
+    # `topic` is shown in words: who brings one knows its name.
     names = {field.name for field in fields(SnapshotMonitoring)} - {"topic"}
     assert [name for name in names if name not in MONITORING] == []
 

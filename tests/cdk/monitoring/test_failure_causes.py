@@ -159,11 +159,11 @@ def test_tells_each_failure_once_and_nothing_else(
     patterns: dict[str, Event], matches: Callable[[Event, Event], bool]
 ) -> None:
     history, watch = patterns.pop("HistoryRule"), patterns.pop("WatchRule")
-    told = {
+    shown = {
         name: [rule for rule, pattern in patterns.items() if matches(pattern, event)]
         for name, event in EVENTS.items()
     }
-    assert told == {name: TOLD.get(name, []) for name in EVENTS}
+    assert shown == {name: TOLD.get(name, []) for name in EVENTS}
     watched = [name for name, event in EVENTS.items() if matches(watch, event)]
     assert watched == ["under way"]
     kept = {name for name, event in EVENTS.items() if matches(history, event)}
@@ -178,9 +178,9 @@ def test_has_no_failure_that_two_rules_would_tell(
     for exit_code in (*range(7), 126, 137, 143):
         for code in codes:
             event = exited(exit_code, code=code)
-            told = [name for name, pattern in alerts.items() if matches(pattern, event)]
+            shown = [name for name, pattern in alerts.items() if matches(pattern, event)]
             expected = 0 if exit_code == 0 and code != "TaskFailedToStart" else 1
-            assert len(told) == expected, (exit_code, code, told)
+            assert len(shown) == expected, (exit_code, code, shown)
 
 
 def test_knows_every_exit_code_of_the_reference_worker() -> None:
@@ -206,12 +206,12 @@ def test_takes_the_exit_codes_of_another_image(
         )
     )
     rules = monitored.resources("AWS::Events::Rule", below="SnapshotMonitoring")
-    told = {
+    shown = {
         name
         for name, properties in rules.items()
         if matches(monitored.deployed(properties["EventPattern"]), exited(75))
     }
-    assert told == {
+    assert shown == {
         "SnapshotMonitoringFailuresExitCode75",
         "SnapshotMonitoringHistoryRule",
         "SnapshotMonitoringRetryExitCode75",
@@ -230,5 +230,5 @@ def test_matches_a_failure_for_on_failure_too(
     monitored = define()
     rule = monitored.task.on_failure("Failed")
     pattern = monitored.deployed(monitored.stack.resolve(rule.node.default_child.event_pattern))
-    told = {name for name, event in EVENTS.items() if matches(deepcopy(pattern), event)}
-    assert told == TOLD.keys()
+    shown = {name for name, event in EVENTS.items() if matches(deepcopy(pattern), event)}
+    assert shown == TOLD.keys()

@@ -378,7 +378,7 @@ class TestDeployed:
         deployed.put_outcome()
         assert deployed.alarm("MissedRun")["StateValue"] == "OK"
         deployed.wait_for_the_watch()
-        # The next run has one: its check finds it, and nobody is told.
+        # The next run has one: its check finds it, and nobody is shown.
         due = datetime.now(UTC)
         deployed.put_outcome()
         deployed.aws.fire_schedule(name, scheduled_at=due)

@@ -190,8 +190,8 @@ def test_watches_the_delivery_of_the_schedules_events(define: Any, name: str, me
 def test_keeps_the_history_for_three_months_unless_told(define: Any) -> None:
     history = define().one("AWS::Logs::LogGroup", below="History")
     assert history["RetentionInDays"] == 90
-    told = SnapshotMonitoring(history_retention=logs.RetentionDays.ONE_YEAR)
-    assert define(monitoring=told).one("AWS::Logs::LogGroup", below="History") == {
+    shown = SnapshotMonitoring(history_retention=logs.RetentionDays.ONE_YEAR)
+    assert define(monitoring=shown).one("AWS::Logs::LogGroup", below="History") == {
         "RetentionInDays": 365
     }
 

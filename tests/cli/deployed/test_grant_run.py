@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STACK = "Shared"
 REPOSITORY = "ghcr.io/example/worker"
 TAG = "bixarena-constructs:task"
-# Sleeps as long as it is told, and ends its log as the worker does.
+# Sleeps for the time that it is given, and ends its log as the worker does.
 PROGRAM = (
     "import os, time; time.sleep(float(os.environ.get('NAP', '0'))); "
     'print(\'{"event": "run_finished"}\')'
@@ -191,9 +191,9 @@ class TestAllows:
         ran = shared.bixarena("run", STACK)
         assert ran.returncode == 0, ran.stderr
         assert "run finished" in ran.stdout
-        told = shared.bixarena("logs", STACK)
-        assert told.returncode == 0, told.stderr
-        assert "run finished" in told.stdout
+        shown = shared.bixarena("logs", STACK)
+        assert shown.returncode == 0, shown.stderr
+        assert "run finished" in shown.stdout
 
 
 class TestRefuses:
@@ -282,11 +282,11 @@ class TestCommandLine:
     def test_prints_the_log_of_a_run_that_ecs_has_forgotten(self, shared: Shared) -> None:
         arn = shared.started("Night", nap=0, tags=[])
         shared.aws.wait_for_task(shared.cluster, arn)
-        told = shared.bixarena("logs", STACK, "--run", arn, "--follow")
-        assert told.returncode == 0, told.stderr
-        assert "run finished" in told.stdout
+        shown = shared.bixarena("logs", STACK, "--run", arn, "--follow")
+        assert shown.returncode == 0, shown.stderr
+        assert "run finished" in shown.stdout
 
     def test_knows_no_run_that_never_was(self, shared: Shared) -> None:
-        told = shared.bixarena("logs", STACK, "--run", "0" * 32)
-        assert told.returncode == 66
-        assert "no run 000" in told.stderr
+        shown = shared.bixarena("logs", STACK, "--run", "0" * 32)
+        assert shown.returncode == 66
+        assert "no run 000" in shown.stderr

@@ -49,9 +49,9 @@ def _failed_run(arena: Arena) -> str:
 def test_status_knows_schedule_runs_and_snapshots(
     arena: Arena, run_id: str, failed_id: str
 ) -> None:
-    told = arena.bixarena("status", STACK, "--format", "json")
-    assert told.returncode == 0, told.stderr
-    status = json.loads(told.stdout)
+    shown = arena.bixarena("status", STACK, "--format", "json")
+    assert shown.returncode == 0, shown.stderr
+    status = json.loads(shown.stdout)
     assert status["task"] == "Snapshot"
     assert status["schedule"]["expression"] == "cron(0 10 * * ? *)"
     assert all(each.endswith("T10:00Z") for each in status["schedule"]["next_runs"])
@@ -80,12 +80,12 @@ def test_the_history_keeps_what_ecs_forgets(arena: Arena, run_id: str, failed_id
 
 
 def test_status_is_readable(arena: Arena, run_id: str) -> None:
-    told = arena.bixarena("status", STACK).stdout
-    assert "schedule  cron(0 10 * * ? *)\n" in told
-    assert "by the schedule for 2026-03-06 10:02" in told
-    assert run_id in told
-    assert "overall" in told
-    assert "dead letters  0" in told
+    shown = arena.bixarena("status", STACK).stdout
+    assert "schedule  cron(0 10 * * ? *)\n" in shown
+    assert "by the schedule for 2026-03-06 10:02" in shown
+    assert run_id in shown
+    assert "overall" in shown
+    assert "dead letters  0" in shown
 
 
 def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
@@ -101,15 +101,15 @@ def test_status_shows_dead_letters_and_leaves_them(arena: Arena) -> None:
     try:
         events.put_targets(Rule=rule, Targets=[{**target, "EcsParameters": parameters}])
         assert arena.aws.fire(rule, scheduled_at=MOMENT) == []
-        told = arena.bixarena("status", STACK).stdout
+        shown = arena.bixarena("status", STACK).stdout
         refused = arena.bixarena("run", STACK)
     finally:
         events.put_targets(Rule=rule, Targets=[target])
     moment = f"{MOMENT:%Y-%m-%dT%H:%M:%SZ}"
-    assert "dead letters  1" in told
+    assert "dead letters  1" in shown
     # The events role may start the deployed task only.
-    assert f"{moment}  NO_PERMISSIONS: " in told
-    assert f"bixarena run {STACK} --scheduled-at {moment}" in " ".join(told.split())
+    assert f"{moment}  NO_PERMISSIONS: " in shown
+    assert f"bixarena run {STACK} --scheduled-at {moment}" in " ".join(shown.split())
     assert refused.returncode == 69
     assert "the task definition was deregistered; deploy the stack again" in refused.stderr
     left = read_status(arena.task).dead_letters
@@ -198,14 +198,14 @@ def test_status_says_what_it_could_not_learn(arena: Arena) -> None:
 def test_logs_shows_the_run_that_wrote_last(arena: Arena) -> None:
     failed_id = _failed_run(arena)
     for arguments in ((), ("--run", failed_id)):
-        told = arena.bixarena("logs", STACK, *arguments)
-        assert told.returncode == 0, told.stderr
-        assert "run failed  cause settings  error SEED is 'none'" in told.stdout
+        shown = arena.bixarena("logs", STACK, *arguments)
+        assert shown.returncode == 0, shown.stderr
+        assert "run failed  cause settings  error SEED is 'none'" in shown.stdout
 
 
 def test_logs_shows_one_run_raw(arena: Arena, run_id: str) -> None:
-    told = arena.bixarena("logs", STACK, "--run", run_id, "--raw", "--follow")
-    events = [json.loads(line) for line in told.stdout.splitlines()]
+    shown = arena.bixarena("logs", STACK, "--run", run_id, "--raw", "--follow")
+    events = [json.loads(line) for line in shown.stdout.splitlines()]
     assert events[0]["event"] == "run_started"
     assert events[-1]["event"] == "run_finished"
     assert len({event["correlation_id"] for event in events}) == 1
@@ -226,14 +226,14 @@ def test_logs_shows_one_run_raw(arena: Arena, run_id: str) -> None:
 def test_says_in_one_line_what_is_not_there(
     arena: Arena, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    told = arena.bixarena(*arguments)
-    assert told.returncode == code
-    assert message in " ".join(told.stderr.replace("│", " ").split())
-    assert "Traceback" not in told.stderr
+    shown = arena.bixarena(*arguments)
+    assert shown.returncode == code
+    assert message in " ".join(shown.stderr.replace("│", " ").split())
+    assert "Traceback" not in shown.stderr
 
 
 def test_says_that_credentials_are_missing(arena: Arena) -> None:
-    told = arena.bixarena(
+    shown = arena.bixarena(
         "status",
         STACK,
         AWS_ACCESS_KEY_ID="",
@@ -241,8 +241,8 @@ def test_says_that_credentials_are_missing(arena: Arena) -> None:
         AWS_CONFIG_FILE="/dev/null",
         AWS_SHARED_CREDENTIALS_FILE="/dev/null",
     )
-    assert told.returncode == 77
-    assert told.stderr.startswith("error: no AWS credentials were found")
+    assert shown.returncode == 77
+    assert shown.stderr.startswith("error: no AWS credentials were found")
 
 
 @pytest.mark.usefixtures("run_id")
@@ -257,7 +257,7 @@ def test_run_and_status_say_how_a_run_ended_that_did_not_publish_all(arena: Aren
     assert "run finished  outcome stored_private" in late.stdout
     one = arena.bixarena("run", STACK, "--leaderboard", "overall", *quick)
     assert "run finished  outcome partial" in one.stdout
-    told = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
-    ends = [(run["outcome"], run["exit_code"]) for run in told["runs"][:3]]
+    shown = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
+    ends = [(run["outcome"], run["exit_code"]) for run in shown["runs"][:3]]
     assert ends == [("partial", 0), ("stored_private", 0), ("regressed", 3)]
-    assert "has too few now" in told["runs"][2]["why"]
+    assert "has too few now" in shown["runs"][2]["why"]

@@ -22,7 +22,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclass
 class Registry:
-    """What it is told to do, and what it was asked."""
+    """What it is shown to do, and what it was asked."""
 
     host: str
     user: str = "octocat"

@@ -96,28 +96,28 @@ def secret_with(arena: Arena, **fields: str | None) -> Iterator[None]:
 
 
 def test_finds_nothing_wrong_with_a_fresh_deployment(arena: Arena) -> None:
-    told = arena.bixarena("doctor", STACK, "--format", "json")
-    found = json.loads(told.stdout)
+    shown = arena.bixarena("doctor", STACK, "--format", "json")
+    found = json.loads(shown.stdout)
     assert {each["check"] for each in found} == EVERY_CHECK
     assert [each for each in found if each["state"] == "problem"] == []
-    assert told.returncode == 0, told.stderr
+    assert shown.returncode == 0, shown.stderr
     password = arena.database.worker.password
-    assert password not in told.stdout
-    assert json.dumps(password)[1:-1] not in told.stdout
+    assert password not in shown.stdout
+    assert json.dumps(password)[1:-1] not in shown.stdout
 
 
 def test_never_calls_fine_what_it_could_not_check(arena: Arena) -> None:
-    told = arena.bixarena(
+    shown = arena.bixarena(
         "doctor",
         STACK,
         "--strict",
         AWS_ENDPOINT_URL_IAM="http://127.0.0.1:9",
         AWS_MAX_ATTEMPTS="1",
     )
-    assert told.returncode == 78
-    assert "not checked events role: whether the role" in told.stdout
-    assert "not checked execution role: whether the role" in told.stdout
-    assert "PROBLEM" not in told.stdout
+    assert shown.returncode == 78
+    assert "not checked events role: whether the role" in shown.stdout
+    assert "not checked execution role: whether the role" in shown.stdout
+    assert "PROBLEM" not in shown.stdout
 
 
 def test_warns_where_image_and_stack_differ(arena: Arena) -> None:
@@ -155,12 +155,12 @@ def test_finds_a_disabled_rule_and_ends_with_78(arena: Arena) -> None:
     events = arena.aws.session.client("events")
     events.disable_rule(Name=arena.task.rule_name)
     try:
-        told = arena.bixarena("doctor", STACK)
+        shown = arena.bixarena("doctor", STACK)
     finally:
         events.enable_rule(Name=arena.task.rule_name)
-    assert told.returncode == 78
-    assert "PROBLEM     rule: the rule" in told.stdout
-    assert "fix: set enabled=True" in told.stdout
+    assert shown.returncode == 78
+    assert "PROBLEM     rule: the rule" in shown.stdout
+    assert "fix: set enabled=True" in shown.stdout
 
 
 def test_finds_missing_and_empty_fields_of_a_secret(arena: Arena) -> None:

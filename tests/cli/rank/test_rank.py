@@ -179,8 +179,8 @@ def test_says_that_voters_are_too_few(bixarena: Bixarena, tmp_path: Path) -> Non
     for options in ((), ("--intervals", "voter")):
         found = bixarena("rank", path, *options)
         assert found.exit_code == 0
-        told = " ".join(found.stdout.split())
-        assert "2.0 voters, counted by how evenly they share the votes, are too few" in told
+        shown = " ".join(found.stdout.split())
+        assert "2.0 voters, counted by how evenly they share the votes, are too few" in shown
 
 
 def test_names_the_voter_column_that_is_missing(bixarena: Bixarena, votes_csv: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_board_that_cannot_be_ranked_is_a_data_error(bixarena: Bixarena, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "shown"),
     [
         ("--prior-battles", "-1", "prior_battles must be 0 or from"),
         ("--bootstrap", "-1", "Invalid value for '--bootstrap'"),
@@ -286,11 +286,11 @@ def test_a_board_that_cannot_be_ranked_is_a_data_error(bixarena: Bixarena, tmp_p
     ],
 )
 def test_an_option_out_of_range_is_a_usage_error(
-    bixarena: Bixarena, votes_csv: Path, *, option: str, value: str, told: str
+    bixarena: Bixarena, votes_csv: Path, *, option: str, value: str, shown: str
 ) -> None:
     result = bixarena("rank", votes_csv, option, value)
     assert result.exit_code == 64
-    assert told in " ".join(result.stderr.replace("│", " ").split())
+    assert shown in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_missing_file_is_a_usage_error(bixarena: Bixarena, tmp_path: Path) -> None:

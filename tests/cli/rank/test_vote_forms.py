@@ -487,7 +487,7 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "shown"),
     [
         ("--columns", "model_a", "--columns: 'model_a' is not ROLE=COLUMN"),
         ("--columns", "side=x", "with a role of model_a, model_b, winner, winner_model_a"),
@@ -504,8 +504,8 @@ def test_refuses_cells_that_are_none(bixarena: Bixarena, tmp_path: Path) -> None
     ],
 )
 def test_says_how_columns_and_outcomes_are_written(
-    bixarena: Bixarena, arena: Path, *, option: str, value: str, told: str
+    bixarena: Bixarena, arena: Path, *, option: str, value: str, shown: str
 ) -> None:
     result = bixarena("rank", arena, option, value)
     assert result.exit_code == 64
-    assert told in " ".join(result.stderr.replace("│", " ").split())
+    assert shown in " ".join(result.stderr.replace("│", " ").split())

@@ -46,33 +46,33 @@ def test_takes_the_last_state_of_a_task_whatever_comes_first_or_twice() -> None:
 
 
 def test_a_sidecars_exit_code_is_not_the_workers() -> None:
-    told = event(4, lastStatus="STOPPED", containers=[SIDECAR, {"name": "worker", "exitCode": 0}])
-    (run,) = runs_of_events([told], "worker")
+    shown = event(4, lastStatus="STOPPED", containers=[SIDECAR, {"name": "worker", "exitCode": 0}])
+    (run,) = runs_of_events([shown], "worker")
     assert run.outcome == "succeeded"
     assert run.cause is None
 
 
 def test_a_run_whose_worker_has_no_exit_code_never_started() -> None:
-    told = event(
+    shown = event(
         4,
         lastStatus="STOPPED",
         stoppedReason="Task failed to start",
         containers=[{"name": "worker", "reason": "OutOfMemoryError: Container killed"}],
     )
-    (run,) = runs_of_events([told], "worker")
+    (run,) = runs_of_events([shown], "worker")
     assert run.outcome == "never started"
     assert run.reason == "Task failed to start; OutOfMemoryError: Container killed"
     assert run.why == f"{run.reason}; {run.cause}"
 
 
 def test_a_run_of_no_known_cause_has_awss_own_reason() -> None:
-    told = event(4, lastStatus="STOPPED", stoppedReason="something new", containers=[])
-    (run,) = runs_of_events([told], "worker")
+    shown = event(4, lastStatus="STOPPED", stoppedReason="something new", containers=[])
+    (run,) = runs_of_events([shown], "worker")
     assert run.why == "something new"
 
 
 def test_a_stop_by_hand_is_known_by_its_code() -> None:
-    told = event(4, lastStatus="STOPPED", stoppedReason="no space left", stopCode="UserInitiated")
-    (run,) = runs_of_events([told], "worker")
+    shown = event(4, lastStatus="STOPPED", stoppedReason="no space left", stopCode="UserInitiated")
+    (run,) = runs_of_events([shown], "worker")
     assert run.why is not None
     assert run.why.startswith("no space left; a person or a program stopped the task; ")

@@ -17,7 +17,7 @@ def listed(evidence: Evidence, *, significant: bool = False) -> tuple[RankedMode
 def test_scores_that_are_stored_alike_share_a_rank() -> None:
     entries = listed(Evidence(scores=np.array([1000.0000001, 1000.0000004, 1000.0000006])))
     assert [(entry.model, entry.rank) for entry in entries] == [("c", 1), ("a", 2), ("b", 2)]
-    # What is told stays exact.
+    # What is reported stays exact.
     assert entries[0].score == 1000.0000006
 
 

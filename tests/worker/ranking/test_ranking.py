@@ -279,13 +279,13 @@ def test_the_first_rounds_of_many_are_the_rounds_of_few() -> None:
 
 
 def test_tells_its_progress_block_by_block() -> None:
-    told: list[tuple[int, int]] = []
+    shown: list[tuple[int, int]] = []
     rank(
         VoteCounts.from_cells(circle(4)),
         RankingOptions(num_bootstrap=501, interval_method="percentile"),
-        progress=lambda done, rounds: told.append((done, rounds)),
+        progress=lambda done, rounds: shown.append((done, rounds)),
     )
-    assert told == [(250, 501), (500, 501), (501, 501)]
+    assert shown == [(250, 501), (500, 501), (501, 501)]
 
 
 class Counting:

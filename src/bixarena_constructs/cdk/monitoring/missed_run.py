@@ -155,7 +155,7 @@ class MissedRunAlarm(Construct):
                     f"came to a good end within {window.end // 60} minutes of its time."
                 ),
                 is_active=trigger.enabled,
-                # It stays on until there is an outcome, be it of a run by hand.
+                # It stays on until there is an outcome, also of a run by hand.
                 missing=cloudwatch.TreatMissingData.IGNORE,
             ),
             topic=topic,

@@ -197,7 +197,7 @@ class RunWatch(Construct):
             evaluation_periods=1,
             description=(
                 f"{task.name}: a run has not ended within {limit} s and {tried}. Fargate bills it "
-                "until it ends; so long this alarm stays on."
+                "until it ends, and this alarm stays on until then."
             ),
         )
         failed = AlarmTrait(

@@ -29,7 +29,7 @@ class DeployedRule:
         arn: Of the rule.
         expression: When it fires, in UTC, as in ``cron(0 10 * * ? *)``.
         enabled: Whether it fires at all.
-        target: What it starts, as the Events API tells it.
+        target: What it starts, as the Events API returns it.
     """
 
     arn: str
