@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
+import boto3
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -18,9 +19,6 @@ from aws_cdk.assertions import Annotations, Match, Template
 from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
 from bixarena_constructs.cli.deployed.request import request_for
 from bixarena_constructs.cli.deployed.stack import DeployedTask
-
-if TYPE_CHECKING:
-    import boto3
 
 Fields = dict[str, Any]  # of requests of AWS's APIs
 
@@ -71,12 +69,13 @@ class Launches:
         (machine,) = template.find_resources("AWS::StepFunctions::StateMachine").values()
         states = json.loads(as_text(machine["Properties"]["DefinitionString"]))["States"]
         command = as_text(stack.resolve(task.run_task_command))
+        session = boto3.Session(region_name="eu-central-1")
         return cls(
             rule=of_target(rule["Targets"][0]),
             schedule=of_target(schedule["Target"]),
             retry=as_api_names(states["RunAgain"]["Arguments"]),
             run=of_rule_as_deployed(rule["Targets"][0]),
-            command=request_for(deployed(RunTaskCommand=command), MORNING),
+            command=request_for(deployed(session, RunTaskCommand=command), MORNING),
         )
 
 
