@@ -7,6 +7,7 @@ fails to start, and with an ``ECS Task State Change`` event for every change.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,18 @@ def apply(runtime: Runtime) -> None:
     # Anything true: RunTask then leaves the task to the worker below.
     replace(vars(ecs), "_get_docker", lambda _original: lambda: runtime)
     replace(vars(ecs), "_run_task_worker", lambda _original: run_task_worker)
+    replace(vars(ecs), "_ts_to_epoch", lambda _original: _seconds_of)
     for name, action, make in (
         ("_run_task", "RunTask", _run_task),
         ("_stop_task", "StopTask", partial(_stop_task, runs)),
     ):
         replace(vars(ecs), name, make)
         replace(ecs._ACTION_MAP, action, make)
+
+
+def _seconds_of(value: object) -> object:
+    # With its fraction, as AWS answers: runs of one second have an order.
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
 
 
 def _run_task(original: Any) -> Any:
