@@ -87,9 +87,17 @@ def roles(arena: Arena) -> Callable[[set[str]], dict[str, str]]:
     return make
 
 
+@pytest.fixture(scope="module")
+def used_arena(arena: Arena) -> Arena:
+    """The same after a run, whose log and state there are to read."""
+    ran = arena.bixarena("run", STACK)
+    assert ran.returncode == 0, ran.stderr
+    return arena
+
+
 @pytest.fixture
 def ask(
-    arena: Arena,
+    used_arena: Arena,
     bixarena: Bixarena,
     roles: Callable[[set[str]], dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -97,7 +105,7 @@ def ask(
     """Runs a command in this process with some actions allowed."""
 
     def run(command: str, actions: set[str]) -> Result:
-        for name, value in {**arena.environment(), **roles(actions)}.items():
+        for name, value in {**used_arena.environment(), **roles(actions)}.items():
             if name.startswith("AWS_"):
                 monkeypatch.setenv(name, value)
         done: Result = bixarena(command, STACK, *ARGUMENTS.get(command, ()))
