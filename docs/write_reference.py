@@ -61,7 +61,8 @@ def page() -> str:
                 for name in exit_codes.__all__
             ),
         ),
-        "## Outcomes of a run\n\nThe field `outcome` of the last line of a good run's log.",
+        "## Outcomes of a run",
+        "The field `outcome` of the last line of the log; `regressed` comes with exit code 3.",
         _members(contract["Outcome"]),
         "## Metrics\n\nIn the namespace `Bixarena/STACK/TASK`, where the task is monitored.",
         _members(deployment["Metric"]),

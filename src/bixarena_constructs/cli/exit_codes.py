@@ -52,4 +52,4 @@ NOT_ALLOWED: Final = 77
 """Credentials are missing or expired, or do not allow an action (``EX_NOPERM``)."""
 
 PROBLEMS_FOUND: Final = 78
-"""``doctor`` found what would break the next run (``EX_CONFIG``)."""
+"""``doctor`` or ``status --check`` found what needs attention (``EX_CONFIG``)."""

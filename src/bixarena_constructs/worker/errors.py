@@ -169,7 +169,7 @@ class BoardsRegressedError(VotesError):
         named = "; ".join(f"{slug}: {reason}" for slug, reason in self.reasons.items())
         super().__init__(
             f"public, but below a threshold now: {named}; the site keeps showing an old board:"
-            " find out why votes are missing, or unpublish the board"
+            " find out why votes are missing, or make all its public snapshots private"
         )
 
     def fields(self) -> dict[str, object]:

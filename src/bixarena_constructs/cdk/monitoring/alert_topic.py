@@ -63,7 +63,7 @@ def require_standard_topic(topic: sns.ITopic) -> None:
     key = resource.kms_master_key_id if isinstance(resource, sns.CfnTopic) else None
     if key is not None and as_text(stack_of(topic).resolve(key)).endswith("alias/aws/sns"):
         raise ValueError(
-            "topic is encrypted with the key that AWS manages, which EventBridge and CloudWatch "
+            "topic is encrypted with the key that AWS manages, which CloudWatch "
             "may not use; encrypt it with a customer key"
         )
 

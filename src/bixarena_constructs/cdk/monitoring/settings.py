@@ -25,9 +25,9 @@ class SnapshotMonitoring:
     Attributes:
         email: Address that alerts are mailed to, once it has confirmed the subscription. Default:
             - none; a topic that nobody subscribes to alerts nobody.
-        topic: Where alerts go; its policy must let EventBridge and CloudWatch publish where it
-            is imported, and its key where it has one. Default: - a new topic with a key of its
-            own.
+        topic: Where alerts go. Where it is imported, its policy must let CloudWatch publish and,
+            if it is of another account, the role of the monitoring's state machine; a key of it
+            must let both use it. Default: - a new topic with a key of its own.
         signals: How to read the worker. Default: - as the reference worker.
         missed_run_alarm: Whether to report that no snapshot came in time. Default: True.
         stop_overdue: Whether a run that has not ended within ``max_runtime`` is stopped, as ECS

@@ -156,7 +156,7 @@ STOPS: Final = (
         _SECRETS,
         "not contain json key|AuthorizationData is malformed, empty field",
         "a secret of the task lacks a field",
-        "add it to the secret, or correct secret_keys; `bixarena doctor` names it",
+        "add it to the secret, or correct the secrets; `bixarena doctor` names it",
     ),
     (
         _SECRETS,
