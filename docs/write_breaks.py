@@ -28,9 +28,9 @@ schedule's time come, and then uses `bixarena status --check`, `logs`, `doctor -
 local` and `make local-break NAME=...` play one for you to look at.
 
 The number is the command's exit code. Times, names and numbers that change are replaced by words
-such as RUN. An alarm with † is computed from its definition in the template: the local AWS
-counts no log lines and raises no alarm. It has no network either: on AWS a run after
-`egress-closed` or `route-gone` would not start. `doctor` does not ask the registry here.
+such as RUN. An alarm with † is computed from its definition in the template, and `status`
+here does not see it: on AWS it ends with 78 there. The local AWS has no network either: on AWS a
+run after `egress-closed` or `route-gone` would not start. `doctor` does not ask the registry here.
 Its warnings, such as a topic without subscribers, are left out."""
 
 
