@@ -9,7 +9,6 @@ from bixarena_constructs.cdk.monitoring.delivery_alarms import DeliveryAlarms
 from bixarena_constructs.cdk.monitoring.missed_run import MissedRunAlarm
 from bixarena_constructs.cdk.monitoring.no_new_votes import NoNewVotesAlarm
 from bixarena_constructs.cdk.monitoring.run_watch import RunWatch
-from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
     from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 
 __all__ = ["TaskAlarms", "define_alarms"]
 
@@ -58,6 +58,7 @@ def define_alarms(
     task: WatchedTask,
     trigger: RunTrigger,
     settings: SnapshotMonitoring,
+    window: OutcomeWindow | None,
     metrics: RunMetrics,
     machine: RunMachine,
     topic: sns.ITopic,
@@ -69,6 +70,7 @@ def define_alarms(
         task: The task.
         trigger: What starts it.
         settings: What is watched of it.
+        window: When a run that was due must have had an outcome; None if that is not checked.
         metrics: Where its runs are counted.
         machine: What watches them.
         topic: Where alerts go.
@@ -78,13 +80,13 @@ def define_alarms(
     """
     delivery = DeliveryAlarms(scope, "Delivery", name=task.name, trigger=trigger, topic=topic)
     missed_run = no_new_votes = None
-    if settings.missed_run_alarm:
+    if window is not None:
         missed_run = MissedRunAlarm(
             scope,
             "MissedRun",
             name=task.name,
             trigger=trigger,
-            window=OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime),
+            window=window,
             machine=machine,
             metrics=metrics,
             topic=topic,

@@ -9,7 +9,6 @@ from bixarena_constructs.cdk.monitoring.missed_run import missed_run_part
 from bixarena_constructs.cdk.monitoring.retry import retry_part
 from bixarena_constructs.cdk.monitoring.run_watch import watch_part
 from bixarena_constructs.cdk.monitoring.state_machine import RunMachine
-from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
     from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
     from bixarena_constructs.cdk.monitoring.watched_task import WatchedTask
+    from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 
 __all__ = ["define_machine"]
 
@@ -29,6 +29,7 @@ def define_machine(
     task: WatchedTask,
     trigger: RunTrigger,
     settings: SnapshotMonitoring,
+    window: OutcomeWindow | None,
     metrics: RunMetrics,
     topic: sns.ITopic,
 ) -> RunMachine:
@@ -39,6 +40,7 @@ def define_machine(
         task: The task.
         trigger: What starts it.
         settings: What is watched of it.
+        window: When a run that was due must have had an outcome; None if that is not checked.
         metrics: Where its runs are counted.
         topic: Where alerts go.
 
@@ -57,12 +59,11 @@ def define_machine(
         metrics=metrics,
         stops=settings.stop_overdue,
         # What is not to run is not checked.
-        has_checks=settings.missed_run_alarm and trigger.enabled,
+        has_checks=window is not None and trigger.enabled,
     )
     # The first that takes an input has it, and of a failed run so does the retry's.
     parts = [alert, watch]
-    if settings.missed_run_alarm:
-        window = OutcomeWindow.of(trigger, settings, max_runtime=task.max_runtime)
+    if window is not None:
         parts.append(missed_run_part(window, metrics=metrics))
     if retry_after is not None:
         parts.append(retry_part(task, delay=retry_after))

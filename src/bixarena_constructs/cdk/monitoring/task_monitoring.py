@@ -33,6 +33,7 @@ from bixarena_constructs.cdk.monitoring.task_alarms import define_alarms
 from bixarena_constructs.cdk.monitoring.task_machine import define_machine
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
+from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 from bixarena_constructs.cdk.monitoring.worker_signals import (
     reference_outcome,
     warn_of_other_signals,
@@ -134,11 +135,17 @@ class TaskMonitoring(Construct):
             metric_name=Metric.OUTCOMES,
             value=1,
         )
+        window = (
+            OutcomeWindow.of(starts, settings, max_runtime=watched.max_runtime)
+            if settings.missed_run_alarm
+            else None
+        )
         machine = define_machine(
             self,
             task=watched,
             trigger=starts,
             settings=settings,
+            window=window,
             metrics=self._metrics,
             topic=self.topic,
         )
@@ -148,6 +155,7 @@ class TaskMonitoring(Construct):
             task=watched,
             trigger=starts,
             settings=settings,
+            window=window,
             metrics=self._metrics,
             machine=machine,
             topic=self.topic,

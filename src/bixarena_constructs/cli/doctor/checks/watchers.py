@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.doctor.findings import Finding, Subject
 
+    # The state of a resource by its name or ARN; None if it is gone.
+    _StateOf = Callable[[str], str | None]
+
 __all__ = ["check_alarms", "check_topic", "check_watchers"]
 
 _DEFINE_AGAIN: Final = (
@@ -90,11 +93,12 @@ def check_watchers(subject: Subject) -> Iterator[Finding]:
         yield not_checked("watchers", "the stack does not list the alarms of its outputs")
         return
     watchers = [
-        (_STATES[kind], name)
+        (kind, name)
         for logical_id, (kind, name) in resources.items()
-        if logical_id.startswith(prefix) and kind in _STATES
+        if logical_id.startswith(prefix) and kind in _ASKING
     ]
-    states = {name: state_of(subject.session, name) for state_of, name in watchers}
+    ask = {kind: _ASKING[kind](subject.session) for kind in {kind for kind, _ in watchers}}
+    states = {name: ask[kind](name) for kind, name in watchers}
     gone = [name for name, state in states.items() if state is None]
     disabled = [name for name, state in states.items() if state == "DISABLED"]
     if gone:
@@ -119,34 +123,39 @@ def _resources(session: boto3.Session, stack: str) -> dict[str, tuple[str, str]]
     }
 
 
-def _state_of_rule(session: boto3.Session, name: str) -> str | None:
+def _rules(session: boto3.Session) -> _StateOf:
     events = session.client("events")
-    try:
-        return events.describe_rule(Name=name)["State"]
-    except events.exceptions.ResourceNotFoundException:
-        return None
+    missing = events.exceptions.ResourceNotFoundException
+    return _or_none(missing, lambda name: events.describe_rule(Name=name)["State"])
 
 
-def _state_of_schedule(session: boto3.Session, name: str) -> str | None:
+def _schedules(session: boto3.Session) -> _StateOf:
     scheduler = session.client("scheduler")
-    try:
-        state: str = scheduler.get_schedule(Name=name)["State"]
-    except scheduler.exceptions.ResourceNotFoundException:
-        return None
+    missing = scheduler.exceptions.ResourceNotFoundException
+    return _or_none(missing, lambda name: scheduler.get_schedule(Name=name)["State"])
+
+
+def _machines(session: boto3.Session) -> _StateOf:
+    states = session.client("stepfunctions")
+    missing = states.exceptions.StateMachineDoesNotExist
+    return _or_none(
+        missing, lambda arn: states.describe_state_machine(stateMachineArn=arn)["status"]
+    )
+
+
+def _or_none(missing: type[Exception], state_of: Callable[[str], str]) -> _StateOf:
+    def state(name: str) -> str | None:
+        try:
+            return state_of(name)
+        except missing:
+            return None
+
     return state
 
 
-def _state_of_machine(session: boto3.Session, arn: str) -> str | None:
-    states = session.client("stepfunctions")
-    try:
-        status: str = states.describe_state_machine(stateMachineArn=arn)["status"]
-    except states.exceptions.StateMachineDoesNotExist:
-        return None
-    return status
-
-
-_STATES: Final[Mapping[str, Callable[[boto3.Session, str], str | None]]] = {
-    "AWS::Events::Rule": _state_of_rule,
-    "AWS::Scheduler::Schedule": _state_of_schedule,
-    "AWS::StepFunctions::StateMachine": _state_of_machine,
+# What asks for the state of a resource of a kind, by one client.
+_ASKING: Final[Mapping[str, Callable[[boto3.Session], _StateOf]]] = {
+    "AWS::Events::Rule": _rules,
+    "AWS::Scheduler::Schedule": _schedules,
+    "AWS::StepFunctions::StateMachine": _machines,
 }
