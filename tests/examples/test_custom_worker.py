@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -122,6 +123,32 @@ def test_is_run_and_watched_by_the_construct(arena: ConnectionInfo, tmp_path: Pa
         (alert,) = inbox.take(at_least=1)
         assert "a run failed: PostgreSQL was out of reach, or refused the worker" in alert
         cdk.destroy()
+
+
+@pytest.mark.slow
+def test_ends_at_once_when_its_password_is_wrong_and_waits_for_a_server_that_is_down(
+    arena: ConnectionInfo,
+) -> None:
+    def ended(**variables: str) -> tuple[int, dict[str, object], list[str]]:
+        done = subprocess.run(
+            [sys.executable, str(PROGRAM)],
+            env={"PATH": os.environ["PATH"], **arena.environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        return done.returncode, events[-1], [each["event"] for each in events]
+
+    code, last, events = ended(POSTGRES_PASSWORD="wrong")
+    assert (code, last["cause"]) == (4, "database")
+    assert events == ["run_started", "run_failed"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = str(listener.getsockname()[1])
+    code, last, events = ended(POSTGRES_PORT=gone, MAX_RUNTIME_SECONDS="2")
+    assert "retrying" in events
+    assert (code, last["cause"]) in ((4, "database"), (5, "deadline"))
 
 
 def _built(dockerfile: Path, root: Path) -> str:

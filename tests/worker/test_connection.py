@@ -1,4 +1,4 @@
-"""What the worker makes of a connection that is refused, by a server that refuses for real.
+"""Which faults of a connection last, by a server that refuses for real.
 
 libpq and the driver are the real ones; the server is a few lines of the protocol's beginning, so
 that it can say in any language what a PostgreSQL, a pooler or a proxy says. The texts are from
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bixarena_constructs.worker.connection import Connection
-from bixarena_constructs.worker.database import passes_by_itself
+from bixarena_constructs.worker.connection import Connection, ConnectionFailedError
+from bixarena_constructs.worker.faults import passes_by_itself
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +100,12 @@ _PASSING = [
     ("F0000", "FATAL", "could not load pg_hba.conf"),
     ("XX000", "FATAL", 'cache lookup failed for relation "certificate"'),
     (None, "FATAL", "could not fork new process for connection: Cannot allocate memory"),
+    ("53300", "FATAL", 'too many connections for role "worker"'),
+    ("57P05", "FATAL", "terminating connection due to idle-session timeout"),
+    ("25006", "ERROR", "cannot execute INSERT in a read-only transaction"),
+    ("40001", "ERROR", "restart transaction: TransactionRetryWithProtoRefreshError"),
+    ("57P01", "FATAL", "server is shutting down"),
+    ("08P01", "FATAL", "unsupported frontend protocol 1234.5680: server supports 3.0 to 3.0"),
     # PgBouncer: one code for whatever goes wrong
     ("08P01", "ERROR", "no more connections allowed (max_client_conn)"),
     ("08P01", "FATAL", "query_wait_timeout"),
@@ -108,12 +114,18 @@ _PASSING = [
     ("08P01", "FATAL", "client_login_timeout (server down)"),
     ("08P01", "FATAL", "server conn crashed?"),
     ("08P01", "FATAL", "the database system is shutting down"),
+    ("08P01", "FATAL", 'database "arena" is disabled'),
+    ("08P01", "FATAL", "client connections exceeded (max_db_client_connections)"),
     # RDS Proxy, Odyssey, pgcat, Supavisor
     ("08000", "FATAL", "Timed-out waiting to acquire database connection."),
     ("08006", "FATAL", "odyssey: c6c853c6cfe40: failed to get remote server connection"),
     ("53300", "FATAL", "too many active clients for user (pool_size for user x.y reached 80)"),
     ("58000", "FATAL", "could not get connection from the pool - AllServersDown"),
+    ("58000", "FATAL", 'No pool configured for database: "arena", user: "worker"'),
     ("XX000", "FATAL", "MaxClientsInSessionMode: max clients reached"),
+    # Neon
+    ("XX000", "ERROR", "Control plane request failed"),
+    ("XX000", "ERROR", "The endpoint has been disabled. Enable it using Neon API and retry."),
 ]
 _LASTING = [
     ("28P01", "FATAL", 'password authentication failed for user "worker"'),
@@ -127,6 +139,16 @@ _LASTING = [
     ("3D000", "致命错误", '数据库 "arena" 不存在'),
     ("42501", "FATAL", "keine Berechtigung für Datenbank »arena«"),
     ("0A000", "FATAL", "Feature not supported: RDS Proxy does not support command-line options"),
+    ("28000", "FATAL", "SSL connection is required. Please specify SSL options and retry."),
+    ("28000", "FATAL", "Cloud SQL IAM user authentication failed"),
+    ("08P01", "FATAL", "SASL authentication failed"),
+    ("08P01", "ERROR", "password authentication failed"),
+    ("08P01", "ERROR", "no such user: worker"),
+    ("08P01", "ERROR", "no such database: arena"),
+    ("08P01", "FATAL", "SSL required"),
+    ("08P01", "FATAL", "unsupported startup parameter: application_name"),
+    ("XX000", "FATAL", "Tenant or user not found"),
+    ("XX000", "FATAL", "(ENOTFOUND) tenant/user not found"),
 ]
 
 
@@ -151,7 +173,7 @@ def test_reads_a_refusal_in_an_encoding_that_is_not_unicode() -> None:
         assert _failure(port).sqlstate == "28P01"
 
 
-def test_does_not_take_the_answer_to_a_second_attempt_for_the_whole_story() -> None:
+def test_waits_when_only_the_second_attempt_without_tls_was_refused() -> None:
     # TLS broke off, as when the server goes down, and so libpq asked again without: where TLS is
     # compulsory, that is always refused.
     refusal = _response("28000", 'no pg_hba.conf entry for host "10.0.0.1", no encryption')
@@ -170,6 +192,55 @@ def test_waits_for_the_one_address_of_several_that_did_not_answer() -> None:
             gone = listener.getsockname()[1]
         assert passes_by_itself(_failure(gone, answering[0]))
         assert passes_by_itself(_failure(answering[0], gone))
+
+
+def _authentication(kind: int, data: bytes = b"") -> bytes:
+    """A request for a kind of login."""
+    return b"R" + struct.pack("!ii", len(data) + 8, kind) + data
+
+
+@pytest.mark.parametrize(
+    ("answer", "to_tls", "text"),
+    [
+        (_authentication(99), b"N", "authentication method 99 not supported"),
+        # "No Kerberos credentials", or "not supported" by a libpq without it.
+        (_authentication(7), b"N", ""),
+        (_authentication(2), b"N", "Kerberos 5 authentication not supported"),
+        (_authentication(10, b"X\0\0"), b"N", "authentication mechanisms are supported"),
+        (_authentication(10, b"SCRAM-SHA-256-PLUS\0\0"), b"N", "over a non-SSL connection"),
+        (b"HTTP/1.1 400 Bad Request\r\n", b"N", "expected authentication request from server"),
+        (b"", b"H", "received invalid response to SSL negotiation: H"),
+    ],
+)
+def test_gives_up_on_a_login_that_it_cannot_do_and_on_another_kind_of_server(
+    answer: bytes, to_tls: bytes, text: str
+) -> None:
+    with _server(answer, to_tls=to_tls) as port:
+        error = _failure(port, sslmode="disable" if to_tls == b"N" else "require")
+    assert text in str(error)
+    assert not passes_by_itself(error)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "passes"),
+    [
+        (["SSL error: certificate verify failed", "Connection refused"], True),
+        (["Connection refused", "SSL error: certificate verify failed"], True),
+        (["SSL error: certificate verify failed", 'FATAL:  28P01: wrong for "x"'], False),
+        (["FATAL:  57P03: starting up", "SSL error: certificate verify failed"], True),
+    ],
+)
+def test_waits_if_one_of_several_attempts_may_succeed_later(
+    attempts: list[str], *, passes: bool
+) -> None:
+    lines = [f'connection to server at "h", port 5432 failed: {text}' for text in attempts]
+    at_one_address = ConnectionFailedError("connection failed: " + "\n".join(lines))
+    assert passes_by_itself(at_one_address) == passes
+    hosts = "".join(f"\n- host: 'h', port: 5432: connection failed: {line}" for line in lines)
+    head = (
+        f"connection failed: {lines[-1]}\nMultiple connection attempts failed. All failures were:"
+    )
+    assert passes_by_itself(ConnectionFailedError(head + hosts)) == passes
 
 
 def test_keeps_the_messages_of_statements_short(bixarena: BixArenaDatabase) -> None:
@@ -199,6 +270,13 @@ def test_keeps_the_messages_of_statements_short(bixarena: BixArenaDatabase) -> N
         ("SSL error: decryption failed or bad record mac", True),
         ("SSL error: ssl/tls alert internal error", True),
         ("the connection is lost", True),
+        ("failed to resolve host 'db': [Errno -3] Temporary failure in name resolution", True),
+        ('connection to server at "h", port 5432 failed: No route to host', True),
+        ("SSL error: ssl/tls alert decode error", True),
+        ("SSL error: sslv3 alert bad record mac", True),
+        ("SSL error: record layer failure", True),
+        ("session is read-only", True),
+        ("lost synchronization with server: got message type", True),
         ('failed: FATAL:  password authentication failed for user "x"', True),
         ("server does not support SSL, but SSL was required", False),
         ('root certificate file "/x" does not exist', False),
@@ -216,9 +294,28 @@ def test_keeps_the_messages_of_statements_short(bixarena: BixArenaDatabase) -> N
         ("channel binding is required, but server did not offer it", False),
         ("authentication method 7 not supported", False),
         ('authentication method requirement "scram-sha-256" failed', False),
+        ("channel binding required but not supported by server's authentication request", False),
+        ("SSL error: tlsv1 alert unknown ca", False),
+        ("SSL error: ssl/tls alert handshake failure", False),
+        ("SSL error: sslv3 alert handshake failure", False),
+        ("SSL error: tlsv1 unrecognized name", False),
+        ("SSL error: ssl/tls alert no application protocol", False),
+        ("SSL error: tlsv13 alert certificate required", False),
+        ("SSL error: dh key too small", False),
+        ("SSL error: unsafe legacy renegotiation disabled", False),
+        ("SSL error: no protocols available", False),
+        ("direct SSL connection was established without ALPN protocol negotiation", False),
+        ("server doesn't support GSSAPI encryption, but it was required", False),
+        ("GSSAPI encryption required but no credential cache", False),
+        ("could not initiate GSSAPI security context: No Kerberos credentials available", False),
+        ("fe_sendauth: no password supplied", False),
+        ("incorrect server signature", False),
+        ('require_auth method "x" is specified more than once', False),
+        ('invalid "min_protocol_version" value: "x"', False),
+        ('definition of service "x" not found', False),
     ],
 )
-def test_lets_only_what_is_known_to_last_last_where_there_is_no_code(
+def test_gives_up_without_a_code_only_where_the_text_is_known_to_last(
     text: str, *, passes: bool
 ) -> None:
     # The driver has two classes for a connection that broke: the second when it reads a result.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 import psycopg
@@ -11,9 +11,8 @@ import psycopg
 from bixarena_constructs.worker import (
     Board,
     CountedCell,
-    DatabaseRefusedError,
-    DatabaseSettings,
-    DatabaseUnavailableError,
+    Database,
+    Deadline,
     FutureRunError,
     Publication,
     Retention,
@@ -44,20 +43,19 @@ SELECT id FROM arena.standing WHERE topic = %s AND is_public ORDER BY label DESC
 
 
 class ArenaStore:
-    """The arena's tables; each method is one transaction of its own connection."""
+    """The arena's tables; each method is one transaction."""
 
-    def __init__(self, database: DatabaseSettings) -> None:
+    def __init__(self, database: Database) -> None:
         """Take where the tables are; nothing is opened yet."""
         self._database = database
-        self._connection: psycopg.Connection | None = None
 
     def session(self) -> AbstractContextManager[object]:
-        """Keep nothing: a connection a method is enough here."""
-        return nullcontext()
+        """Log in once for the whole run."""
+        return self._database.kept()
 
     def check(self, moment: datetime | None = None) -> None:
         """Log in, and compare the time with the database's clock."""
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             connection.execute("SELECT FROM arena.duel, arena.place LIMIT 0")
             ((now,),) = connection.execute("SELECT now()").fetchall()
         latest = now + timedelta(minutes=5)
@@ -66,7 +64,7 @@ class ArenaStore:
 
     def boards(self, identifier: str) -> Sequence[Board]:
         """Make a leaderboard of each topic."""
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(_BOARDS, [identifier]).fetchall()
         visibility = {None: None, True: "public", False: "private"}
         return [
@@ -76,7 +74,7 @@ class ArenaStore:
 
     def votes(self, slugs: Sequence[str], *, by_voter: bool) -> Votes:
         """Count the duels; their judges are the voters."""
-        with self._transaction() as connection:
+        with self._database.reading() as connection:
             bots = [bot for (bot,) in connection.execute("SELECT name FROM arena.bot")]
             rows = connection.execute(_CELLS, [list(slugs)])
             cells = (
@@ -90,7 +88,7 @@ class ArenaStore:
     def publish(self, snapshot: Snapshot, retention: Retention | None) -> Publication:
         """Write a standing, while no other worker writes one of its topic."""
         topic = snapshot.board.id
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             connection.execute("SELECT FROM arena.topic WHERE name = %s FOR UPDATE", [topic])
             existing = connection.execute(
                 "SELECT id, is_public FROM arena.standing WHERE topic = %s AND label = %s",
@@ -119,7 +117,7 @@ class ArenaStore:
 
     def set_visibility(self, identifier: str, slug: str | None, visibility: str) -> Sequence[str]:
         """Show or hide the standings of one time."""
-        with self._transaction() as connection:
+        with self._database.writing() as connection:
             rows = connection.execute(
                 "UPDATE arena.standing SET is_public = %(show)s WHERE label = %(label)s"
                 " AND is_public <> %(show)s AND topic = coalesce(%(topic)s, topic)"
@@ -130,31 +128,7 @@ class ArenaStore:
 
     def cancel(self) -> None:
         """End what the database does for the worker, so that it keeps no lock."""
-        if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.cancel_safe(timeout=1)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection]:
-        database = self._database
-        try:
-            with psycopg.connect(
-                host=database.host,
-                port=database.port,
-                dbname=database.dbname,
-                user=database.user,
-                password=database.password,
-                sslmode=database.sslmode,
-                sslrootcert=database.sslrootcert,
-                connect_timeout=10,
-            ) as connection:
-                self._connection = connection
-                yield connection
-        except psycopg.OperationalError as error:
-            # The run tries again until its deadline.
-            raise DatabaseUnavailableError(str(error), sqlstate=error.sqlstate) from error
-        except psycopg.Error as error:
-            raise DatabaseRefusedError(str(error), sqlstate=error.sqlstate) from error
+        self._database.cancel()
 
 
 def _found(snapshot: Snapshot, standing: object, is_public: object) -> Publication:
@@ -195,7 +169,7 @@ def open_store(settings: Settings) -> SnapshotStore:
     """Make the store of a run from its settings."""
     if settings.database is None:
         raise SettingsError(["POSTGRES_HOST is unset; the arena's tables are in a PostgreSQL"])
-    return ArenaStore(settings.database)
+    return ArenaStore(Database(settings.database, Deadline(settings.max_runtime_seconds)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ It needs no AWS SDK: the ECS agent injects its secrets as environment variables.
 
     run(Settings.from_environment(os.environ), log=open_log(sys.stdout))
 
-A store other than BixArena's tables is a `SnapshotStore`; its image runs `main` with it.
+A store other than BixArena's tables is a `SnapshotStore`; its image runs `main` with it. If its
+tables are in PostgreSQL, `Database` connects it and sorts out which errors pass.
 
 The names below are imported when they are first used: the ranking alone needs no driver.
 """
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bixarena_constructs.worker.cells import CountedCell
+    from bixarena_constructs.worker.database import Database
+    from bixarena_constructs.worker.deadline import Deadline
     from bixarena_constructs.worker.errors import (
         DatabaseRefusedError,
         DatabaseUnavailableError,
@@ -49,9 +52,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Board",
     "CountedCell",
+    "Database",
     "DatabaseRefusedError",
     "DatabaseSettings",
     "DatabaseUnavailableError",
+    "Deadline",
     "Entry",
     "FutureRunError",
     "Publication",
@@ -73,9 +78,11 @@ __all__ = [
 _HOME_OF = {
     "Board": "records",
     "CountedCell": "cells",
+    "Database": "database",
     "DatabaseRefusedError": "errors",
     "DatabaseSettings": "settings",
     "DatabaseUnavailableError": "errors",
+    "Deadline": "deadline",
     "Entry": "records",
     "FutureRunError": "errors",
     "Publication": "records",

@@ -13,30 +13,38 @@ from psycopg.pq import ConnStatus, PGconn, PollingStatus
 from psycopg.waiting import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Self
 
     from psycopg.abc import PQGenConn
     from psycopg.pq import abc
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "ConnectionFailedError"]
 
 # PGVerbosity of libpq-fe.h.
 _DEFAULT, _VERBOSE = 1, 2
 # A verbose libpq reports an attempt as "connection to server at ... failed: SEVERITY:  CODE:
-# TEXT", with severity and text in the server's language.
+# TEXT", with severity and text in the server's language. For a host with several addresses, the
+# driver appends a list of their errors.
 _ATTEMPT = "connection to server "
+_HOST = "\n- host: "
 _CODE = re.compile(r": {2}([0-9A-Z]{5}): ")
 _LOCATION = re.compile(r"\nLOCATION: {2}[^\n]*")
 _WAITS = {PollingStatus.READING: Wait.R, PollingStatus.WRITING: Wait.W}
 
 
-class _ConnectionFailedError(psycopg.OperationalError):
-    """All attempts to connect failed: with TLS and without, and at each address of the host."""
+class ConnectionFailedError(psycopg.OperationalError):
+    """All attempts to connect failed: with TLS and without, and at each address of the host.
+
+    Attributes:
+        attempts: The server's code, if it sent one, and the text of each.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.sqlstate = _sqlstate(str(self))
+        self.attempts = tuple(_attempts(str(self)))
+        codes = [code for code, _ in self.attempts]
+        self.sqlstate = None if None in codes else codes[-1]
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -63,19 +71,14 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 pass
         text = _LOCATION.sub("", pgconn.get_error_message())
         pgconn.finish()
-        raise _ConnectionFailedError(f"connection failed: {text}")
+        raise ConnectionFailedError(f"connection failed: {text}")
 
 
-def _sqlstate(text: str) -> str | None:
-    """Find the server's code, unless one of several attempts failed without a code."""
-    codes: list[str] = []
-    # For a host with several addresses, the driver appends a list of their errors.
-    for part in text.split("\n- host: "):
-        found = _CODE.findall(part)
-        if len(found) < max(1, part.count(_ATTEMPT)):
-            return None
-        codes += found
-    return codes[-1]
+def _attempts(text: str) -> Iterator[tuple[str | None, str]]:
+    for part in text.split(_HOST):
+        for attempt in part.split(_ATTEMPT)[1:] or [part]:
+            found = _CODE.search(attempt)
+            yield found and found[1], attempt
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from bixarena_constructs.worker.errors import (
     LoginRefusedError,
     RowGoneError,
 )
+from bixarena_constructs.worker.faults import passes_by_itself
 from bixarena_constructs.worker.queries import query
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.deadline import Deadline
     from bixarena_constructs.worker.settings import DatabaseSettings
 
-__all__ = ["Database", "passes_by_itself"]
+__all__ = ["Database"]
 
 _CONNECT_SECONDS = 10
 _CANCEL_SECONDS = 1
@@ -39,34 +39,19 @@ _TCP_USER_TIMEOUT_MS = 30_000
 
 # The server's own limits on how long a statement, a lock or an idle transaction may take.
 _TIMEOUTS = ("55P03", "57014", "25P03", "25P04")
-# SQLSTATE classes and codes, see PostgreSQL's appendix A, after which the same attempt would fail
-# again: what is asked for is not supported (0A) or not granted (0L, 0P, 28, 42501); the data or a
-# constraint forbids it (21, 22, 23, 27, 44), or a function of the database's own does (2F, 38, 39,
-# P0); no such database, schema, table or column (3D, 3F, 42); the disk is full, or a temporary
-# file would be larger than allowed; the statement exceeds a limit (54); a table is corrupt.
-_LASTING = (
-    *("0A", "0L", "0P", "21", "22", "23", "27", "28", "2F", "38", "39", "3D", "3F", "42", "44"),
-    *("53100", "53400", "54", "P0", "XX001", "XX002"),
-)
-# Messages without a SQLSTATE come from libpq or OpenSSL, always in English: the server's identity
-# is wrong, or the two sides share no kind of TLS or login. Each pattern has a blank, as no host
-# name does.
-_LASTING_TEXT = re.compile(
-    " certificate| private key file|protocol version|wrong version number|unsupported protocol"
-    r"|server does not support SSL| sslmode|invalid \w+ value|channel binding"
-    "|authentication method "
-)
-# The driver's errors that are about what it was given, not about the server.
-_MISUSES = (
-    psycopg.InterfaceError,
-    psycopg.ProgrammingError,
-    psycopg.DataError,
-    psycopg.NotSupportedError,
-)
 
 
 class Database:
-    """One host of the database; each transaction has its own connection, unless that is kept."""
+    """A PostgreSQL server, for transactions that end by the run's deadline.
+
+    Each transaction has its own connection, unless that is kept. The driver's errors become a
+    `DatabaseUnavailableError`, after which the same attempt may succeed a little later, or a
+    `DatabaseRefusedError`.
+
+    Args:
+        settings: Where it is, and who logs in.
+        deadline: No wait and no statement goes beyond it.
+    """
 
     def __init__(self, settings: DatabaseSettings, deadline: Deadline) -> None:
         self._settings = settings
@@ -92,7 +77,7 @@ class Database:
         """Open a read-only transaction that sees one state of the database throughout.
 
         Raises:
-            DatabaseError: See ``_translated``.
+            DatabaseError: The server was out of reach, or refused it.
         """
         with self._transaction(IsolationLevel.REPEATABLE_READ, read_only=True) as connection:
             yield connection
@@ -105,7 +90,7 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: The server takes no writes for now.
-            DatabaseError: See ``_translated``.
+            DatabaseError: The server was out of reach, or refused it.
         """
         # Not explicitly read-write, which would override an administrator who wants no writes.
         with self._transaction(IsolationLevel.READ_COMMITTED, read_only=None) as connection:
@@ -122,7 +107,7 @@ class Database:
         other limit, no savepoint, no named cursor, no COPY.
 
         Raises:
-            DatabaseError: See ``_translated``.
+            DatabaseError: The server was out of reach, or refused it.
         """
         with self._translated():
             connection = self._connected()
@@ -243,16 +228,6 @@ def _kind(error: psycopg.Error) -> type[DatabaseError]:
     if isinstance(error, ForeignKeyViolation):
         return RowGoneError
     return DatabaseUnavailableError if passes_by_itself(error) else DatabaseRefusedError
-
-
-def passes_by_itself(error: psycopg.Error) -> bool:
-    """Return whether the same attempt may succeed a little later; only known faults last.
-
-    The message does not decide: it depends on the server's language and on any pooler in between.
-    """
-    if error.sqlstate is not None:
-        return not error.sqlstate.startswith(_LASTING)
-    return not isinstance(error, _MISUSES) and _LASTING_TEXT.search(str(error)) is None
 
 
 def _text(error: psycopg.Error) -> str:

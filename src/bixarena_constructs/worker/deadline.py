@@ -14,8 +14,9 @@ __all__ = ["Deadline"]
 class Deadline:
     """A point in time by which every wait of a run ends.
 
-    Attributes:
-        seconds: How long the run may take from the beginning.
+    Args:
+        seconds: How long the run may take from now on.
+        clock: Returns seconds that never go back.
     """
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +26,7 @@ class Deadline:
 
     @property
     def seconds_left(self) -> float:
-        """What remains, never below zero."""
+        """The seconds that remain, never below zero."""
         return max(0.0, self._end - self._clock())
 
     @property
