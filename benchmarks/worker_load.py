@@ -40,7 +40,7 @@ SERVER = {
     "effective_cache_size": "3GB",
     "work_mem": "64MB",
     "maintenance_work_mem": "512MB",
-    "max_wal_size": "8GB",
+    "max_wal_size": "2GB",
     "autovacuum": "off",
 }
 
