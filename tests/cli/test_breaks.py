@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,3 +48,31 @@ def test_a_break_is_seen_as_the_page_says(rehearsal: Rehearsal, name: str) -> No
 @pytest.mark.parametrize("name", [name for name in BREAKS if name not in SOME])
 def test_any_other_break_is_seen_as_the_page_says(rehearsal: Rehearsal, name: str) -> None:
     test_a_break_is_seen_as_the_page_says(rehearsal, name)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_undoes_a_break_also_where_the_shell_lets_it_be_ignored(
+    arena: Arena, tmp_path: Path, number: signal.Signals
+) -> None:
+    stage = Stage(aws=arena.aws, stack=arena.task.stack, owner=arena.database.owner)
+    stage.save(tmp_path / "local.json")
+    in_background = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    call = "from bixarena_demo.command_line import main; sys.exit(main(sys.argv[1:]))"
+    options = ("rule-disabled", "--data-folder", str(tmp_path / "postgres"))
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", in_background + call, "break", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        until = [next(process.stdout) for _ in range(2)]
+        assert "Ctrl-C undoes the break" in until[1]
+        assert state_of_rule(arena) == "DISABLED"
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+    assert state_of_rule(arena) == "ENABLED"
+
+
+def state_of_rule(arena: Arena) -> str:
+    events = arena.aws.session.client("events")
+    return str(events.describe_rule(Name=str(arena.task.rule_name))["State"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -17,13 +18,18 @@ EVERYWHERE = {"--help", "--task", "--profile", "--region"}
 
 def sections() -> dict[str, str]:
     found = re.findall(
-        r"^## `bixarena (\w+) [^`]*`\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL
+        r"^## `bixarena ([a-z ]+) [^`]*`\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL
     )
     return dict(found)
 
 
 def options() -> dict[str, set[str]]:
     program = typer.main.get_group(app)
+    alert: Any = program.commands.pop("alert")
+    commands = {
+        **program.commands,
+        **{f"alert {name}": command for name, command in alert.commands.items()},
+    }
     return {
         name: {
             option
@@ -31,7 +37,7 @@ def options() -> dict[str, set[str]]:
             for option in (*parameter.opts, *parameter.secondary_opts)
             if option.startswith("--")
         }
-        for name, command in program.commands.items()
+        for name, command in commands.items()
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bixarena_constructs.cli.alert.command import alert
 from bixarena_constructs.cli.doctor.command import doctor
 from bixarena_constructs.cli.exit_codes import USAGE
 from bixarena_constructs.cli.logs.command import logs
@@ -82,3 +83,4 @@ def _bixarena(
 
 for command in (rank, run, stop, status, logs, doctor, publish, unpublish):
     app.command()(command)
+app.add_typer(alert, name="alert")

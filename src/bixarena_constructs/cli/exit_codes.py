@@ -40,7 +40,8 @@ CANNOT_WRITE: Final = 73
 """A requested file cannot be written (``EX_CANTCREAT``)."""
 
 AWS_FAILED: Final = 74
-"""AWS was not reached, or answered with an error (``EX_IOERR``)."""
+"""AWS was not reached, or answered with an error; ``status --check``: a part is not known
+(``EX_IOERR``)."""
 
 STILL_RUNNING: Final = 75
 """The command ended before the run that it watched (``EX_TEMPFAIL``)."""
@@ -52,4 +53,4 @@ NOT_ALLOWED: Final = 77
 """Credentials are missing or expired, or do not allow an action (``EX_NOPERM``)."""
 
 PROBLEMS_FOUND: Final = 78
-"""``doctor`` or ``status --check`` found what needs attention (``EX_CONFIG``)."""
+"""``doctor``, ``status --check`` or ``alert test`` found what needs attention (``EX_CONFIG``)."""

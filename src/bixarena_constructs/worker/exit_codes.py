@@ -62,7 +62,10 @@ DATA: Final = Failure(
     exit_code=3,
     cause="data",
     meaning="the votes cannot be ranked as they are, or a public leaderboard has too few now",
-    remedy="the log names the leaderboard; correct the rows and run it again",
+    remedy=(
+        "the log names the leaderboard and why; correct its rows, or a threshold that is too "
+        "high, and run it again"
+    ),
 )
 DATABASE: Final = Failure(
     exit_code=4,

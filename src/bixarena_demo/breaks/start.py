@@ -65,10 +65,15 @@ def execution_role_stripped(stage: Stage) -> Iterator[None]:
 
 def log_group_deleted(stage: Stage) -> Iterator[None]:
     """Delete the worker's log group."""
-    logs, group = stage.aws.session.client("logs"), stage.task.log_group_name
+    logs: Any = stage.aws.session.client("logs")
+    group = stage.task.log_group_name
+    filters = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
     logs.delete_log_group(logGroupName=group)
     yield
     logs.create_log_group(logGroupName=group)
+    settable = logs.meta.service_model.operation_model("PutMetricFilter").input_shape.members
+    for each in filters:
+        logs.put_metric_filter(**{name: each[name] for name in settable if name in each})
 
 
 def route_gone(stage: Stage) -> Iterator[None]:

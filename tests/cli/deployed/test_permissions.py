@@ -47,12 +47,14 @@ SELDOM = {
 }
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
 # Commands, the actions that they need, and in brackets those that they can do without.
-ROWS = re.findall(r"^\| ((?:`\w+`,? ?)+) \| (`\w+:[^;\n]*)(?:; \[(.*)\])? \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(
+    r"^\| ((?:`[\w ]+`,? ?)+) \| (`\w+:[^;\n]*)(?:; \[(.*)\])? \|$", PAGE, re.MULTILINE
+)
 NEEDED, OPTIONAL = (
     {
         command: re.findall(r"`(\w+:\w+)`", row[column])
         for row in ROWS
-        for command in re.findall(r"`(\w+)`", row[0])
+        for command in re.findall(r"`([\w ]+)`", row[0])
     }
     for column in (1, 2)
 )
@@ -108,7 +110,7 @@ def ask(
         for name, value in {**used_arena.environment(), **roles(actions)}.items():
             if name.startswith("AWS_"):
                 monkeypatch.setenv(name, value)
-        done: Result = bixarena(command, STACK, *ARGUMENTS.get(command, ()))
+        done: Result = bixarena(*command.split(), STACK, *ARGUMENTS.get(command, ()))
         return done
 
     return run
@@ -145,7 +147,7 @@ def test_publish_needs_what_run_needs() -> None:
     ("command", "action"),
     [
         (command, action)
-        for command in ("run", "status", "logs", "doctor")
+        for command in ("run", "status", "logs", "doctor", "alert test")
         for action in NEEDED[command]
     ],
 )

@@ -17,6 +17,7 @@ from bixarena_constructs.deployment import Output
 from bixarena_constructs.worker.contract import VERSION
 from bixarena_demo.breaks import broken
 from bixarena_demo.stage import Stage
+from local_aws import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -389,3 +390,23 @@ def test_finds_alarms_whose_actions_are_off(arena: Arena) -> None:
     finally:
         cloudwatch.enable_alarm_actions(AlarmNames=[name])
     assert found == [f"these do not notify the topic: {name}"]
+
+
+def test_alert_test_sends_the_alert_of_a_run_and_those_of_all_alarms(arena: Arena) -> None:
+    names = arena.task.outputs[Output.ALARM_NAMES].split(",")
+    inbox = Inbox(arena.aws, arena.task.outputs[Output.ALERT_TOPIC_ARN])
+    before = alarm_states(arena)
+    sent = arena.bixarena("alert", "test", STACK)
+    assert sent.returncode == 0, sent.stdout
+    messages = inbox.take(at_least=1 + len(names))
+    (of_a_run,) = (each for each in messages if not each.startswith("{"))
+    assert of_a_run.startswith("TEST: Snapshot: no run failed; `bixarena alert test Bixarena")
+    of_alarms = [json.loads(each) for each in messages if each.startswith("{")]
+    assert sorted(each["AlarmName"] for each in of_alarms) == sorted(names)
+    assert all(each["NewStateReason"].startswith("TEST ") for each in of_alarms)
+    assert alarm_states(arena) == before
+
+
+def alarm_states(arena: Arena) -> dict[str, str]:
+    found = arena.aws.session.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {each["AlarmName"]: each["StateValue"] for each in found}

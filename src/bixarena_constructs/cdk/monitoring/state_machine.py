@@ -110,7 +110,7 @@ class RunMachine(Construct):
             self,
             "Role",
             assume_role_policy_document=_trust("states.amazonaws.com"),
-            policies=_policies([each for part in parts for each in part.statements]),
+            policies=_policies(_without_repeats(parts)),
         )
         self.role_name = role.ref
         machine = sfn.CfnStateMachine(
@@ -128,6 +128,13 @@ class RunMachine(Construct):
             assume_role_policy_document=_trust(*starters),
             policies=_policies([start]),
         ).attr_arn
+
+
+def _without_repeats(parts: Sequence[MachinePart]) -> list[Statement]:
+    statements: list[Statement] = []
+    for part in parts:
+        statements += [each for each in part.statements if each not in statements]
+    return statements
 
 
 def _policies(statements: Sequence[Statement]) -> list[iam.CfnRole.PolicyProperty]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from bixarena_constructs.cli.deployed.monitoring import (
+    alarm_names,
+    monitoring_parts,
+    subscribers,
+)
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem, warning
 from bixarena_constructs.deployment import Output
 
@@ -23,8 +27,6 @@ __all__ = ["check_alarms", "check_topic", "check_watchers"]
 _DEFINE_AGAIN: Final = (
     "deploy without monitoring, then with it: CloudFormation does not see what was deleted by hand"
 )
-# An alarm that each monitoring has, by its logical ID.
-_HANG_ALARM: Final = re.compile("(.*)WatchHang[0-9A-F]{8}")
 
 
 def check_topic(subject: Subject) -> Iterator[Finding]:
@@ -33,25 +35,23 @@ def check_topic(subject: Subject) -> Iterator[Finding]:
     if arn is None:
         return
     name = arn.rpartition(":")[2]
-    sns = subject.session.client("sns", region_name=arn.split(":")[3])
-    try:
-        found = sns.list_subscriptions_by_topic(TopicArn=arn)["Subscriptions"]
-    except sns.exceptions.NotFoundException:
+    found = subscribers(subject.session, arn)
+    if found is None:
         yield problem("topic", f"the topic {name} does not exist", fix=_DEFINE_AGAIN)
         return
-    waiting = [each["Endpoint"] for each in found if each["SubscriptionArn"][:4] != "arn:"]
+    waiting = [endpoint for endpoint, has_confirmed in found if not has_confirmed]
     if not found:
         yield warning("topic", f"nobody subscribes to {name}, so no alert arrives; set email")
     elif waiting:
         yield warning("topic", f"not confirmed, so no alert arrives there: {', '.join(waiting)}")
     else:
-        subscribers = "1 subscriber" if len(found) == 1 else f"{len(found)} subscribers"
-        yield fine("topic", f"alerts go to {subscribers} of {name}")
+        count = "1 subscriber" if len(found) == 1 else f"{len(found)} subscribers"
+        yield fine("topic", f"alerts go to {count} of {name}")
 
 
 def check_alarms(subject: Subject) -> Iterator[Finding]:
     """Check that each alarm exists and notifies the topic."""
-    names = [each for each in subject.task.outputs.get(Output.ALARM_NAMES, "").split(",") if each]
+    names = alarm_names(subject.task)
     if not names:
         return
     alarms = subject.session.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
@@ -77,26 +77,13 @@ def check_alarms(subject: Subject) -> Iterator[Finding]:
 
 def check_watchers(subject: Subject) -> Iterator[Finding]:
     """Check the rules that report a run, the schedule of the checks, and what both start."""
-    alarms = subject.task.outputs.get(Output.ALARM_NAMES)
-    if alarms is None:
+    if not alarm_names(subject.task):
         return
-    resources = _resources(subject.session, subject.task.stack)
-    prefix = next(
-        (
-            match[1]
-            for logical_id, (_, name) in resources.items()
-            if name in alarms.split(",") and (match := _HANG_ALARM.fullmatch(logical_id))
-        ),
-        None,
-    )
-    if prefix is None:
+    parts = monitoring_parts(subject.task)
+    if not parts:
         yield not_checked("watchers", "the stack does not list the alarms of its outputs")
         return
-    watchers = [
-        (kind, name)
-        for logical_id, (kind, name) in resources.items()
-        if logical_id.startswith(prefix) and kind in _ASKING
-    ]
+    watchers = [(kind, name) for kind, name in parts if kind in _ASKING]
     ask = {kind: _ASKING[kind](subject.session) for kind in {kind for kind, _ in watchers}}
     states = {name: ask[kind](name) for kind, name in watchers}
     gone = [name for name, state in states.items() if state is None]
@@ -111,16 +98,6 @@ def check_watchers(subject: Subject) -> Iterator[Finding]:
 
 def _is_enabled(subject: Subject) -> bool:
     return subject.rule is None or subject.rule.enabled
-
-
-def _resources(session: boto3.Session, stack: str) -> dict[str, tuple[str, str]]:
-    """Return kinds and names of a stack's resources by their logical IDs."""
-    pages = session.client("cloudformation").get_paginator("list_stack_resources")
-    return {
-        each["LogicalResourceId"]: (each["ResourceType"], each.get("PhysicalResourceId", ""))
-        for page in pages.paginate(StackName=stack)
-        for each in page["StackResourceSummaries"]
-    }
 
 
 def _rules(session: boto3.Session) -> _StateOf:
