@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: actionlint api bench breaks check checkov coverage demo demo-psql docs fix help image lint local \
+.PHONY: actionlint api aws-check bench breaks check checkov coverage demo demo-psql docs fix help image lint local \
 	local-break lock package pictures setup smoke soak test test-breaks test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
@@ -25,6 +25,7 @@ help:
 	@echo "make test-fast  the tests that start no server and take less than a second each"
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
 	@echo "make test-breaks  play each break of docs/breaks.md again"
+	@echo "make aws-check  watch on your AWS account what no stand-in shows; costs some cents"
 	@echo "make test-browser  test the HTML report in the Chromium on PATH"
 	@echo "make test-engines  count votes with Spark, on a cluster of two processes"
 	@echo "make coverage  measure the tests of doctor's checks and of cli/deployed, in branches"
@@ -108,7 +109,12 @@ test-browser: setup
 	$(RUN) $(PY) -m pytest -m browser
 
 test-breaks: setup
-	$(RUN) $(PY) -m pytest -m "breaks or slow" tests/cli/test_breaks.py --timeout 3600
+	$(RUN) $(PY) -m pytest -m "breaks or slow" tests/cli/test_breaks.py \
+		tests/cli/test_aws_check.py --timeout 3600
+
+# With your own credentials and `cdk bootstrap` done; YES=1 asks nothing.
+aws-check: setup
+	$(RUN) $(PY) tools/aws_check/check.py $(if $(YES),--yes)
 
 coverage: setup
 	$(RUN) coverage erase

@@ -973,6 +973,7 @@ def listed(**names: str) -> dict[str, Any]:
         "alarm": "AWS::CloudWatch::Alarm",
         "rule": "AWS::Events::Rule",
         "schedule": "AWS::Scheduler::Schedule",
+        "filter": "AWS::Logs::MetricFilter",
         "machine": "AWS::StepFunctions::StateMachine",
     }
     parts = ((each, *name.partition(" ")) for each, name in names.items())
@@ -995,21 +996,27 @@ PARTS = listed(
     SnapshotMonitoringWatchRuleD00DFEED="rule Watch",
     SnapshotMonitoringMissedRunWatchD00DFEED="schedule Check",
     SnapshotMonitoringMachineD00DFEED=f"machine {MACHINE}",
+    SnapshotMonitoringOutcomeD00DFEED="filter Count",
     OtherRuleD00DFEED="rule Other",
 )
 
 
+FILTER = [{"filterName": "Count"}]
+
+
 @pytest.mark.parametrize(
-    ("rule", "schedule", "machine", "expected"),
+    ("watchers", "expected"),
     [
-        ("ENABLED", "ENABLED", "ACTIVE", ("ok", "3 rules, schedules and machines watch the runs")),
-        ("DISABLED", "DISABLED", "ACTIVE", ("problem", "disabled: Watch, Check")),
-        (None, "ENABLED", "ACTIVE", ("problem", "these do not exist: Watch")),
-        ("ENABLED", None, "ACTIVE", ("problem", "these do not exist: Check")),
-        ("ENABLED", "ENABLED", None, ("problem", f"these do not exist: {MACHINE}")),
+        (("ENABLED", "ENABLED", FILTER, "ACTIVE"), ("ok", "4 resources watch the runs")),
+        (("DISABLED", "DISABLED", FILTER, "ACTIVE"), ("problem", "disabled: Watch, Check")),
+        ((None, "ENABLED", FILTER, "ACTIVE"), ("problem", "these do not exist: Watch")),
+        (("ENABLED", None, FILTER, "ACTIVE"), ("problem", "these do not exist: Check")),
+        (("ENABLED", "ENABLED", [], "ACTIVE"), ("problem", "these do not exist: Count")),
+        (("ENABLED", "ENABLED", FILTER, None), ("problem", f"these do not exist: {MACHINE}")),
     ],
 )
-def test_watchers(found: Any, rule: Any, schedule: Any, machine: Any, expected: Any) -> None:
+def test_watchers(found: Any, watchers: Any, expected: Any) -> None:
+    rule, schedule, filters, machine = watchers
     gone = "ResourceNotFoundException"
     whole = {
         "stateMachineArn": MACHINE,
@@ -1023,6 +1030,7 @@ def test_watchers(found: Any, rule: Any, schedule: Any, machine: Any, expected: 
         "ListStackResources": PARTS,
         "DescribeRule": gone if rule is None else {"State": rule},
         "GetSchedule": gone if schedule is None else {"State": schedule},
+        "DescribeMetricFilters": {"metricFilters": filters},
         "DescribeStateMachine": (
             "StateMachineDoesNotExist" if machine is None else {**whole, "status": machine}
         ),

@@ -76,7 +76,7 @@ def check_alarms(subject: Subject) -> Iterator[Finding]:
 
 
 def check_watchers(subject: Subject) -> Iterator[Finding]:
-    """Check the rules that report a run, the schedule of the checks, and what both start."""
+    """Check the rules that report a run, the filters that count its outcome, and the checks."""
     if not alarm_names(subject.task):
         return
     parts = monitoring_parts(subject.task)
@@ -93,7 +93,7 @@ def check_watchers(subject: Subject) -> Iterator[Finding]:
     if disabled and _is_enabled(subject):
         yield problem("watchers", f"disabled: {', '.join(disabled)}", fix="enable them again")
     if not gone and not disabled:
-        yield fine("watchers", f"{len(states)} rules, schedules and machines watch the runs")
+        yield fine("watchers", f"{len(states)} resources watch the runs, and are on")
 
 
 def _is_enabled(subject: Subject) -> bool:
@@ -120,6 +120,12 @@ def _machines(session: boto3.Session) -> _StateOf:
     )
 
 
+def _filters(session: boto3.Session) -> _StateOf:
+    pages = session.client("logs").get_paginator("describe_metric_filters").paginate()
+    names = {each["filterName"] for page in pages for each in page["metricFilters"]}
+    return lambda name: "ENABLED" if name in names else None
+
+
 def _or_none(missing: type[Exception], state_of: Callable[[str], str]) -> _StateOf:
     def state(name: str) -> str | None:
         try:
@@ -133,6 +139,8 @@ def _or_none(missing: type[Exception], state_of: Callable[[str], str]) -> _State
 # What asks for the state of a resource of a kind, by one client.
 _ASKING: Final[Mapping[str, Callable[[boto3.Session], _StateOf]]] = {
     "AWS::Events::Rule": _rules,
+    # Which a log group that somebody deletes takes with it.
+    "AWS::Logs::MetricFilter": _filters,
     "AWS::Scheduler::Schedule": _schedules,
     "AWS::StepFunctions::StateMachine": _machines,
 }
