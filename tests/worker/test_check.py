@@ -147,6 +147,30 @@ def test_no_date_of_a_vote_hides_that_the_newest_is_old(
     assert journal.events[-1]["newest_vote"] is None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE api.battle_evaluation ALTER created_at TYPE timestamp",
+        "ALTER TABLE api.battle_evaluation ALTER created_at TYPE date",
+        "ALTER ROLE bixarena_worker SET datestyle = 'German'",
+        "ALTER ROLE bixarena_worker SET timezone = 'Asia/Kathmandu'",
+    ],
+)
+def test_reads_the_newest_vote_whatever_the_type_of_its_date_and_the_settings_of_its_role(
+    bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any, change: str
+) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute("SET timezone = 'UTC'")
+        connection.execute("UPDATE api.battle_evaluation SET created_at = '2026-01-01Z'")
+        connection.execute(change.encode())
+        try:
+            check(settings_for(bixarena.worker), log=journal.log)
+        finally:
+            connection.execute("ALTER ROLE bixarena_worker RESET ALL")
+    newest = datetime.fromisoformat(journal.events[-1]["newest_vote"])
+    assert newest == datetime(2026, 1, 1, tzinfo=UTC)
+
+
 def test_says_as_the_run_does_that_one_model_is_no_leaderboard(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:

@@ -373,7 +373,7 @@ def test_needs_the_delete_privilege_before_it_starts_when_it_is_to_delete(
     assert _snapshots(bixarena) == []
 
 
-def test_tells_an_error_of_its_own_as_internal(
+def test_reports_a_bug_as_internal(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     class Broken(Deadline):
@@ -385,4 +385,4 @@ def test_tells_an_error_of_its_own_as_internal(
         run(settings_for(bixarena.worker), log=journal.log, deadline=Broken(60))
     last = journal.events[-1]
     assert (last["event"], last["cause"], last["exit_code"]) == ("run_failed", "internal", 1)
-    assert last["error"] == "ZeroDivisionError('a bug')"
+    assert last["error"] == "ZeroDivisionError: a bug"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bixarena_constructs.worker.contract import Variable
 from bixarena_constructs.worker.errors import SettingsError
 from bixarena_constructs.worker.settings import DatabaseSettings, Settings
 
@@ -272,12 +273,60 @@ def test_prefers_a_single_variable_to_the_url_and_the_url_to_what_libpq_reads() 
         "postgresql://worker:hush-hush@db.example:65536x/bixarena?sslmode",
         "postgresql://worker:hush-hush@db.example/bixarena?options=-csearch_path",
         "mysql://worker:hush-hush@db.example/bixarena",
+        "postgresql://worker:hush-hush@hush@db.example/bixarena",
+        "postgresql://worker:hush-hush/hush@db.example/bixarena",
+        "postgresql://worker:1/hush-hush@db.example/bixarena",
+        "postgresql://worker:hush-hush\udcff@db.example/bixarena",
     ],
 )
 def test_refuses_a_bad_url_without_repeating_it(url: str) -> None:
     (fault, *_) = _faults(POSTGRES_URL=url)
     assert fault.startswith("POSTGRES_URL is ***")
     assert "hush-hush" not in " ".join(_faults(POSTGRES_URL=url))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"username": "worker", "password": "hush-hush"}',
+        "postgresql://worker:hush-hush@db.example/bixarena",
+        "host=db.example password=hush-hush",
+        "hush-hush\udcff",
+    ],
+)
+@pytest.mark.parametrize(
+    "name", [name for name in Variable if not name.endswith(("PASSWORD", "POSTGRES_URL"))]
+)
+def test_refuses_a_whole_secret_in_any_variable_without_repeating_it(
+    name: str, value: str
+) -> None:
+    (fault,) = _faults(**{name: value})
+    assert fault.startswith(f"{name} is ***; it must be ")
+    assert "hush-hush" not in fault
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "POSTGRES_READ_PASSWORD"])
+def test_refuses_a_password_that_is_not_utf_8_without_repeating_it(name: str) -> None:
+    assert _faults(**{name: "hush-hush\udcff"}) == (f"{name} is ***; it must be UTF-8 text",)
+
+
+@pytest.mark.parametrize("name", ["POSTGRES_HOST", "POSTGRES_READ_HOST"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("db..example", f"{'x' * 64}.example", "a b", "db.example:5432", "[::1]"),
+        *("db.example/arena", "a,,b", ",", "*.example"),
+    ],
+)
+def test_refuses_what_is_no_host(name: str, host: str) -> None:
+    assert _faults(**{name: host}) == (
+        f"{name} is {host!r}; it must be the name or address of a host",
+    )
+
+
+@pytest.mark.parametrize("host", ["::1", "10.0.0.1", "a.example,b.example", "/run/postgresql"])
+def test_takes_any_form_of_host_that_libpq_does(host: str) -> None:
+    assert _database(POSTGRES_HOST=host).host == host
 
 
 def test_shows_no_password_in_its_repr() -> None:
@@ -309,7 +358,8 @@ def test_counts_where_the_primary_is_except_for_what_is_set(
         ("Analytics.Cells_2", ("analytics", "cells_2")),
         ('warehouse.analytics."By Day"', ("warehouse", "analytics", "By Day")),
         ('"My ""odd"".schema"."cells; --"', ('My "odd".schema', "cells; --")),
-        ("größe.x$1", ("größe", "x$1")),
+        ("Größe.x$1", ("größe", "x$1")),
+        ("ÄPFEL.Çok", ("Äpfel", "Çok")),
     ],
 )
 def test_reads_the_name_of_a_relation_as_sql_does(text: str, parts: tuple[str, ...]) -> None:

@@ -58,8 +58,7 @@ def check(
 
         carried_out(interrupts, work, log=log, deadline=deadline, cancel=place.cancel)
     except Exception as error:
-        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(Event.CHECK_FAILED, **versions, **known.fields())
+        log.error(Event.CHECK_FAILED, **versions, **WorkerError.of(error).fields())
         raise
     fields = {
         Field.EXIT_CODE: 0,

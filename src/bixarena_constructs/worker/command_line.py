@@ -76,8 +76,9 @@ def _carry_out(
             deadline=Deadline(_START_SECONDS),
         )
     except Exception as error:
-        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(_failed(options), **{Field.SNAPSHOTS_PUBLISHED: 0}, **known.fields())
+        log.error(
+            _failed(options), **{Field.SNAPSHOTS_PUBLISHED: 0}, **WorkerError.of(error).fields()
+        )
         raise
     log = open_log(sys.stdout, log_format=settings.log_format, **context)
     command(settings, log=log, interrupts=interrupts)

@@ -152,9 +152,8 @@ class Database:
             try:
                 with connection.transaction():
                     left = self._milliseconds_left
-                    connection.execute(
-                        query("timeouts"), {"left": str(left), "idle": str(_IDLE_MS)}
-                    )
+                    wanted = {"left": str(left), "idle": str(_IDLE_MS)}
+                    connection.execute(query("transaction_settings"), wanted)
                     yield connection
                 is_done = True
             finally:

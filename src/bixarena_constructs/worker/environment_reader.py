@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["MOST_AHEAD", "EnvironmentReader"]
+__all__ = ["MASK", "MOST_AHEAD", "EnvironmentReader"]
 
 MOST_AHEAD: Final = timedelta(minutes=5)
 """How far ahead of the clock a time may be, since clocks differ."""
+
+MASK: Final = "***"
+"""What a message shows of a value that may contain a password."""
 
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 # An identifier of SQL, in quotes or not, and up to three of them with dots between.
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 _NAME = re.compile(rf"(?:{_PART.pattern})(?:\.(?:{_PART.pattern})){{0,2}}")
+
+# A whole secret where one of its fields belongs: a URL, a JSON object, a connection string. Bytes
+# that are not UTF-8 are read as surrogates.
+_SECRET = re.compile(r'://|^\s*\{\s*"|\bpassword\s*=|[\ud800-\udfff]', re.IGNORECASE)
 
 # The names of snapshots have years of four digits, by which they are compared as text.
 _EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)
@@ -43,11 +50,37 @@ class EnvironmentReader:
 
     def text(self, name: str) -> str | None:
         """Read any text; empty or blank means unset."""
-        return self._environment.get(name, "").strip() or None
+
+        def parse(text: str) -> str:
+            if _SECRET.search(text):
+                raise ValueError("perhaps a secret")
+            return text
+
+        expected = "UTF-8 text, and not a URL, a JSON object or a connection string"
+        return self._read(name, None, parse=parse, expected=expected)
+
+    def host(self, name: str) -> str | None:
+        """Read the name or address of a host, several of them, or a socket's folder."""
+
+        def parse(text: str) -> str:
+            for host in () if text.startswith("/") else text.split(","):
+                # No part of a URL, no port.
+                if re.search(r"[^\w.:%-]", host) or host.count(":") == 1 or not host:
+                    raise ValueError("not a host")
+                host.encode("idna")
+            return text
+
+        return self._read(name, None, parse=parse, expected="the name or address of a host")
 
     def secret(self, name: str) -> str | None:
         """Read a text without stripping it: a password may begin or end with a blank."""
-        return self._environment.get(name) or None
+        text = self._environment.get(name)
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            self.reject(name, MASK, "UTF-8 text")
+            return None
+        return text or None
 
     def choice(self, name: str, default: _D, *, allowed: Sequence[_Word]) -> _Word | _D:
         """Read one of several words."""
@@ -109,7 +142,7 @@ class EnvironmentReader:
         if moment is None or _EARLIEST <= moment <= latest:
             return moment
         bounds = f"from the year 1000 to {latest:%Y-%m-%dT%H:%M:%SZ}"
-        self.reject(name, repr(self.text(name)), f"a time {bounds}")
+        self.reject(name, _shown(self._environment[name]), f"a time {bounds}")
         return None
 
     def reject(self, name: str, value: str, expected: str) -> None:
@@ -119,22 +152,26 @@ class EnvironmentReader:
     def _read(
         self, name: str, default: _D, *, parse: Callable[[str], _T], expected: str
     ) -> _T | _D:
-        text = self.text(name)
-        if text is None:
+        text = self._environment.get(name, "").strip()
+        if not text:
             return default
         try:
             return parse(text)
         except (ValueError, KeyError, OverflowError, StopIteration):
-            self.reject(name, repr(text), expected)
+            self.reject(name, _shown(text), expected)
             return default
 
 
+def _shown(text: str) -> str:
+    return MASK if "@" in text or _SECRET.search(text) else repr(text.strip())
+
+
 def _parts(text: str) -> tuple[str, ...]:
-    """Split a name at the dots outside of quotes; as in SQL, the rest is taken in lower case."""
+    """Split a name at the dots outside of quotes; as in SQL, ASCII there is in lower case."""
     if _NAME.fullmatch(text) is None:
         raise ValueError("not a name")
     return tuple(
-        quoted.replace('""', '"') if quoted else plain.lower()
+        quoted.replace('""', '"') if quoted else re.sub("[A-Z]+", lambda it: it[0].lower(), plain)
         for quoted, plain in _PART.findall(text)
     )
 

@@ -55,6 +55,14 @@ class WorkerError(Exception):
 
     failure: Failure = INTERNAL
 
+    @classmethod
+    def of(cls, error: Exception) -> WorkerError:
+        """Return an error as it is logged: a bug is a `WorkerError` that names its class.
+
+        Not by its ``repr``, which may contain what it is about, such as a password.
+        """
+        return error if isinstance(error, WorkerError) else cls(f"{type(error).__name__}: {error}")
+
     @property
     def cause(self) -> str | None:
         """The field ``cause`` of the last log line."""

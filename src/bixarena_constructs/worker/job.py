@@ -89,9 +89,8 @@ def run(
 
         carried_out(interrupts, work, log=log, deadline=deadline, cancel=where.cancel)
     except Exception as error:
-        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
         took = {Field.SECONDS: since(started)}
-        log.error(Event.RUN_FAILED, **took, **report.fields(), **known.fields())
+        log.error(Event.RUN_FAILED, **took, **report.fields(), **WorkerError.of(error).fields())
         raise
     ended = {Field.OUTCOME: report.outcome, Field.EXIT_CODE: 0, Field.SECONDS: since(started)}
     log.info(Event.RUN_FINISHED, **ended, **report.fields())

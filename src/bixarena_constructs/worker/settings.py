@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, get_args
 
 from bixarena_constructs.worker.contract import Variable
-from bixarena_constructs.worker.environment_reader import EnvironmentReader
+from bixarena_constructs.worker.environment_reader import MASK, EnvironmentReader
 from bixarena_constructs.worker.errors import SettingsError
 from bixarena_constructs.worker.ranking.options import IntervalMethod, counts_by_voter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from collections.abc import Callable, Mapping
 
 __all__ = ["DatabaseSettings", "Settings"]
 
@@ -29,7 +28,6 @@ _PART_OF_URL = {
     Variable.POSTGRES_SSLMODE: "sslmode",
     Variable.POSTGRES_SSLROOTCERT: "sslrootcert",
 }
-_MASK = "***"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,12 +181,11 @@ def _database(environment: Mapping[str, str], read: EnvironmentReader) -> Databa
     }
     one_by_one = EnvironmentReader({**usual, **_url_parts(read), **parts})
     database = DatabaseSettings(
-        host=_required(one_by_one, Variable.POSTGRES_HOST),
+        host=_required(one_by_one, Variable.POSTGRES_HOST, one_by_one.host),
         port=one_by_one.integer(Variable.POSTGRES_PORT, DatabaseSettings.port, low=1, high=65_535),
-        dbname=_required(one_by_one, Variable.POSTGRES_DB),
-        user=_required(one_by_one, Variable.POSTGRES_USER),
-        password=one_by_one.secret(Variable.POSTGRES_PASSWORD)
-        or _required(one_by_one, Variable.POSTGRES_PASSWORD),
+        dbname=_required(one_by_one, Variable.POSTGRES_DB, one_by_one.text),
+        user=_required(one_by_one, Variable.POSTGRES_USER, one_by_one.text),
+        password=_required(one_by_one, Variable.POSTGRES_PASSWORD, one_by_one.secret),
         sslmode=one_by_one.choice(Variable.POSTGRES_SSLMODE, None, allowed=_SSL_MODES),
         sslrootcert=one_by_one.text(Variable.POSTGRES_SSLROOTCERT),
     )
@@ -200,7 +197,7 @@ def _read_database(primary: DatabaseSettings, read: EnvironmentReader) -> Databa
     """Read what differs from the primary; None if nothing is set."""
     modes = _SSL_MODES
     given = {
-        "host": read.text(Variable.POSTGRES_READ_HOST),
+        "host": read.host(Variable.POSTGRES_READ_HOST),
         "port": read.integer(Variable.POSTGRES_READ_PORT, None, low=1, high=65_535),
         "dbname": read.text(Variable.POSTGRES_READ_DB),
         "user": read.text(Variable.POSTGRES_READ_USER),
@@ -223,25 +220,31 @@ def _url_parts(read: EnvironmentReader) -> dict[str, str]:
 
     expected = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with %XX for special characters"
     if not url.startswith(("postgresql://", "postgres://")):
-        read.reject(Variable.POSTGRES_URL, _MASK, expected)
+        read.reject(Variable.POSTGRES_URL, MASK, expected)
         return {}
     try:
         found = conninfo_to_dict(url)
     except ProgrammingError:
         # Its text repeats parts of the URL, and the password may be among them.
-        read.reject(Variable.POSTGRES_URL, _MASK, expected)
+        read.reject(Variable.POSTGRES_URL, MASK, expected)
+        return {}
+    # After an unescaped "/" or "@", the rest of a password is taken for another part.
+    host, port, name = (str(found.get(part, "")) for part in ("host", "port", "dbname"))
+    if "@" in host + name or not (port or "0").isdecimal():
+        read.reject(Variable.POSTGRES_URL, MASK, expected)
         return {}
     ignored = sorted(found.keys() - _PART_OF_URL.values())
     if ignored:
         allowed = ", ".join(_PART_OF_URL.values())
         read.reject(
-            Variable.POSTGRES_URL, f"{_MASK} with {', '.join(ignored)}", f"made of {allowed} only"
+            Variable.POSTGRES_URL, f"{MASK} with {', '.join(ignored)}", f"made of {allowed} only"
         )
     return {name: str(found[part]) for name, part in _PART_OF_URL.items() if part in found}
 
 
-def _required(read: EnvironmentReader, name: str) -> str:
-    value = read.text(name)
-    if value is None:
-        read.reject(name, "unset", f"set, by itself or in {Variable.POSTGRES_URL}")
+def _required(reader: EnvironmentReader, name: Variable, read: Callable[[str], str | None]) -> str:
+    faults_before = len(reader.faults)
+    value = read(name)
+    if value is None and len(reader.faults) == faults_before:
+        reader.reject(name, "unset", f"set, by itself or in {Variable.POSTGRES_URL}")
     return value or ""

@@ -103,8 +103,7 @@ def _logged_change(
             settings, identifier, visibility, log=log, store=store, interrupts=interrupts
         )
     except Exception as error:
-        known = error if isinstance(error, WorkerError) else WorkerError(repr(error))
-        log.error(failed, **{Field.SNAPSHOT: identifier}, **known.fields())
+        log.error(failed, **{Field.SNAPSHOT: identifier}, **WorkerError.of(error).fields())
         raise
     fields = {Field.SNAPSHOT: identifier, "leaderboards": slugs, Field.EXIT_CODE: 0}
     log.info(done, **fields)
