@@ -167,7 +167,7 @@ class Rehearsal:
                 _ALARMS[alarm["MetricName"]]
                 for alarm in alarms
                 if alarm.get("MetricName") in on
-                and alarm["ActionsEnabled"]
+                and alarm.get("ActionsEnabled", True)
                 and set(alarm["AlarmActions"]) & set(topics)
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import Duration, Fn, Token
+from aws_cdk import Duration, Fn, Tags, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -97,6 +97,28 @@ CHANGES: list[tuple[Callable[[ScheduledSnapshotTask], object], str]] = [
         "the container 'sidecar' has 4096 MiB of memory, more than the 2048 of its task; set mem",
     ),
     (
+        lambda task: add_sidecar(task, container_name="a sidecar"),
+        "the name of the container 'a sidecar' must be 1 to 255 letters, digits, '_' and '-'",
+    ),
+    (
+        lambda task: add_sidecar(task, container_name="bixarena-worker"),
+        "the task definition has more than one container bixarena-worker; give each its own name",
+    ),
+    (
+        lambda task: [
+            task.task_definition.add_container(f"sidecar{number}", image=IMAGE("arena/sidecar:1"))
+            for number in range(10)
+        ],
+        "the task definition has 11 containers; ECS takes up to 10",
+    ),
+    (
+        lambda task: [worker(task).add_environment(f"V{n}", "x" * 700) for n in range(100)],
+        (
+            "the containers of the task definition have 7[0-9],[0-9]{3} characters of text, most "
+            "of it in environment of 'bixarena-worker', and ECS takes 65,536"
+        ),
+    ),
+    (
         lambda task: setattr(rule(task), "state", "DISABLED"),
         "the state of the rule is set to DISABLED, .*; set enabled=False instead",
     ),
@@ -135,6 +157,34 @@ def test_fails_the_synthesis_with_the_path_and_a_way_out(
     change(task)
     with pytest.raises(RuntimeError, match=rf"\[Stack/Task\] {sentence}"):
         Template.from_stack(stack)
+
+
+@pytest.mark.parametrize(
+    ("source", "tags", "is_refused"),
+    [
+        (ecs.PropagatedTagSource.TASK_DEFINITION, 29, False),
+        (ecs.PropagatedTagSource.TASK_DEFINITION, 30, True),
+        (ecs.PropagatedTagSource.NONE, 30, False),
+    ],
+)
+def test_counts_the_tags_that_a_run_takes_from_its_definition(
+    stack: Stack,
+    cluster: ecs.ICluster,
+    source: ecs.PropagatedTagSource,
+    tags: int,
+    *,
+    is_refused: bool,
+) -> None:
+    own = {f"own{number}": "a" for number in range(20)}
+    task = SnapshotTask(stack, "Task", cluster=cluster, task_tags=own, propagate_tags=source)
+    for number in range(tags):
+        Tags.of(task).add(f"of-app{number}", "a")
+    Tags.of(task).add("own0", "the same key")
+    if is_refused:
+        with pytest.raises(RuntimeError, match=r"a run has 51 tags, 21 of its own .* up to 50"):
+            Template.from_stack(stack)
+    else:
+        Template.from_stack(stack).resource_count_is("AWS::ECS::TaskDefinition", 1)
 
 
 NAMED = logs.LogGroup.from_log_group_name

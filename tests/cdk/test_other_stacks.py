@@ -239,7 +239,9 @@ def test_refuses_an_imported_cluster_of_another_region() -> None:
 def test_a_queue_of_another_account_works_by_a_name_that_is_known() -> None:
     stacks = Stacks(PLACE, ops=OTHER_ACCOUNT)
     name = PhysicalName.GENERATE_IF_NEEDED
-    template = stacks.define(dead_letter_queue=sqs.Queue(stacks.ops, "Queue", queue_name=name))
+    queue = sqs.Queue(stacks.ops, "Queue", queue_name=name)
+    # The first releases of the CDK cannot name its URL, which is an output.
+    template = stacks.define(dead_letter_queue=queue, outputs=False)
     (statement,) = sole(template, "AWS::SQS::QueuePolicy")["Statement"]
     assert ":111122223333:rule/*" in str(statement["Condition"]["ArnLike"])
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, CfnResource, Duration, NestedStack, Stack, Stage
+from aws_cdk import App, CfnResource, Duration, Environment, NestedStack, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
@@ -25,6 +25,8 @@ from bixarena_constructs.cdk.permissions import (
 from bixarena_constructs.testing import assert_schedule_can_start_its_task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_cdk.aws_ecs import ICluster
 
 EXECUTION_ROLE = "arn:aws:iam::111122223333:role/execution"
@@ -193,18 +195,25 @@ class TestWarnOfAnImmutableRole:
 
     @pytest.mark.parametrize(
         ("prop", "warning"),
-        [("execution_role", "executionRolePolicy"), ("task_role", "taskRolePolicy")],
+        [
+            ("execution_role", "executionRolePolicy"),
+            ("grantee", "granteePolicy"),
+            ("task_role", "taskRolePolicy"),
+        ],
     )
+    @pytest.mark.parametrize("owned", [True, False])
     def test_names_what_a_role_that_takes_no_policy_must_be_allowed(
-        self, stack: Stack, prop: str, warning: str
+        self, stack: Stack, prop: str, warning: str, *, owned: bool
     ) -> None:
-        role = imported_role(stack, mutable=False)
+        own = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+        role = own.without_policy_updates() if owned else imported_role(stack, mutable=False)
         role.add_to_principal_policy(WRITE)
         warn_of_an_immutable_role(stack, prop, role, [WRITE])
         Annotations.from_stack(stack).has_warning(
             "/Stack",
             Match.string_like_regexp(
-                f"{prop} is imported .*let it do logs:PutLogEvents.*bixarena-constructs:{warning}"
+                f"{prop} is the role Stack/.* takes no policy .*let it do logs:PutLogEvents by a "
+                f"policy of its own.*bixarena-constructs:{warning}"
             ),
         )
 
@@ -261,3 +270,59 @@ def test_grants_to_users_groups_and_what_has_a_role(stack: Stack, cluster: IClus
     other = SnapshotTask(stack, "Other", cluster=cluster)
     for grantee in (iam.User(stack, "User"), iam.Group(stack, "Group"), other):
         assert task.grant_run(grantee).success
+
+
+OPERATOR = "arn:aws:iam::111122223333:role/operator"
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_warns_of_a_grantee_that_drops_what_it_is_granted(
+    stack: Stack, cluster: ICluster, *, owned: bool
+) -> None:
+    own = iam.Role(stack, "Own", assumed_by=iam.AccountRootPrincipal())
+    imported = iam.Role.from_role_arn(stack, "Imported", OPERATOR, mutable=False)
+    role = own.without_policy_updates() if owned else imported
+    ScheduledSnapshotTask(stack, "Task", cluster=cluster).grant_run(role)
+    (warning,) = Annotations.from_stack(stack).find_warning(
+        "/Stack/Task", Match.string_like_regexp("granteePolicy")
+    )
+    assert "events:DescribeRule" in str(warning.entry.data)
+    assert "ecs:RunTask" in str(warning.entry.data)
+
+
+@pytest.mark.parametrize("kind", ["role", "user", "group", "defined"])
+def test_refuses_a_grantee_of_another_account(kind: str) -> None:
+    app = App()
+    stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    other = Stack(app, "Other", env=Environment(account="999999999999", region="us-east-1"))
+    arn = f"arn:aws:iam::999999999999:{kind}/operator"
+    grantees: dict[str, Callable[[], iam.IGrantable]] = {
+        "role": lambda: iam.Role.from_role_arn(stack, "It", arn),
+        "user": lambda: iam.User.from_user_arn(stack, "It", arn),
+        "group": lambda: iam.Group.from_group_arn(stack, "It", arn),
+        "defined": lambda: iam.Role(other, "It", assumed_by=iam.AccountRootPrincipal()),
+    }
+    task = SnapshotTask(stack, "Task", cluster=imported_cluster(stack))
+    with pytest.raises(ValueError, match=r"grantee is of the account 9+, .* it must be of 1111"):
+        task.grant_run(grantees[kind]())
+
+
+@pytest.mark.parametrize("mutable", [True, False])
+def test_defines_the_accounts_of_guardduty_only_for_a_role_that_may_pull(
+    stack: Stack, cluster: ICluster, *, mutable: bool
+) -> None:
+    SnapshotTask(
+        stack, "Task", cluster=cluster, execution_role=imported_role(stack, mutable=mutable)
+    )
+    assert ("Mappings" in Template.from_stack(stack).to_json()) is mutable
+
+
+def test_shortens_the_description_of_a_rule_in_a_deep_tree(
+    stack: Stack, cluster: ICluster
+) -> None:
+    scope: Construct = stack
+    for _ in range(3):
+        scope = Construct(scope, "a" * 200)
+    SnapshotTask(scope, "Task", cluster=cluster).on_failure("Failed")
+    (rule,) = Template.from_stack(stack).find_resources("AWS::Events::Rule").values()
+    assert len(rule["Properties"]["Description"]) == 512

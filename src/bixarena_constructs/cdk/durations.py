@@ -50,12 +50,24 @@ def require_seconds_within(prop: str, duration: Duration, allowed: range) -> Non
     """
     seconds = seconds_of(duration)
     if seconds is None:
+        _require_unit_of_seconds(prop, duration)
         return
     if not seconds.is_integer() or int(seconds) not in allowed:
         raise ValueError(
             f"{prop} is {duration.to_human_string()}; it must be a whole number of seconds from "
             f"{allowed[0]} to {allowed[-1]}"
         )
+
+
+def _require_unit_of_seconds(prop: str, duration: Duration) -> None:
+    # CloudFormation cannot multiply.
+    try:
+        duration.to_seconds()
+    except RuntimeError as error:  # of jsii, whatever the CDK raises
+        raise ValueError(
+            f"{prop} is a token in {duration.unit_label()}; it must be one in seconds, as in "
+            "Duration.seconds(token)"
+        ) from error
 
 
 def seconds_as_text(duration: Duration) -> str:

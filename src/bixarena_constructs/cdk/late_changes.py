@@ -6,21 +6,31 @@ template only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 
+from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.task.size import require_fargate_size
 from bixarena_constructs.cdk.tokens import read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from aws_cdk import aws_logs as logs
 
-__all__ = ["DefinitionCheck", "RuleCheck"]
+__all__ = ["MOST_TAGS", "DefinitionCheck", "RuleCheck"]
+
+MOST_TAGS: Final = 50
+"""How many tags ECS takes for a task."""
+
+# Of ECS, too.
+_CONTAINER_NAME: Final = re.compile("[A-Za-z0-9_-]{1,255}")
+_MOST_CONTAINERS: Final = 10
+_LONGEST_DEFINITION: Final = 64 * 1024
 
 
 class DefinitionCheck:
@@ -33,6 +43,7 @@ class DefinitionCheck:
         worker: str,
         max_runtime: str,
         log_group: logs.ILogGroup | None = None,
+        propagated_to: Collection[str] = (),
     ) -> None:
         """Take what is checked at synthesis.
 
@@ -41,8 +52,11 @@ class DefinitionCheck:
             worker: Name of the worker's container.
             max_runtime: What its variable ``MAX_RUNTIME_SECONDS`` must be.
             log_group: Where it must log. Default: - it is not checked.
+            propagated_to: Keys of a run's own tags, where the run takes the tags of the task
+                definition, too. Default: - it does not.
         """
         self._log_group = log_group
+        self._propagated_to = propagated_to
         self._task_definition = task_definition
         self._worker = worker
         self._max_runtime = max_runtime
@@ -53,21 +67,36 @@ class DefinitionCheck:
         if not isinstance(resource, ecs.CfnTaskDefinition):
             return []
         resolve = read(self._task_definition, "stack").resolve
-        containers = {each["name"]: each for each in resolve(resource.container_definitions)}
+        definitions = resolve(resource.container_definitions)
+        containers = {as_text(each["name"]): each for each in definitions}
         memory = resolve(resource.memory)
         faults = [
             *_faults_of_size(resolve(resource.cpu), memory),
             *_faults_of_kind(resource, family=read(self._task_definition, "family")),
+            *_faults_of_length(definitions),
+            *self._faults_of_tags(resource),
         ]
-        for container in containers.values():
+        for container in definitions:
             faults += _faults_of_container(container, memory)
-        if self._worker not in containers:
-            return [*faults, f"the task definition has no container {self._worker!r} any more"]
-        worker = containers[self._worker]
+        name = as_text(resolve(self._worker))
+        if name not in containers:
+            return [*faults, f"the task definition has no container {name!r} any more"]
+        worker = containers[name]
         faults += _faults_of_worker(worker, resolve(self._max_runtime))
         if self._log_group is not None:
             faults += _faults_of_log(worker, resolve(self._log_group.log_group_name))
         return faults
+
+    def _faults_of_tags(self, resource: ecs.CfnTaskDefinition) -> Iterator[str]:
+        if not self._propagated_to:
+            return
+        tags = {*self._propagated_to, *resource.tags.tag_values()}
+        if len(tags) > MOST_TAGS:
+            yield (
+                f"a run has {len(tags)} tags, {len(self._propagated_to)} of its own and the rest "
+                f"by propagate_tags; ECS takes up to {MOST_TAGS}: leave some out, or "
+                "propagate_tags"
+            )
 
 
 class RuleCheck:
@@ -162,15 +191,56 @@ def _faults_of_kind(resource: ecs.CfnTaskDefinition, *, family: str) -> Iterator
         yield f"requires_compatibilities of the task definition is {compatible}; add FARGATE"
 
 
+def _faults_of_length(definitions: list[dict[str, Any]]) -> Iterator[str]:
+    if len(definitions) > _MOST_CONTAINERS:
+        yield (
+            f"the task definition has {len(definitions)} containers; ECS takes up to "
+            f"{_MOST_CONTAINERS}"
+        )
+    names = [as_text(each["name"]) for each in definitions]
+    if twice := ", ".join(sorted({name for name in names if names.count(name) > 1})):
+        yield f"the task definition has more than one container {twice}; give each its own name"
+    length = _known_length(definitions)
+    if length > _LONGEST_DEFINITION:
+        yield (
+            f"the containers of the task definition have {length:,} characters of text, most of "
+            f"it in {_longest_part(definitions)}, and ECS takes {_LONGEST_DEFINITION:,} for the "
+            "whole task definition; put long values into a file that the worker reads"
+        )
+
+
+def _known_length(value: Any) -> int:
+    # Less than ECS counts: of what is known at deployment only, nothing.
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(map(_known_length, value))
+        case dict():
+            return sum(len(key) + _known_length(each) for key, each in value.items())
+    return 0
+
+
+def _longest_part(definitions: list[dict[str, Any]]) -> str:
+    _length, part, name = max(
+        (_known_length(value), part, as_text(each["name"]))
+        for each in definitions
+        for part, value in each.items()
+    )
+    return f"{part} of {name!r}"
+
+
 def _faults_of_container(container: Mapping[str, Any], memory: Any) -> Iterator[str]:
     name, own = container["name"], container.get("memory", 0)
+    if isinstance(name, str) and not _CONTAINER_NAME.fullmatch(name):
+        yield (f"the name of the container {name!r} must be 1 to 255 letters, digits, '_' and '-'")
     if isinstance(own, int) and str(memory).isdecimal() and own > int(memory):
         yield (
             f"the container {name!r} has {own} MiB of memory, more than the {memory} of its task; "
             "set memory_limit_mib of the task, or less for the container"
         )
-    plain = {each["name"] for each in container.get("environment") or ()}
-    secret = {each["name"] for each in container.get("secrets") or ()}
+    plain = {as_text(each["name"]) for each in container.get("environment") or ()}
+    secret = {as_text(each["name"]) for each in container.get("secrets") or ()}
     if twice := ", ".join(sorted(plain & secret)):
         yield (
             f"the container {name!r} takes {twice} from its environment and from a secret; ECS "
@@ -191,7 +261,7 @@ def _faults_of_log(container: Mapping[str, Any], log_group: object) -> Iterator[
 
 def _faults_of_worker(container: Mapping[str, Any], max_runtime: object) -> Iterator[str]:
     variables = {
-        each["name"]: each.get("value")
+        as_text(each["name"]): each.get("value")
         for kind in ("environment", "secrets")
         for each in container.get(kind) or ()
     }

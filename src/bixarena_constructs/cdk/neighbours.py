@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Resource, Stack
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["require_near", "resolved_name"]
 
 _PARTS_OF_ARN: Final = 6
+# As the CDK says that a name is made in another account or region.
+_CROSS: Final = re.compile("(?i)cross[- ](environment|stack|region|account)")
 _BOTH: Final = ("region", "account")
 # By prop: what names it, what must be the same as of the task, and why.
 _NEIGHBOURS: Final[Mapping[str, tuple[str, Sequence[str], str]]] = {
@@ -86,6 +89,10 @@ def resolved_name(stack: Stack, prop: str, name: object) -> object:
     try:
         return stack.resolve(name)
     except RuntimeError as error:  # of jsii, whatever the CDK raises
+        if not _CROSS.search(str(error)):
+            raise ValueError(
+                f"{prop} is a value that the CDK cannot resolve: {str(error).splitlines()[0]}"
+            ) from error
         raise ValueError(
             f"{prop} is of a stack in another account or region, and CloudFormation makes its "
             "name there; give it a physical name, such as PhysicalName.GENERATE_IF_NEEDED, or "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from aws_cdk import Annotations, Fn, Names, Resource, Stack
+from aws_cdk import Annotations, Fn, Names, Stack
 from aws_cdk import aws_iam as iam
 
-from bixarena_constructs.cdk.tokens import read
+from bixarena_constructs.cdk.tokens import is_token, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +31,7 @@ __all__ = [
     "run_tag_value",
     "scheduler_principal",
     "sources",
+    "takes_policy",
     "warn_of_an_immutable_role",
 ]
 
@@ -38,10 +39,15 @@ RUN_TAG: Final = "bixarena-constructs:task"
 """Key of the tag that each run carries, whatever starts it."""
 
 # Warning by the prop that the immutable role was given to.
-_IMMUTABLE: Final = {"execution_role": "executionRolePolicy", "task_role": "taskRolePolicy"}
+_IMMUTABLE: Final = {
+    "execution_role": "bixarena-constructs:executionRolePolicy",
+    "grantee": "bixarena-constructs:granteePolicy",
+    "task_role": "bixarena-constructs:taskRolePolicy",
+}
 _NEEDED_TOO: Final = {
-    "execution_role": "read the task's secrets, write its log and pull its image",
-    "task_role": "all that the program is to do",
+    "execution_role": ", and read the task's secrets, write its log and pull its image",
+    "grantee": "",
+    "task_role": ", and all that the program is to do",
 }
 
 
@@ -194,16 +200,21 @@ def arns_like(stack: Stack, kind: str, name: str) -> str:
     return f"arn:{partition}:{service}:{region}:{account}:{resource_type}{name}"
 
 
-def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]) -> iam.Grant:
+def grant_all(
+    scope: Construct, grantee: iam.IGrantable, statements: Sequence[iam.PolicyStatement]
+) -> iam.Grant:
     """Grant statements to a grantee.
 
     Args:
+        scope: The task, which a warning is attached to.
         grantee: A role or user.
         statements: What it may do.
 
     Raises:
-        ValueError: The grantee takes no policy.
+        ValueError: The grantee takes no policy, or is of another account.
     """
+    principal = grantee.grant_principal
+    _require_account(Stack.of(scope).account, getattr(principal, "principal_account", None))
     grants = (
         iam.Grant.add_to_principal(
             grantee=grantee,
@@ -219,6 +230,8 @@ def grant_all(grantee: iam.IGrantable, statements: Iterable[iam.PolicyStatement]
             "grantee takes no policy of its own; it must be a role, a user or a group, or what "
             "has a role, and not a service, an account or an ARN"
         )
+    if getattr(principal, "role_arn", None) is not None:
+        warn_of_an_immutable_role(scope, "grantee", cast("iam.IRole", principal), statements)
     return grant
 
 
@@ -241,8 +254,7 @@ def warn_of_an_immutable_role(
 ) -> None:
     """Warn if a role that was granted something takes no policy, so that its owner must.
 
-    A role that was imported as immutable, or from another account, claims that a statement was
-    added, and drops it.
+    An immutable role claims that a statement was added, and drops it.
 
     Args:
         scope: The construct that the warning is attached to.
@@ -250,14 +262,24 @@ def warn_of_an_immutable_role(
         role: The role.
         needed: What it was granted last.
     """
-    if Resource.is_owned_resource(role) or policies_of(role):
+    if takes_policy(role):
         return
     actions = sorted({action for statement in needed for action in statement.actions})
     Annotations.of(scope).add_warning_v2(
-        f"bixarena-constructs:{_IMMUTABLE[prop]}",
-        f"{prop} is imported and takes no policy from here, so nothing that the task needs is "
-        f"granted; let it do {', '.join(actions) or 'that'} itself, and {_NEEDED_TOO[prop]}",
+        _IMMUTABLE[prop],
+        f"{prop} is the role {role.node.path}, which takes no policy from here, so nothing is "
+        f"granted; let it do {', '.join(actions) or 'that'} by a policy of its "
+        f"own{_NEEDED_TOO[prop]}",
     )
+
+
+def takes_policy(role: iam.IRole) -> bool:
+    """Return whether a role keeps what it was granted; an immutable one drops it.
+
+    Args:
+        role: A role that was granted something.
+    """
+    return isinstance(role, iam.Role) or bool(policies_of(role))
 
 
 def policies_of(role: IConstruct) -> list[iam.Policy | iam.ManagedPolicy]:
@@ -269,6 +291,15 @@ def role_arns(task_definition: ecs.FargateTaskDefinition) -> list[str]:
     """Return the ARNs of a task definition's roles."""
     roles = (task_definition.task_role, task_definition.execution_role)
     return [role.role_arn for role in roles if role is not None]
+
+
+def _require_account(here: str, there: str | None) -> None:
+    if there is None or is_token(there) or is_token(here) or there == here:
+        return
+    raise ValueError(
+        f"grantee is of the account {there}, and ECS lets nobody of another account run a task; "
+        f"it must be of {here}, such as a role that the grantee may assume"
+    )
 
 
 def _tasks_of(cluster_arn: str) -> str:

@@ -32,7 +32,7 @@ from bixarena_constructs.cdk.metric_options import MetricOptions
 from bixarena_constructs.cdk.monitoring.settings import SnapshotMonitoring
 from bixarena_constructs.cdk.monitoring.task_monitoring import TaskMonitoring
 from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
-from bixarena_constructs.cdk.permissions import grant_all, rule_statement
+from bixarena_constructs.cdk.permissions import rule_statement
 from bixarena_constructs.cdk.prop_types import checked
 from bixarena_constructs.cdk.schedule import RunSchedule, Schedule
 from bixarena_constructs.cdk.snapshot_task import SnapshotTask
@@ -270,19 +270,6 @@ class ScheduledSnapshotTask(SnapshotTask):
         return self._trigger
 
     @checked
-    def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let a grantee run the task, watch its runs, stop them and read its log and its rule.
-
-        Other tasks of the cluster stay out of reach. Anyone who may run a task can run another
-        command in it, which can print its secrets: grant it as you would grant those.
-
-        Args:
-            grantee: A role or user; it is what a person needs who operates the task.
-        """
-        read = grant_all(grantee, [rule_statement(self._event_rule)])
-        return super().grant_run(grantee).combine(read)
-
-    @checked
     def metric_dead_letters(self, **options: Unpack[MetricOptions]) -> cloudwatch.Metric:
         """Return how many events lie in the dead-letter queue.
 
@@ -318,6 +305,9 @@ class ScheduledSnapshotTask(SnapshotTask):
             **options: Those of ``aws_cloudwatch.MetricOptions``. Default: the sum over 5 minutes.
         """
         return self._metrics().lost_dead_letters(**options)
+
+    def _operator_statements(self) -> tuple[iam.PolicyStatement, ...]:
+        return (rule_statement(self._event_rule), *super()._operator_statements())
 
     def _claims(self) -> Iterator[Claim]:
         yield from super()._claims()

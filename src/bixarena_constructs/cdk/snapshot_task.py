@@ -27,7 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
-from bixarena_constructs.cdk.late_changes import DefinitionCheck
+from bixarena_constructs.cdk.late_changes import MOST_TAGS, DefinitionCheck
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
@@ -37,6 +37,7 @@ from bixarena_constructs.cdk.permissions import (
     grant_all,
     operator_statements,
     run_tag_value,
+    takes_policy,
     warn_of_an_immutable_role,
 )
 from bixarena_constructs.cdk.prop_types import checked
@@ -70,8 +71,9 @@ _DEFAULT_RUNTIME_SECONDS: Final = 15 * 60
 # What the worker takes; a task that runs longer than a day meets the next one.
 _RUNTIME_SECONDS: Final = range(1, 24 * 60 * 60 + 1)
 
-# ECS takes 50, and one is the construct's own.
-_MOST_TAGS: Final = 49
+# One is the construct's own.
+_MOST_TAGS: Final = MOST_TAGS - 1
+_LONGEST_DESCRIPTION: Final = 512  # of a rule
 _PLATFORM_VERSIONS: Final = {
     None: None,
     ecs.FargatePlatformVersion.LATEST: "LATEST",
@@ -402,21 +404,17 @@ class SnapshotTask(Construct):
     def grant_run(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let a grantee run the task, watch its runs, stop them and read its log.
 
-        Other tasks of the cluster stay out of reach. Anyone who may run a task can run another
-        command in it, which can print its secrets: grant it as you would grant those.
+        It may read the rule of a `ScheduledSnapshotTask` as well. Other tasks of the cluster stay
+        out of reach. Anyone who may run a task can run another command in it, which can print
+        its secrets: grant it as you would grant those.
 
         Args:
             grantee: A role or user; it is what a person needs who operates the task.
+
+        Raises:
+            ValueError: The grantee takes no policy, or is of another account.
         """
-        return grant_all(
-            grantee,
-            operator_statements(
-                cluster=self._cluster,
-                task_definition=self._task_definition,
-                log_group=self._log_group,
-                run_tag=self._launch.tags[RUN_TAG],
-            ),
-        )
+        return grant_all(self, grantee, self._operator_statements())
 
     @checked
     def on_failure(
@@ -432,13 +430,23 @@ class SnapshotTask(Construct):
         return events.Rule(
             self,
             construct_id,
-            description=f"A run of {self.node.path} failed or could not start",
+            description=f"A run of {self.node.path} failed or could not start"[
+                :_LONGEST_DESCRIPTION
+            ],
             event_pattern=RunEvents.of(
                 cluster=self._cluster,
                 task_definition=self._task_definition,
                 container_name=self._container_name,
             ).failures(),
             targets=[target] if target is not None else None,
+        )
+
+    def _operator_statements(self) -> tuple[iam.PolicyStatement, ...]:
+        return operator_statements(
+            cluster=self._cluster,
+            task_definition=self._task_definition,
+            log_group=self._log_group,
+            run_tag=self._launch.tags[RUN_TAG],
         )
 
     def _define_worker(
@@ -493,9 +501,16 @@ class SnapshotTask(Construct):
     def _grant_to_agent(self, container: WorkerContainer, agent_pull: GuardDutyAgentPull) -> None:
         is_role_brought = self._is_definition_brought or container.execution_role is not None
         role = self._task_definition.obtain_execution_role() if is_role_brought else None
+        # The mapping of GuardDuty's accounts must be in the stack of the policy.
+        stack = self._stack if role is None else stack_of(role)
+        if role is not None and agent_pull is GuardDutyAgentPull.AGENT_REPOSITORY:
+            (first, *_) = agent_pull_statements(stack, GuardDutyAgentPull.ANY_REPOSITORY)
+            self._task_definition.add_to_execution_role_policy(first)
+            if not takes_policy(role):
+                # No policy would refer to the mapping.
+                agent_pull = GuardDutyAgentPull.ANY_REPOSITORY
         statements = [
-            # The mapping of GuardDuty's accounts must be in the stack of the policy.
-            *agent_pull_statements(self._stack if role is None else stack_of(role), agent_pull),
+            *agent_pull_statements(stack, agent_pull),
             *container.pull_statements(self),
             *container.decrypt_statements(self),
         ]
@@ -523,6 +538,11 @@ class SnapshotTask(Construct):
                 worker=self._container_name,
                 max_runtime=seconds_as_text(self._max_runtime),
                 log_group=self._log_group if self._is_definition_brought else None,
+                propagated_to=(
+                    self._launch.tags
+                    if self._propagate_tags is ecs.PropagatedTagSource.TASK_DEFINITION
+                    else ()
+                ),
             ),
             access,
             ClaimsCheck(self, self._claims),
@@ -662,8 +682,8 @@ def _check_launch(
         raise ValueError(f"task_tags sets {RUN_TAG}, which the construct sets; leave it out")
     if len(tags) > _MOST_TAGS:
         raise ValueError(
-            f"task_tags has {len(tags)} tags; it may have up to {_MOST_TAGS}, as ECS takes 50 and "
-            f"one is {RUN_TAG}"
+            f"task_tags has {len(tags)} tags; it may have up to {_MOST_TAGS}, as ECS takes "
+            f"{MOST_TAGS} and one is {RUN_TAG}"
         )
 
 

@@ -384,6 +384,9 @@ def test_finds_a_rule_and_a_schedule_of_the_monitoring_that_are_disabled(arena: 
 def test_finds_alarms_whose_actions_are_off(arena: Arena) -> None:
     cloudwatch = arena.aws.session.client("cloudwatch")
     name = arena.task.outputs[Output.ALARM_NAMES].split(",")[0]
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    if "ActionsEnabled" not in alarm:
+        pytest.skip("moto leaves it out of an answer in XML, which an old boto3 asks for")
     cloudwatch.disable_alarm_actions(AlarmNames=[name])
     try:
         found = problems(arena, "alarms")

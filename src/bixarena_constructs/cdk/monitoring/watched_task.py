@@ -16,7 +16,7 @@ from constructs import IConstruct
 from bixarena_constructs.cdk.run_events import RunEvents
 from bixarena_constructs.cdk.task.log import require_metric_filters
 from bixarena_constructs.cdk.task_launch import TaskLaunch
-from bixarena_constructs.cdk.tokens import path_below, read, resource_of, stack_of
+from bixarena_constructs.cdk.tokens import is_token, path_below, read, resource_of, stack_of
 from bixarena_constructs.deployment import OUTPUTS_ID
 from bixarena_constructs.worker.contract import Variable
 
@@ -96,8 +96,8 @@ class WatchedTask:
         Where a secret sets it, its value is not known: ``*``, which a log filter takes for any.
         """
         worker = self._definition
-        plain = {each["name"]: each["value"] for each in worker.get("environment", ())}
-        hidden = {each["name"] for each in worker.get("secrets", ())}
+        plain = {_text(each["name"]): each["value"] for each in worker.get("environment", ())}
+        hidden = {_text(each["name"]) for each in worker.get("secrets", ())}
         if Variable.LEADERBOARD_SLUG in hidden:
             return "*"
         # The worker takes a blank one for none.
@@ -114,10 +114,13 @@ class WatchedTask:
     def _definition(self) -> Mapping[str, Any]:
         """The definition of the worker's container, as CloudFormation takes it."""
         resource = resource_of(self.task_definition)
-        containers: Sequence[Mapping[str, Any]] = read(self.task_definition, "stack").resolve(
+        resolve = read(self.task_definition, "stack").resolve
+        containers: Sequence[Mapping[str, Any]] = resolve(
             getattr(resource, "container_definitions", ())
         )
-        (worker,) = (each for each in containers if each["name"] == self.runs.container_name)
+        name = self.runs.container_name
+        name = resolve(name) if is_token(name) else name
+        (worker,) = (each for each in containers if each["name"] == name)
         return worker
 
     @classmethod

@@ -19,7 +19,7 @@ from bixarena_constructs.cdk.task.secret_decryption import (
     is_key_of_another_stack,
     key_of_another_stack,
 )
-from bixarena_constructs.cdk.tokens import read, resource_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -104,23 +104,41 @@ class AgentAccess:
         """Return one sentence for each image whose pull cannot be granted."""
         return self._faults
 
+    def _definition_of(self, name: object) -> ecs.ContainerDefinition | None:
+        if isinstance(name, str):
+            return self._task_definition.find_container(name)
+        return next(
+            (
+                child
+                for child in self._task_definition.node.children
+                if isinstance(child, ecs.ContainerDefinition)
+                and self._resolved(child.container_name) == name
+            ),
+            None,
+        )
+
+    def _resolved(self, name: str) -> object:
+        """Return the name of a container as the template has it."""
+        return read(self._task_definition, "stack").resolve(name) if is_token(name) else name
+
     # `Any`: CloudFormation's JSON.
     def _grant_pull(self, container: Mapping[str, Any]) -> None:
         name = container["name"]
         has_credentials = "repositoryCredentials" in container
-        if name == self._worker and self._has_settled_image:
+        is_worker = name == self._resolved(self._worker)
+        if is_worker and self._has_settled_image:
             return
-        definition = self._task_definition.find_container(name)
+        definition = self._definition_of(name)
         if definition is None:
             return
         try:
-            if name == self._worker:
+            if is_worker:
                 check_reference(
                     self._scope, definition.image_name, has_credentials=has_credentials
                 )
             if not has_credentials:
                 role = self._task_definition.obtain_execution_role()
-                place = f"the image of the container {name!r}"
+                place = f"the image of the container {as_text(name)!r}"
                 statements = pull_statements(definition, place, definition.image_name, role=role)
                 self._grant(statements)
                 if statements:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from aws_cdk import RemovalPolicy
@@ -11,13 +12,15 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME
-from bixarena_constructs.cdk.tokens import resource_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 
 if TYPE_CHECKING:
     from constructs import Construct
 
 __all__ = ["WorkerLog", "require_metric_filters"]
 
+# Of CloudWatch Logs.
+_NAME: Final = re.compile("[A-Za-z0-9_/.#-]{1,512}")
 # Those that are defined here, whose class need not be asked for.
 _OWN: WeakSet[logs.ILogGroup] = WeakSet()
 
@@ -52,7 +55,7 @@ class WorkerLog:
         for name in ("log_retention", "log_removal_policy"):
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} is for a new log group; set it on log_group itself")
-        return self.log_group
+        return _named(self.log_group)
 
     def of_task_definition(self) -> logs.ILogGroup:
         """Return the log group of the user's task definition.
@@ -65,7 +68,7 @@ class WorkerLog:
                 raise ValueError(f"{field.name} is not for a task_definition; set it there")
         if self.log_group is None:
             raise ValueError("log_group is missing; name the one that task_definition logs to")
-        return self.log_group
+        return _named(self.log_group)
 
     def driver(self, log_group: logs.ILogGroup) -> ecs.LogDriver:
         """Return the log driver of the worker's container."""
@@ -92,3 +95,13 @@ def require_metric_filters(log_group: logs.ILogGroup) -> None:
             f"log_group is of the class {log_class}, whose logs monitoring cannot read by metric "
             "filters; it must be of the class STANDARD"
         )
+
+
+def _named(log_group: logs.ILogGroup) -> logs.ILogGroup:
+    name = read(log_group, "log_group_name")
+    if not is_token(name) and not _NAME.fullmatch(name):
+        raise ValueError(
+            f"log_group has the name {name!r}; it must be 1 to 512 letters, digits and any of "
+            "_ - / . #"
+        )
+    return log_group

@@ -12,6 +12,7 @@ from constructs import IValidation
 
 from bixarena_constructs.aws.secret_arn import SecretArn
 from bixarena_constructs.cdk.neighbours import resolved_name
+from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.tokens import read, resource_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ def secret_arns(container: Mapping[str, Any]) -> dict[str, object]:
     Args:
         container: A resolved container definition.
     """
-    found = {secret["name"]: secret["valueFrom"] for secret in container.get("secrets") or ()}
+    found = {
+        as_text(secret["name"]): secret["valueFrom"] for secret in container.get("secrets") or ()
+    }
     credentials = container.get("repositoryCredentials")
     if credentials is not None:
         found[CREDENTIALS] = credentials["credentialsParameter"]
