@@ -20,6 +20,7 @@ _NAME: Final = re.compile(
     re.VERBOSE,
 )
 _ECR: Final = re.compile(r"""[("']*(https://)?(\w+\.dkr|api)\.ecr(-fips)?\.[\w-]+\.amazonaws\.""")
+_ECR_BUCKET: Final = re.compile(r"""[("']*https://prod-[\w-]+-starport-layer-bucket\.s3\b""")
 _GUARDDUTY: Final = re.compile(rf"{_ECR.pattern}[\w.]+/(v2/)?aws-guardduty-agent-fargate\b")
 
 _REASONS_BY_CODE: Final = {
@@ -118,4 +119,6 @@ def _without_names(reason: str) -> str:
 def _kind_of_name(name: re.Match[str]) -> str:
     if _GUARDDUTY.match(name[0]):
         return "GUARDDUTY-IMAGE"
+    if _ECR_BUCKET.match(name[0]):
+        return "ECR-BUCKET"
     return "ECR-NAME" if _ECR.match(name[0]) else "NAME"

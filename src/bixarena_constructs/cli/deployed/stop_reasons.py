@@ -6,14 +6,14 @@ from typing import Final
 
 __all__ = ["STOPS"]
 
-_PULL: Final = "CannotPull(ECR)?ContainerError"
+_PULL: Final = "CannotPull(Container|ECRContainer|ImageManifest)Error"
 _SECRETS: Final = (
     "(ResourceInitializationError: (?=unable to pull secrets or registry auth|invalid ssm|the task"
     " can't retrieve the secret)|Fetching secret data from)"
 )
 _LOG: Final = "failed to (validate logger args|initialize logging driver)"
 _EFS: Final = "failed to invoke EFS utils commands"
-_START: Final = "(Cannot(Start|Create)ContainerError|failed to create new container)"
+_START: Final = "(Cannot(Start|Create)ContainerError|(failed|unable) to create new container)"
 _UNREACHED: Final = (
     "dial tcp|i/o timeout|no such host|connection (refused|reset|issue)|TLS handshake timeout"
     "|request canceled while waiting|exceeded while awaiting headers|context canceled"
@@ -23,7 +23,7 @@ _OPEN_THE_WAY: Final = "give them a NAT gateway, or public subnets a public addr
 
 # The head of a reason, a phrase that follows it, what happened, as a clause, and how to fix it.
 # The first row that matches wins, so particular ones come before general ones. Each name is
-# replaced by NAME, ECR-NAME or GUARDDUTY-IMAGE before.
+# replaced by NAME, ECR-NAME, ECR-BUCKET or GUARDDUTY-IMAGE before.
 STOPS: Final = (
     (
         _PULL,
@@ -62,6 +62,24 @@ STOPS: Final = (
         f"{_OPEN_THE_WAY}; check the security group's egress to port 443",
     ),
     (
+        _PULL,
+        "x509: |failed to verify certificate",
+        "Fargate does not trust the certificate of the registry, or of a proxy in between",
+        "let the registry have a certificate of a public authority, and no proxy replace it",
+    ),
+    (
+        _PULL,
+        "unexpected media type",
+        "something else came in place of the image, such as a proxy's web page",
+        "check what is between the task's subnets and the registry",
+    ),
+    (
+        _PULL,
+        "ECR-BUCKET.*403 Forbidden|error parsing HTTP 403 response body: invalid character",
+        "the VPC's endpoint of S3 refuses the image's layers",
+        "allow s3:GetObject on the registry's bucket in the endpoint's policy",
+    ),
+    (
         "",
         (
             "exec format error|descriptor matching platform|match the specified platform"
@@ -79,7 +97,8 @@ STOPS: Final = (
     (
         _PULL,
         (
-            "ECR-NAME.*(403 Forbidden|no basic auth credentials|authentication required)"
+            "ECR-NAME.*(anonymous token|403 Forbidden|no basic auth credentials"
+            "|authentication required)"
             "|pull access denied for ECR-NAME|not authorized to perform: ecr|permissions to pull"
         ),
         "Amazon ECR refuses the execution role",
@@ -87,13 +106,16 @@ STOPS: Final = (
     ),
     (
         _PULL,
-        "anonymous token.*(401|403) |authentication required|: unauthorized(;|$)",
+        "anonymous token.*(401|403) |authentication (is )?required|: unauthorized(;|$)",
         "the image is private and the task has no credentials for it",
         "give registry_credentials a secret with username and password",
     ),
     (
         _PULL,
-        "pull access denied|insufficient.scope: |does not exist or no pull access",
+        (
+            "pull access denied|insufficient.scope: |does not exist or no pull access"
+            "|unauthorized: (access to|unauthorized to access)"
+        ),
         "the registry has no such image, or it is private and the task may not pull it",
         "check the image's name, and registry_credentials",
     ),
@@ -107,9 +129,9 @@ STOPS: Final = (
         _PULL,
         r"401 Unauthorized|403 Forbidden|(?<!\S)denied: |incorrect username|be authenticated",
         (
-            "the registry refuses the credentials: they are wrong or have expired, or the token "
-            "lacks read:packages, is fine-grained, or is not authorised for the organisation's "
-            "single sign-on"
+            "the registry refuses the credentials, or got none: they are wrong or have expired, "
+            "or the token lacks read:packages, is fine-grained, or is not authorised for the "
+            "organisation's single sign-on"
         ),
         "put a new classic token into the credentials secret, and try it with `bixarena doctor`",
     ),
@@ -162,15 +184,15 @@ STOPS: Final = (
         _SECRETS,
         (
             "ResourceNotFoundException: |can't (find|retrieve) the (specified )?secret"
-            "|invalid ssm parameters: |ParameterNotFound|unexpected ARN format"
+            "|invalid (ssm )?parameters: |ParameterNotFound|unexpected ARN format"
         ),
         "a secret or parameter of the task does not exist in this account and region",
         "check its complete ARN, and that it has a value; `bixarena doctor` names it",
     ),
     (
         _SECRETS,
-        "ThrottlingException",
-        "AWS limits how often secrets are read",
+        "ThrottlingException|InternalServiceError|InternalServerError",
+        "AWS was busy, or limits how often secrets are read",
         "run it again later",
     ),
     *(
@@ -210,6 +232,7 @@ STOPS: Final = (
         "the log group does not exist",
         "deploy the stack again",
     ),
+    (_LOG, "ThrottlingException", "AWS limits how often logs are opened", "run it again later"),
     (_LOG, "", "the task could not open its log", "check the task definition's log options"),
     (
         _EFS,
