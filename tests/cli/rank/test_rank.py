@@ -124,7 +124,7 @@ def test_table_shows_names_as_they_are_and_the_notes(bixarena: Bixarena, votes_c
         "Places",
         "First",
     ]
-    assert "left out: 1 battles of a model with itself" in table
+    assert "left out: 1 battle of a model with itself" in table
 
 
 def test_a_board_won_by_one_vote_has_an_interval(bixarena: Bixarena, tmp_path: Path) -> None:
@@ -465,6 +465,14 @@ def test_says_that_standard_output_is_full(votes_csv: Path, output_format: str) 
     assert done.returncode == 73
     assert "error: cannot write standard output: No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_writes_no_file_that_is_called_as_standard_output(
+    bixarena: Bixarena, votes_csv: Path
+) -> None:
+    result = bixarena("rank", votes_csv, "--report", "-")
+    assert result.exit_code == 64
+    assert "--report needs the name of a file" in " ".join(result.stderr.split())
 
 
 def test_refuses_a_heading_without_a_page(bixarena: Bixarena, votes_csv: Path) -> None:

@@ -153,7 +153,7 @@ def test_tells_what_was_left_out_and_why(page: Page) -> None:
     notes = [text for tag, text in page.texts if tag == "li"]
     assert notes == [
         "not listed, with fewer than 10 votes: newcomer (1)",
-        "left out: 1 battles of a model with itself",
+        "left out: 1 battle of a model with itself",
     ]
 
 

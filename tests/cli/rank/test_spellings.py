@@ -58,7 +58,24 @@ def test_a_field_that_is_missing_in_a_row_is_a_missing_value(
     assert result.exit_code == 65
     assert "line 3, column info.a: got nothing, allowed: any name" in result.stderr
     wrong = bixarena("rank", path, "--columns", "model_a=other.a,model_b=b,winner=w")
-    assert "columns other.a, b, w" in wrong.stderr
+    assert "needed are other.a, b, w" in wrong.stderr
+
+
+@pytest.mark.parametrize("option", ["--by", "--voter-column"])
+def test_refuses_a_path_that_leads_nowhere(
+    bixarena: Bixarena, tmp_path: Path, option: str
+) -> None:
+    path = tmp_path / "votes.jsonl"
+    tags = {"criteria_v0.1": {"hard": "yes"}}
+    vote = {"model_a": "a", "model_b": "b", "winner": "tie"}
+    rows = [{**vote, "tag": tags}, vote]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    options = ("--min-evals", "0", "--intervals", "auto")
+    wrong = bixarena("rank", path, *options, option, "tag.criteria_v0.1.hard")
+    assert wrong.exit_code == 65
+    assert "no row has a value at tag.criteria_v0.1.hard" in wrong.stderr
+    right = bixarena("rank", path, *options, option, 'tag."criteria_v0.1".hard')
+    assert right.exit_code == 0, right.stderr
 
 
 def test_says_how_to_reach_votes_within_an_object(bixarena: Bixarena, tmp_path: Path) -> None:

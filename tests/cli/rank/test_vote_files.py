@@ -111,7 +111,7 @@ def test_skips_blank_lines_wherever_they_are(tmp_path: Path) -> None:
 
 
 def test_refuses_a_delimiter_that_makes_no_columns_of_votes(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError, match="found model_a:model_b:winner"):
+    with pytest.raises(UnreadableFileError, match="the columns model_a:model_b:winner, needed"):
         read(written(tmp_path, PLAIN.replace(",", ":")))
 
 
@@ -239,15 +239,22 @@ def test_tells_the_line_of_json_lines_and_the_row_of_other_files(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "columns model_a, model_b, winner or .* are needed, found no columns at all"),
-        ("a,b,winner\n", "are needed, found a, b, winner; name them with --columns"),
+        ("", "the file is empty"),
+        ("\n \n", "the file is empty"),
+        (
+            "a,b,winner\n",
+            "found the columns a, b, winner, needed are .*; name yours with --columns",
+        ),
         ("model_a,model_b,outcome,votes\n", "these are counted cells: --cells reads them"),
         (
             "model_a,model_b,winner,Model_A\n",
-            r"are needed, found model_a \(column 1\), model_b, winner, Model_A \(column 4\)",
+            r"found the columns model_a \(column 1\), model_b, winner, Model_A \(column 4\)",
         ),
         ('{"winner": 1, "WINNER": 2}', "'winner' and 'WINNER' have the same name"),
-        ('model_a,model_b,winner\na,"b,tie\n', "not a CSV file: "),
+        (PLAIN + 'a,"b,tie\na,b,tie\n', "in the row that begins in line 4: .* is written twice"),
+        ("sep=;\n" + PLAIN.replace(",", ";"), r"headings are in line 2, .*: tail -n \+2 FILE \|"),
+        ("# today\n\n" + PLAIN, r"headings are in line 3, .*: tail -n \+3 FILE \|"),
+        (PLAIN + "a,b\n", r"1 row does not fit the first line\n  line 4: 2 values"),
         (PLAIN + "a,b\na,b,tie,x\n", r"2 rows do not fit the first line\n  line 4: 2 values"),
         ('{"model_a": 1,\n', "JSON"),
         ("[1, 2]", "holds no object with keys"),
@@ -267,6 +274,14 @@ def test_refuses_what_is_no_table_of_votes(tmp_path: Path, text: str, reason: st
         ("model_a,model_b,winner\né,b,tie\n".encode("latin-1"), "UTF-8: .* --encoding says"),
         (PLAIN.encode("utf-16")[:-1], "UTF-16.*: truncated data at byte"),
         (b"PK\x03\x04", "Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook"),
+        (b"SQLite format 3\x00", "SQLite database: sqlite3 -csv -header FILE"),
+        (b"ARROW1\x00\x00", "Arrow file"),
+        (b"\xff\xff\xff\xff\x10\x00", "Arrow stream"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"<!DOCTYPE html>\n<html>", "web page"),
+        (PLAIN.encode("utf-16-le"), "byte 1 is zero; --encoding utf-16-le"),
+        (b"Obj\x01\x04\x00", "byte 5 is zero"),
         (bz2.compress(PLAIN.encode()), r"bzip2: bzcat FILE \| bixarena rank -"),
         (lzma.compress(PLAIN.encode()), r"xz: xzcat FILE \| bixarena rank -"),
         (b"\x28\xb5\x2f\xfd", "not a table: Compressed file ended before"),
@@ -426,5 +441,54 @@ def test_says_that_the_limit_is_too_little(tmp_path: Path) -> None:
 def test_says_what_is_wrong_with_a_condition(tmp_path: Path) -> None:
     path = written(tmp_path, PLAIN)
     for condition in ("language = 'English'", "winner = ", "model_a = b)"):
-        with pytest.raises(VotesError, match=r"--where .* is no condition on"):
+        with pytest.raises(VotesError, match=r"--where .* fails on"):
             read(path, where=condition)
+
+
+@pytest.mark.parametrize("condition", ["model_a", "'a'", "model_a::INT > 1", "--", "()"])
+def test_blames_the_condition_and_not_the_file(tmp_path: Path, condition: str) -> None:
+    for name in ("votes.csv", "votes.jsonl"):
+        text = PLAIN if name.endswith("csv") else json.dumps(ROWS[0])
+        with pytest.raises(VotesError, match=r"--where .* fails on"):
+            read(written(tmp_path, text, name=name), where=condition)
+    path = written(tmp_path, PLAIN + "a,b\n")
+    with pytest.raises(UnreadableFileError, match="does not fit"):
+        read(path, where="model_a = 'a'")
+
+
+def test_refuses_a_condition_without_words() -> None:
+    with pytest.raises(ValueError, match="--where is empty"):
+        Wanted(where=" ")
+
+
+@pytest.mark.parametrize("content", ["utf-8-sig", "utf-32"])
+@pytest.mark.parametrize("text", [PLAIN, json.dumps(ROWS), "\n".join(map(json.dumps, ROWS))])
+def test_reads_a_mark_before_any_format(tmp_path: Path, text: str, content: str) -> None:
+    path = written(tmp_path, text, encoding=content)
+    assert counts(read(path)) == counts(read(written(tmp_path, text, name="plain")))
+
+
+def test_reads_standard_input_once() -> None:
+    with mock.patch("sys.stdin", io.TextIOWrapper(io.BytesIO(PLAIN.encode()))):
+        assert read("-", "-").total == 2
+
+
+def test_skips_no_votes_of_a_folder_in_silence(tmp_path: Path) -> None:
+    written(tmp_path, PLAIN)
+    (tmp_path / "more.csv.bz2").write_bytes(bz2.compress(PLAIN.encode()))
+    with pytest.raises(UnreadableFileError, match="bzip2"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["abc", "1,5", "1.5", "-1", "nan", ""])
+def test_refuses_a_count_that_is_no_whole_number(tmp_path: Path, value: str) -> None:
+    path = written(tmp_path, f'model_a,model_b,winner,n\na,b,tie,"{value}"\n')
+    with pytest.raises(BadRowsError, match=r"line 2, column n: .*, allowed: a whole number"):
+        read(path, count="n")
+
+
+def test_takes_no_more_threads_than_there_are_processors(tmp_path: Path) -> None:
+    path = written(tmp_path, PLAIN)
+    with counting([str(path)], Wanted(), memory_limit="1GB", threads=100_000) as votes:
+        (threads,) = votes.connection.execute("SELECT current_setting('threads')").fetchall()[0]
+    assert threads <= (os.cpu_count() or 1)

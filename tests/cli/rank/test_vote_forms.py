@@ -304,7 +304,7 @@ def test_counts_what_was_left_out_in_every_output(
     if output == "json":
         found = json.loads(result.stdout)["input"]
         assert found["dropped"] == {"winner 'tie (bothbad)'": 1}
-        assert "counted as ties: 1 rows with winner ''" in found["notes"]
+        assert "rows counted as ties: 1, with winner ''" in found["notes"]
     else:
         assert "left out: 1 of 5 rows, winner 'tie (bothbad)'" in said
 
@@ -432,9 +432,13 @@ def test_a_word_that_is_the_other_models_name_means_neither(
 
 def test_points_to_names_that_are_hardly_meant(bixarena: Bixarena, tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
-    path.write_text("model_a,model_b,winner\na,a ,tie\nnan,None,tie\na,=1+1,tie\n")
+    rows = "a,a ,tie\nnan,None,tie\na,=1+1,tie\né,e\u0301,tie\n" + '"{""id"": 1}",a,tie\n'
+    path.write_text(f"model_a,model_b,winner\n{rows}", encoding="utf-8")
     said = bixarena("rank", path, "--min-evals", "0", "--format", "csv").stderr
-    assert "names that differ in spaces or capitals only are different models: 'a', 'a '" in said
+    alike = "names that differ only in spaces, capitals or encoding are different models: "
+    assert f"{alike}'a', 'a '" in said
+    assert f"{alike}'e\u0301', 'é'" in said
+    assert """'{"id": 1}' is no name; --columns model_a=COLUMN.KEY""" in said
     assert "a model is called 'nan', as programs write a missing name" in said
     assert "a model is called 'None'" in said
     assert "'=1+1' begins as a formula does; import it as text" in said

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from benchmarks.coverage import PAGE, Cell, read_results, with_tables
 
-from bixarena_constructs.worker.ranking import RankedModel, RankingOptions, VoteCounts, rank
+from bixarena_constructs.worker.ranking import (
+    IntervalMethod,
+    RankedModel,
+    RankingError,
+    RankingOptions,
+    VoteCounts,
+    rank,
+)
 from bixarena_constructs.worker.ranking.board import fit_board
 from bixarena_constructs.worker.ranking.covariance import (
     model_covariance,
@@ -78,6 +85,42 @@ def test_a_single_round_does_not_exclude_the_score(seed: int) -> None:
         assert entry.lower is not None
         assert entry.upper is not None
         assert entry.lower <= entry.score <= entry.upper
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_single_round_does_not_exclude_the_place(seed: int) -> None:
+    votes = VoteCounts.from_cells([("a", "b", "model_a", 3), ("b", "c", "tie", 2)])
+    options = RankingOptions(
+        num_bootstrap=1, interval_method="percentile", min_evals=0, seed=seed, threads=1
+    )
+    for entry in rank(votes, options).entries:
+        assert entry.rank_lower is not None
+        assert entry.rank_upper is not None
+        assert entry.rank_lower <= entry.rank <= entry.rank_upper
+
+
+@pytest.mark.parametrize("method", ["wald", "percentile", "sandwich"])
+@pytest.mark.parametrize("votes", [10**9, 10**12])
+def test_billions_of_votes_have_narrow_intervals(method: IntervalMethod, votes: int) -> None:
+    cells = [
+        ("a", "b", "model_a", votes),
+        ("a", "b", "model_b", votes - 5),
+        ("b", "c", "tie", votes),
+    ]
+    cells += [("b", "c", "model_b", votes // 2)]
+    options = RankingOptions(num_bootstrap=100, interval_method=method, threads=1)
+    for entry in rank(VoteCounts.from_cells(cells), options).entries:
+        assert entry.lower is not None
+        assert entry.upper is not None
+        assert entry.lower < entry.score < entry.upper
+        # Some 1.96 * 174 Elo * 2 / sqrt(votes), over a chain of two pairs.
+        assert entry.upper - entry.lower < 3000 / votes**0.5
+
+
+def test_a_prior_that_is_too_weak_to_count_is_refused() -> None:
+    votes = VoteCounts.from_cells([("a", "b", "model_a", 10**12), ("a", "b", "model_b", 10**12)])
+    with pytest.raises(RankingError, match=r"too weak .* set prior_battles"):
+        rank(votes, RankingOptions(prior_battles=1e-6))
 
 
 def test_an_even_pair_has_the_interval_of_its_share_of_wins() -> None:

@@ -33,6 +33,7 @@ def sample(resampler: Resampler, rounds: int, seed: int = 5) -> NDArray[np.float
         pytest.param([40, 3, 0, 3, 127], id="one digit"),
         pytest.param([5_000, 128, 300, 1, 12_000], id="two digits"),
         pytest.param([20_000, 16_384, 70_001, 9], id="beyond two digits"),
+        pytest.param([10**12, 10**12 - 5, 0, 10**9], id="billions"),
     ],
 )
 def test_replicates_have_the_moments_of_a_multinomial(counts: list[int]) -> None:

@@ -208,14 +208,15 @@ def notes_on(board: Board) -> list[str]:
             f"places them relative to each other: {named}"
         )
     if ranking.self_battles:
-        notes.append(f"left out: {ranking.self_battles} battles of a model with itself")
+        battles = "1 battle" if ranking.self_battles == 1 else f"{ranking.self_battles} battles"
+        notes.append(f"left out: {battles} of a model with itself")
     if ranking.effective_voters is not None and ranking.interval_method == "wald":
         notes.append(
             f"the intervals take votes as independent: {ranking.effective_voters:.1f} voters, "
             "counted by how evenly they share the votes, are too few for intervals by voter"
         )
     certain = [entry.model for entry in ranking.entries if _has_no_width(entry)]
-    if certain:
+    if certain and ranking.interval_method in ("percentile", "sandwich"):
         notes.append(
             f"intervals of {ranking.interval_method} have no width where votes went one way only; "
             f"--intervals auto leaves a doubt about {_names(certain)}"

@@ -16,7 +16,12 @@ from bixarena_constructs.cli.rank.vote_faults import (
     first_line,
 )
 from bixarena_constructs.cli.rank.vote_files import literal
-from bixarena_constructs.cli.rank.vote_forms import find_column, find_form, missing_columns
+from bixarena_constructs.cli.rank.vote_forms import (
+    find_column,
+    find_form,
+    missing_columns,
+    nested_path,
+)
 from bixarena_constructs.cli.rank.vote_notes import dropped_rows, reading_notes
 from bixarena_constructs.cli.rank.vote_paths import find_files
 from bixarena_constructs.cli.rank.vote_statements import (
@@ -27,6 +32,7 @@ from bixarena_constructs.cli.rank.vote_statements import (
 )
 from bixarena_constructs.worker.errors import VotesError
 from bixarena_constructs.worker.ranking import VoteCounts
+from bixarena_constructs.worker.ranking.options import usable_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,7 +136,7 @@ def counting(
             "autoinstall_known_extensions": False,
         }
         if threads:
-            settings["threads"] = threads
+            settings["threads"] = min(threads, usable_cpus())
         try:
             opened = duckdb.connect(config=settings)
         except duckdb.Error as error:
@@ -177,6 +183,7 @@ def _counted(
         sources.append(
             count_file(connection, number, file, form=form, wanted=wanted, scratch=scratch)
         )
+        _check_paths(connection, number, file, form)
         files.append(file)
         forms.append(form)
     judge(connection, by_name=not wanted.is_cells, least=1 if wanted.is_cells else 0)
@@ -212,6 +219,20 @@ def _form(file: VoteFile, wanted: Wanted, connection: DuckDBPyConnection) -> For
             file.name, f"{', '.join(missing)} not found among {', '.join(file.columns)}"
         )
     return form
+
+
+def _check_paths(connection: DuckDBPyConnection, number: int, file: VoteFile, form: Form) -> None:
+    """Refuse a path to voters or categories that leads nowhere in any row: it is misspelt."""
+    for role, path in (("who", form.voter), ("category", form.category)):
+        if path and nested_path(path, file.columns):
+            reached = f"count(*) FILTER (coalesce({role}, '') = '') < count(*) OR count(*) = 0"
+            statement = f"SELECT {reached} FROM counted WHERE kept AND file = {number}"
+            if not number_of(connection, statement):
+                raise UnreadableFileError(
+                    file.name,
+                    f"no row has a value at {path}; a path is COLUMN.KEY, COLUMN[0], or "
+                    'COLUMN."A.KEY" for a key with dots',
+                )
 
 
 def _categories(connection: DuckDBPyConnection, *, wanted: Wanted) -> tuple[str | None, ...]:

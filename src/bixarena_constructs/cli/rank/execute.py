@@ -123,6 +123,8 @@ def _check_outputs(files: Sequence[str], outputs: dict[str, Path | None]) -> Non
     for option, output in outputs.items():
         if output is None or output.is_char_device() or output.is_fifo():
             continue
+        if str(output) == "-":
+            raise typer.BadParameter(f"{option} needs the name of a file, got -")
         if (where := _identity(output)) in taken:
             raise typer.BadParameter(f"{option} {output} would overwrite {taken[where]}")
         taken[where] = f"what {option} writes"

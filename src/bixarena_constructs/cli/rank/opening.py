@@ -10,7 +10,7 @@ import csv
 import json
 from collections import Counter
 from dataclasses import replace
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.rank.vote_faults import UnreadableFileError, first_line
@@ -40,13 +40,30 @@ _OTHERS: Final = {
     "unzip -p FILE | bixarena rank -",
     b"BZh": "this is compressed with bzip2: bzcat FILE | bixarena rank -",
     b"\xfd7zX": "this is compressed with xz: xzcat FILE | bixarena rank -",
+    b"\xd0\xcf\x11\xe0": "this is an Excel workbook, which can save a sheet as CSV",
+    b"SQLite format 3": "this is an SQLite database: "
+    "sqlite3 -csv -header FILE 'SELECT * FROM votes' | bixarena rank -",
+    b"ARROW1": "this is an Arrow file; Arrow's libraries save it as Parquet",
+    b"\xff\xff\xff\xff": "this is an Arrow stream, as Hugging Face's datasets keep them; "
+    "their to_parquet saves it as Parquet",
+    b"version https://git-lfs": "this is Git LFS's pointer to a file, which git lfs pull fetches",
+    b"<!DOCTYPE html": "this is a web page; download the file that it links to",
 }
-_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# The mark of UTF-32 begins with that of UTF-16.
+_MARKS: Final = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    # DuckDB knows this one in CSV alone.
+    codecs.BOM_UTF8: "utf-8-sig",
+}
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _OPENING: Final = 4096
 _LONGEST_OBJECT: Final = 2**26
 # Some rows leave out what they have no value for.
 _OBJECTS: Final = 1000
+_LINES_ABOVE: Final = 20
 
 
 def open_file(
@@ -77,11 +94,11 @@ def open_file(
     import duckdb  # noqa: PLC0415 - an extra that the other commands do without
 
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(max(map(len, _OTHERS)))
     for magic, what in _OTHERS.items():
         if start.startswith(magic):
             raise UnreadableFileError(name, what)
-    kind: Kind = "Parquet" if start == b"PAR1" else "CSV"
+    kind: Kind = "Parquet" if start.startswith(b"PAR1") else "CSV"
     if kind == "CSV" and name.lower().endswith(".parquet"):
         raise UnreadableFileError(name, "not a Parquet file: it does not begin with PAR1")
     compressions = (each for magic, each in _COMPRESSIONS.items() if start.startswith(magic))
@@ -117,13 +134,25 @@ def not_text(error: UnicodeError) -> str:
 
 
 def _in_utf_8(table: VoteFile, encoding: str | None, scratch: Path) -> VoteFile:
-    """Copy a text of another encoding."""
+    """Copy a text of another encoding.
+
+    Raises:
+        UnreadableFileError: It is no text.
+    """
+    with table.content() as file:
+        opening = file.read(_OPENING)
     if encoding is None:
-        with table.content() as file:
-            encoding = "utf-16" if file.read(2) in _UTF_16 else "utf-8"
-    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
-        return table
-    return table.copied(scratch, encoding)
+        marks = (name for mark, name in _MARKS.items() if opening.startswith(mark))
+        encoding = next(marks, "utf-8")
+    if codecs.lookup(encoding).name != "utf-8":
+        return table.copied(scratch, encoding)
+    if b"\0" in opening:
+        raise UnreadableFileError(
+            table.name,
+            f"not a text: byte {opening.index(0)} is zero; --encoding utf-16-le reads a text in "
+            "UTF-16 without a mark, and what is no text can be saved as CSV, JSON or Parquet",
+        )
+    return table
 
 
 def lists_within(file: VoteFile, connection: DuckDBPyConnection) -> list[str]:
@@ -164,16 +193,34 @@ def _text_table(
         # DuckDB skips only lines that all end alike.
         table = table.copied(scratch)
     headers = {}
-    for sign in (delimiter,) if delimiter else _DELIMITERS:
+    signs = (delimiter,) if delimiter else _DELIMITERS
+    for sign in signs:
         with table.text() as file:
             headers[sign] = next(filter(None, csv_records(file, sign)), [])
         if is_known(headers[sign]):
             break
     else:
         sign = max(headers, key=lambda each: len(headers[each]))
+        if not any(map(str.strip, headers[sign])):
+            raise UnreadableFileError(table.name, "the file is empty")
+        _check_lines_below(table, signs, is_known)
     return replace(
         table, columns=_distinct(headers[sign]), delimiter=sign, blank_lines=blank_lines
     )
+
+
+def _check_lines_below(
+    table: VoteFile, signs: Sequence[str], is_known: Callable[[Sequence[str]], bool]
+) -> None:
+    """Refuse a file whose headings stand below titles or comments, and say where they are."""
+    with table.text() as file:
+        for number, line in enumerate(islice(file, _LINES_ABOVE), 1):
+            if any(is_known(line.strip().split(sign)) for sign in signs):
+                raise UnreadableFileError(
+                    table.name,
+                    f"the headings are in line {number}, below other lines: "
+                    f"tail -n +{number} FILE | bixarena rank -",
+                )
 
 
 def _json_kind(table: VoteFile, opening: str) -> Kind:

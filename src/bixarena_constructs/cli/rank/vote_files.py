@@ -141,8 +141,16 @@ class VoteFile:
                 reader = csv_records(file, self.delimiter)
                 rows = filter(None, reader)
                 next(rows, None)
-                for values in rows:
-                    yield reader.line_num, values
+                line = reader.line_num
+                try:
+                    for values in rows:
+                        line = reader.line_num
+                        yield line, values
+                except csv.Error as error:
+                    raise csv.Error(
+                        f"in the row that begins in line {line + 1}: {error}; a double quote "
+                        "within a quoted value is written twice"
+                    ) from error
             else:
                 for line, text in enumerate(file, 1):
                     if text.strip():

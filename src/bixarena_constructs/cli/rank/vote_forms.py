@@ -34,10 +34,14 @@ BOTH_BAD: Final = (
     "both_bad",
     "bothbad",
     "both bad",
+    "both-bad",
+    "bothbad_vote",
 )
 """What arenas call a vote that finds both answers bad."""
 
-_NESTED: Final = re.compile(r"(?P<column>[^.\[\]]+)(?P<path>(?:\.[^.\[\]]+|\[\d+\])+)")
+# A key with dots is written in double quotes.
+_KEY: Final = r'\.(?:"[^"]+"|[^.\[\]"]+)'
+_NESTED: Final = re.compile(rf"(?P<column>[^.\[\]]+)(?P<path>(?:{_KEY}|\[\d+\])+)")
 _CELLS: Final = ("model_a", "model_b", "outcome", "votes")
 NO_WINNER: Final = ("", "0/0/0")
 POINTS: Final = {
@@ -159,7 +163,8 @@ def nested_path(name: str, columns: Sequence[str]) -> tuple[str, str] | None:
     match = _NESTED.fullmatch(name)
     if name in columns or not match or match["column"] not in columns:
         return None
-    return match["column"], "$" + re.sub(r"\.([^.\[\]]+)", r'."\1"', match["path"])
+    path = re.sub(_KEY, lambda key: f'."{key[0][1:].strip(chr(34))}"', match["path"])
+    return match["column"], f"${path}"
 
 
 def _plain(name: str) -> str:
@@ -168,14 +173,17 @@ def _plain(name: str) -> str:
 
 def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
     """Say which columns are needed and which there are."""
-    needed = " or ".join(map(", ".join, wanted.forms))
-    found = ", ".join(columns) or "no columns at all"
+    needed = "; or ".join(map(", ".join, wanted.forms))
+    found = ", ".join(columns)
     hint = ""
     if set(_CELLS) <= set(columns):
         hint = "; these are counted cells: --cells reads them"
     elif not wanted.columns and not wanted.is_cells:
-        hint = "; name them with --columns model_a=NAME,model_b=NAME,winner=NAME"
-    return f"columns {needed} are needed, found {found}{hint}"
+        hint = (
+            "; name yours with --columns model_a=NAME,model_b=NAME,winner=NAME, or where each row "
+            "has a winner and a loser, chosen=NAME,rejected=NAME"
+        )
+    return f"found the columns {found}, needed are {needed}{hint}"
 
 
 def outcome_words(form: Form, wanted: Wanted) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.rank.vote_forms import BOTH_BAD, NO_WINNER, POINTS
@@ -23,6 +24,8 @@ __all__ = ["dropped_rows", "reading_notes"]
 _NO_NAMES: Final = {"nan", "none", "null", "na", "n/a", "undefined"}
 # What makes a spreadsheet compute a value of CSV.
 _FORMULA: Final = ("=", "+", "-", "@")
+# What JSON and Parquet write for a value with fields or elements.
+_OBJECT: Final = ("{", "[")
 
 
 def dropped_rows(connection: DuckDBPyConnection, wanted: Wanted) -> dict[str, int]:
@@ -70,7 +73,7 @@ def reading_notes(
         "SELECT won, sum(n)::BIGINT FROM judged WHERE outcome = 'tie' GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         if value.strip().lower() in (*BOTH_BAD, *NO_WINNER):
-            yield f"counted as ties: {rows} rows with winner {value!r}"
+            yield f"rows counted as ties: {rows}, with winner {value!r}"
     points = connection.execute(
         f"SELECT DISTINCT won FROM judged WHERE word IS NOT NULL AND NOT given "
         f"AND folded IN {tuple(POINTS)} ORDER BY won DESC"
@@ -80,7 +83,7 @@ def reading_notes(
         yield f"the winner was read as points of the first model: {found}"
     named = number_of(connection, "SELECT sum(n) FROM judged WHERE word IS NULL")
     if named:
-        yield f"the winner was read as the name of a model in {named} rows"
+        yield f"rows whose winner was read as the name of a model: {named}"
     yield from _name_notes(connection)
 
 
@@ -88,12 +91,24 @@ def _name_notes(connection: DuckDBPyConnection) -> Iterator[str]:
     """Point to names that are probably mistakes."""
     alike: dict[str, list[str]] = {}
     for (name,) in connection.execute("SELECT name FROM models ORDER BY number").fetchall():
-        alike.setdefault(" ".join(name.split()).casefold(), []).append(name)
+        alike.setdefault(_seen(name), []).append(name)
     for plain, names in alike.items():
         if len(names) > 1:
             listed = ", ".join(map(repr, names))
-            yield f"names that differ in spaces or capitals only are different models: {listed}"
+            yield (
+                "names that differ only in spaces, capitals or encoding are different models: "
+                f"{listed}"
+            )
         if plain in _NO_NAMES:
             yield f"a model is called {names[0]!r}, as programs write a missing name"
         if plain.startswith(_FORMULA):
             yield f"{names[0]!r} begins as a formula does; import it as text into a spreadsheet"
+        if plain.startswith(_OBJECT):
+            yield f"{names[0]!r} is no name; --columns model_a=COLUMN.KEY reaches a field within"
+
+
+def _seen(name: str) -> str:
+    """Reduce a name to what a reader sees, in lower case."""
+    composed = unicodedata.normalize("NFKC", name)
+    visible = "".join(each for each in composed if unicodedata.category(each) != "Cf")
+    return " ".join(visible.split()).casefold()

@@ -16,6 +16,8 @@ __all__ = ["find_files", "paths_of"]
 _STDIN: Final = "-"
 _SUFFIXES: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet")
 _COMPRESSED: Final = (".gz", ".zst")
+# Refused with a way to read them; skipping them would leave votes out in silence.
+_OTHERS: Final = (".xlsx", ".arrow", ".bz2", ".xz", ".zip")
 
 
 def find_files(arguments: Sequence[str], scratch: Path) -> list[tuple[str, Path]]:
@@ -32,7 +34,7 @@ def find_files(arguments: Sequence[str], scratch: Path) -> list[tuple[str, Path]
         FileNotFoundError: An argument means no file.
     """
     found: dict[Path, tuple[str, Path]] = {}
-    for argument in arguments:
+    for argument in dict.fromkeys(arguments):
         for path in paths_of(argument):
             if argument == _STDIN:
                 if sys.stdin is None:
@@ -70,7 +72,7 @@ def paths_of(argument: str) -> list[Path]:
             for each in path.rglob("*")
             if each.is_file()
             and not any(part.startswith((".", "_")) for part in each.relative_to(path).parts)
-            and _plain_name(each).endswith(_SUFFIXES)
+            and _plain_name(each).endswith((*_SUFFIXES, *_OTHERS))
         )
         if not files:
             raise FileNotFoundError(

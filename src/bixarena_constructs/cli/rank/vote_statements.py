@@ -69,15 +69,7 @@ def _count(
     import duckdb  # noqa: PLC0415 - an extra that the other commands do without
 
     for longest_row in _LONGEST_ROWS:
-        source = _source(file, longest_row, form=form, wanted=wanted)
-        try:
-            if wanted.where:
-                connection.execute(f"DESCRIBE {source}")
-        except duckdb.Error as error:
-            raise VotesError(
-                f"--where {wanted.where!r} is no condition on {file.name}: {first_line(error)}; "
-                "names of columns as they are or in double quotes, texts in single quotes"
-            ) from error
+        source = _source(file, longest_row, form=form, where=wanted.where)
         kept = ", ".join(f"CASE WHEN kept THEN {role} END" for role in VALUES)
         try:
             connection.execute(
@@ -90,12 +82,30 @@ def _count(
             is_too_long = any(sign in str(error) for sign in _TOO_LONG)
             if is_too_long and longest_row < _LONGEST_ROWS[-1]:
                 continue
+            everything = _source(file, longest_row, form=form, where=None)
+            if wanted.where and _can_read(connection, everything):
+                raise VotesError(
+                    f"--where {wanted.where!r} fails on {file.name}: {first_line(error)}; "
+                    "write names of columns as they are or in double quotes, texts in single "
+                    "quotes, and TRY_CAST(... AS DOUBLE) where some values are not numbers"
+                ) from error
             raise _unreadable(file, error) from error
         break
     return source
 
 
-def _source(file: VoteFile, longest_row: int, *, form: Form, wanted: Wanted) -> str:
+def _can_read(connection: DuckDBPyConnection, source: str) -> bool:
+    """Return whether the rows can be read, so that an error lies in the condition."""
+    import duckdb  # noqa: PLC0415 - an extra that the other commands do without
+
+    try:
+        connection.execute(f"SELECT count(COLUMNS(*)) FROM ({source})")
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _source(file: VoteFile, longest_row: int, *, form: Form, where: str | None) -> str:
     """Write the SQL that gives the roles' values, as text, and whether a row is to count."""
 
     def text(column: str | None, absent: str = "NULL") -> str:
@@ -109,7 +119,7 @@ def _source(file: VoteFile, longest_row: int, *, form: Form, wanted: Wanted) -> 
 
     once = "'1'"
     won = _won([text(column) for column in form.winner])
-    kept = f"(({wanted.where}\n)) IS TRUE" if wanted.where else "true"
+    kept = f"(({where}\n)::BOOLEAN) IS TRUE" if where else "true"
     return (
         f"SELECT {kept} AS kept, {text(form.model_a)} AS side_a, {text(form.model_b)} AS side_b, "
         f"coalesce({won}, '') AS won, nullif(trim({text(form.voter)}), '') AS who, "
@@ -163,7 +173,7 @@ def judge(connection: DuckDBPyConnection, *, by_name: bool, least: int) -> None:
             trim(coalesce(side_a, '')) = '' AS no_a,
             trim(coalesce(side_b, '')) = '' AS no_b,
             outcome IS NULL AS no_outcome,
-            coalesce(NOT {_is_whole("times")} OR times::DOUBLE < {least}, true) AS no_times,
+            coalesce(NOT {_is_whole("times")} OR {_number("times")} < {least}, true) AS no_times,
             coalesce(NOT {_number("heft")} BETWEEN 0 AND {_MOST}, true) AS no_heft,
             no_a::INT + no_b::INT + no_outcome::INT + no_times::INT + no_heft::INT AS faults
         FROM counted LEFT JOIN words ON words_of = file AND folded = {folded} WHERE kept
@@ -236,5 +246,6 @@ def _unreadable(file: VoteFile, error: Error) -> UnreadableFileError:
             return UnreadableFileError(file.name, f"not a CSV file: {found}")
     if not uneven:
         return UnreadableFileError(file.name, f"not readable as {file.kind}: {first_line(error)}")
-    lines = [f"{len(uneven)} rows do not fit the first line", *uneven[:_LINES_SHOWN]]
+    rows = "1 row does" if len(uneven) == 1 else f"{len(uneven)} rows do"
+    lines = [f"{rows} not fit the first line", *uneven[:_LINES_SHOWN]]
     return UnreadableFileError(file.name, "\n  ".join(lines))

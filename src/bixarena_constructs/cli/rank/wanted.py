@@ -113,9 +113,11 @@ class Wanted:
             raise ValueError(
                 f"--delimiter {self.delimiter!r} is not a single character, such as ; or | or \\t"
             )
+        if self.where is not None and not self.where.strip():
+            raise ValueError("--where is empty; leave it out to take all rows")
         try:
             "".encode(self.encoding or "utf-8")
-        except LookupError as error:
+        except (LookupError, ValueError) as error:
             raise ValueError(
                 f"--encoding {self.encoding!r} is unknown; names are utf-8, cp1252, latin-1, "
                 "utf-16, shift_jis and Python's others"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bixarena_constructs.worker.ranking.errors import NoFiniteEstimateError
-from bixarena_constructs.worker.ranking.fit import estimate
+from bixarena_constructs.worker.ranking.fit import estimate, regular_curvature
 from bixarena_constructs.worker.ranking.graph import mutual_groups, points_table, reachable
 from bixarena_constructs.worker.ranking.likelihood import Likelihood, Pairs
 
@@ -46,6 +46,7 @@ def fit_board(votes: VoteCounts, prior_battles: float) -> Board:
     Raises:
         NoFiniteEstimateError: Without a prior, when the votes determine no finite estimate.
         NotConvergedError: When the fit is not at its maximum.
+        RankingError: When the prior is too weak to count next to the votes.
     """
     pairs = Pairs.of(votes)
     if prior_battles:
@@ -64,7 +65,8 @@ def fit_board(votes: VoteCounts, prior_battles: float) -> Board:
         prior=prior,
     )
     theta = estimate(likelihood)
-    inverse = np.linalg.inv(likelihood.curvature(theta)[0])
+    with regular_curvature():
+        inverse = np.linalg.inv(likelihood.curvature(theta)[0])
     return Board(pairs=pairs, prior=prior, theta=theta, inverse=inverse)
 
 

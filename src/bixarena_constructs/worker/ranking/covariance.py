@@ -59,10 +59,12 @@ def model_covariance(
     leverage = weight * spread
     even = 4 * votes.battles * weight * (1 + leverage)
     variance = votes.battles * weight * (1 - _tie_shares(board, votes, even))
-    # Votes with weights can be less than their number, which is as many as pairs at least.
-    total = max(votes.battles.sum(), len(votes.battles))
-    degrees = total - votes.battles @ leverage
-    wider = np.where(_one_sided(board, votes), math.sqrt(total / degrees), 1)
+    wider = np.ones(pairs.models)
+    one_sided = _one_sided(board, votes)
+    if one_sided.any():
+        # Votes with weights can be less than their number, which is as many as pairs at least.
+        total = max(votes.battles.sum(), len(votes.battles))
+        wider[one_sided] = math.sqrt(total / (total - votes.battles @ leverage))
     wider = _of(wider, listed)
     return _between_curvatures(board, variance, listed) * wider * wider[:, np.newaxis]
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from bixarena_constructs.worker.ranking.errors import NotConvergedError
+from bixarena_constructs.worker.ranking.errors import NotConvergedError, RankingError
 from bixarena_constructs.worker.ranking.truncated_newton import truncated_newton
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bixarena_constructs.worker.ranking.likelihood import FloatArray, Likelihood
 
-__all__ = ["estimate", "fit_near", "newton"]
+__all__ = ["estimate", "fit_near", "newton", "regular_curvature"]
 
 # In natural-log units; 1e-8 is 1.7e-6 Elo. What remains after a last step of this size is smaller
 # by the rate of the chord steps, a tenth or less as a rule, and by much more after Newton's.
@@ -47,6 +50,22 @@ def estimate(likelihood: Likelihood) -> FloatArray:
     return theta
 
 
+@contextmanager
+def regular_curvature() -> Iterator[None]:
+    """Say why a curvature cannot be inverted.
+
+    Raises:
+        RankingError: It is singular.
+    """
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise RankingError(
+            "the prior is too weak to count next to so many votes; set prior_battles to 0 or to a "
+            "larger number"
+        ) from error
+
+
 def newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
     """Maximise from any start.
 
@@ -62,10 +81,14 @@ def newton(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
     Returns:
         Natural-log abilities; shape ``(models, replicates)``. Of a replicate that needs more than
         a hundred steps they are not the maximum: the caller checks.
+
+    Raises:
+        RankingError: When the prior is too weak to count next to the votes.
     """
     for _ in range(_NEWTON_STEPS):
         gradient = likelihood.gradient(theta).T[..., np.newaxis]
-        step = np.linalg.solve(likelihood.curvature(theta), gradient)[..., 0].T
+        with regular_curvature():
+            step = np.linalg.solve(likelihood.curvature(theta), gradient)[..., 0].T
         # The prior's opponent stays at 0.
         reach = np.maximum(step.max(axis=0), 0) - np.minimum(step.min(axis=0), 0)
         theta = theta + step * (np.log1p(reach) / np.maximum(reach, np.finfo(np.float64).tiny))
@@ -94,20 +117,24 @@ def fit_near(likelihood: Likelihood, start: FloatArray, inverse: FloatArray) -> 
     """
     theta = np.repeat(start, likelihood.points.shape[1], axis=1)
     size = np.full(theta.shape[1], _FIRST_CHORD_STEP / _CHORD_RATE)
+    # Of billions of votes the gradient's rounding alone makes steps.
+    tolerance = _STEP_TOLERANCE + _rounding(likelihood) * np.diag(inverse).max()
     for _ in range(_CHORD_STEPS):
         step = inverse @ likelihood.gradient(theta)
         before, size = size, np.abs(step).max(axis=0)
-        shrinking = size <= np.maximum(_CHORD_RATE * before, _STEP_TOLERANCE)
+        shrinking = size <= np.maximum(_CHORD_RATE * before, tolerance)
         theta += np.where(shrinking, step, 0)
-        if size.max() <= _STEP_TOLERANCE:
+        if size.max() <= tolerance:
             return theta
         if not shrinking.all():
             break
-    slow = np.flatnonzero(~(size <= _STEP_TOLERANCE))
+    slow = np.flatnonzero(~(size <= tolerance))
     some = likelihood.take(slow)
-    near = truncated_newton(some, theta[:, slow])
     # Where a weak prior lets abilities run far apart, single precision can be too little.
-    left = np.flatnonzero(~(np.abs(some.gradient(near)).max(axis=0) <= _allowed(some)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = truncated_newton(some, theta[:, slow])
+        left = np.flatnonzero(~(np.abs(some.gradient(near)).max(axis=0) <= _allowed(some)))
+    near[:, left] = np.where(np.isfinite(near[:, left]).all(axis=0), near[:, left], start)
     batch = max(1, _NEWTON_ENTRIES // len(start) ** 2)
     for begin in range(0, len(left), batch):
         part = left[begin : begin + batch]
@@ -138,5 +165,8 @@ def _prove(likelihood: Likelihood, theta: FloatArray) -> None:
 
 def _allowed(likelihood: Likelihood) -> float:
     """Compute the gradient that rounding may leave in sums of n terms, n * epsilon."""
-    rounding = 64 * np.finfo(np.float64).eps * float(likelihood.battles.sum(axis=0).max())
-    return _GRADIENT_TOLERANCE + rounding
+    return _GRADIENT_TOLERANCE + 64 * _rounding(likelihood)
+
+
+def _rounding(likelihood: Likelihood) -> float:
+    return float(np.finfo(np.float64).eps * likelihood.battles.sum(axis=0).max())

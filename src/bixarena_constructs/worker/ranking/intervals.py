@@ -26,6 +26,7 @@ from bixarena_constructs.worker.ranking.replicate_summary import (
     probability_above,
     probability_best,
     rank_bounds,
+    ranks_of,
 )
 from bixarena_constructs.worker.ranking.replicates import replicate_abilities
 from bixarena_constructs.worker.ranking.resampling import VoteResampler
@@ -110,13 +111,14 @@ def bootstrap_evidence(scores: FloatArray, replicates: FloatArray, confidence: f
     """
     lower, upper = percentile_bounds(replicates, confidence)
     rank_lower, rank_upper = rank_bounds(replicates, confidence)
+    rank = ranks_of(scores)
     return Evidence(
         scores=scores,
-        # A few rounds can all lie on one side of the score.
+        # A few rounds can all lie on one side of the score, and of its place.
         lower=np.minimum(lower, scores),
         upper=np.maximum(upper, scores),
-        rank_lower=rank_lower,
-        rank_upper=rank_upper,
+        rank_lower=np.minimum(rank_lower, rank),
+        rank_upper=np.maximum(rank_upper, rank),
         probability_best=probability_best(replicates),
         above=probability_above(replicates),
         rounds_without_estimate=int((~np.isfinite(replicates)).any(axis=0).sum()),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bixarena_constructs.worker.ranking.replicate_summary import ranks_of
 from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS, RankedModel
 
 if TYPE_CHECKING:
@@ -79,12 +80,9 @@ def _tiers(above: FloatArray | None, number: int, confidence: float) -> list[int
 def _ranks(evidence: Evidence, *, significant: bool) -> IntArray:
     """Rank by 1 + the number of models above: by score as stored, or wholly by interval."""
     if significant and evidence.lower is not None and evidence.upper is not None:
-        above = evidence.lower[:, np.newaxis] > evidence.upper
-    else:
-        scores = evidence.scores.round(SCORE_DECIMALS)
-        above = scores[:, np.newaxis] > scores
-    ranks: IntArray = 1 + above.sum(axis=0)
-    return ranks
+        ranks: IntArray = 1 + (evidence.lower[:, np.newaxis] > evidence.upper).sum(axis=0)
+        return ranks
+    return ranks_of(evidence.scores)
 
 
 def _number(values: FloatArray | None, position: int) -> float | None:

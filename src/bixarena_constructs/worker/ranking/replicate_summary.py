@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from bixarena_constructs.worker.ranking.result import SCORE_DECIMALS
+
 if TYPE_CHECKING:
     from bixarena_constructs.worker.ranking.likelihood import FloatArray
 
@@ -23,6 +25,7 @@ __all__ = [
     "probability_above",
     "probability_best",
     "rank_bounds",
+    "ranks_of",
 ]
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -52,6 +55,13 @@ def centred_scores(abilities: FloatArray) -> FloatArray:
     mean = abilities.sum(axis=0, where=finite) / number
     scores: FloatArray = _MEAN_SCORE + ELO_PER_NATURAL_UNIT * (abilities - mean)
     return scores
+
+
+def ranks_of(scores: FloatArray) -> IntArray:
+    """Rank by 1 + the number of scores above, as they are stored; shape ``(models,)``."""
+    stored = scores.round(SCORE_DECIMALS)
+    ranks: IntArray = 1 + (stored[:, np.newaxis] > stored).sum(axis=0)
+    return ranks
 
 
 def percentile_bounds(scores: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:

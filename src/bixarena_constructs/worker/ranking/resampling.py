@@ -20,6 +20,8 @@ __all__ = ["Resampler", "VoteResampler"]
 _STANDARD_DEVIATIONS_BELOW: Final = 1.5
 # Votes are drawn in rows, as tables do it.
 _ROW: Final = 1024
+# Of more votes than these, the rest to add is so large that it takes much memory.
+_MANY_VOTES: Final = 2**28
 
 
 class Resampler(Protocol):
@@ -57,6 +59,7 @@ class VoteResampler:
             counts: Votes of each cell, one or more in all; shape ``(cells,)``.
         """
         self._total = int(counts.sum())
+        self._shares = counts / self._total
         # The drawn total is a few standard deviations below the votes: adding votes to all
         # replicates at once is cheap, taking them back goes replicate by replicate.
         shortfall = _STANDARD_DEVIATIONS_BELOW / math.sqrt(self._total)
@@ -69,6 +72,8 @@ class VoteResampler:
 
     def draw(self, rng: np.random.Generator, replicates: int) -> NDArray[np.integer]:
         """Draw counts; see `Resampler`."""
+        if self._total > _MANY_VOTES:
+            return rng.multinomial(self._total, self._shares, size=replicates).T
         counts = self._poisson.draw(rng, replicates)
         missing = self._total - counts.sum(axis=0, dtype=np.int64)
         self._add(rng, counts, np.maximum(missing, 0))
