@@ -16,7 +16,7 @@ from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.rule import DeployedRule, read_rule
 from bixarena_constructs.cli.deployed.runs import describe, find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import DeployedTask, find_task, open_session
-from bixarena_constructs.cli.deployed.worker_log import LogStream, newest_streams, stream_of
+from bixarena_constructs.cli.deployed.worker_log import LogStream, newest_streams
 from bixarena_constructs.cli.errors import (
     CommandError,
     NotFoundError,
@@ -303,7 +303,7 @@ def page(token: str, *lines: str) -> dict[str, Any]:
 def test_reads_a_log_past_an_empty_page_and_goes_on_later(
     answers: Answers, task: DeployedTask
 ) -> None:
-    log = LogStream(task=task, name="arena/worker/1")
+    log = LogStream(task=task, run_id="1", prefix="arena/worker/")
     answers["GetLogEvents"] = [page("1", "a"), page("2"), page("3", "b"), page("3")]
     assert list(log.new_lines()) == ["a", "b"]
     answers["GetLogEvents"] = [page("4", "c"), page("4")]
@@ -319,7 +319,7 @@ def test_reads_no_lines_of_a_stream_that_does_not_exist(
         DescribeLogStreams=GONE,
         DescribeTaskDefinition=definition_with({"awslogs-stream-prefix": "a"}),
     )
-    assert list(LogStream(task=task, name="arena/worker/1").new_lines()) == []
+    assert list(LogStream(task=task, run_id="1", prefix="arena/worker/").new_lines()) == []
     assert newest_streams(task, 1) == []
 
 
@@ -359,7 +359,7 @@ def test_knows_the_stream_of_a_run_before_it_exists(
     answers: Answers, task: DeployedTask, options: dict[str, str], name: str
 ) -> None:
     answers["DescribeTaskDefinition"] = definition_with(options)
-    assert stream_of(task, "1").name == name
+    assert LogStream(task=task, run_id="1").name == name
 
 
 def definition_with(options: dict[str, str]) -> dict[str, Any]:
@@ -385,7 +385,7 @@ class Watched:
         self.lines: list[str] = []
         self.follower = Follower(
             task=task,
-            log=LogStream(task=task, name="a/worker/1"),
+            log=LogStream(task=task, run_id="1", prefix="a/worker/"),
             on_status=self.statuses.append,
             on_line=self.lines.append,
             on_unreadable=self.unreadable.append,

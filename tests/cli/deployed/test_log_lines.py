@@ -6,6 +6,8 @@ import json
 
 from bixarena_constructs.cli.deployed.log_lines import fields_of, readable
 
+# As floats these numbers are too large.
+HUGE = [dict.fromkeys(("rank", "model", "score", "lower", "upper", "votes"), 10**400)]
 EVENT = {
     "event": "board_published",
     "level": "info",
@@ -59,7 +61,13 @@ def test_leaves_json_of_other_programs_readable() -> None:
     """Nested ones, and ones with the worker's field names and other values."""
     foreign: dict[str, object] = {"event": "rows loaded", "entries": 42}
     assert readable(json.dumps(foreign)).plain.endswith("rows loaded  entries 42")
-    for entries in ([{"rank": 1}], [1], {"a": 1}, [{"rank": "1", "model": "a", "score": "high"}]):
+    for entries in (
+        [{"rank": 1}],
+        [1],
+        {"a": 1},
+        [{"rank": "1", "model": "a", "score": "high"}],
+        HUGE,
+    ):
         line = json.dumps({**foreign, "entries": entries, "moved": [7], "leaderboard": ["x"]})
         assert "rows loaded" in readable(line).plain
     for line in ("[" * 5000 + "]" * 5000, '{"event": {"name": "x"}}', '{"event": null}'):

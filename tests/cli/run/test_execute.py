@@ -66,7 +66,7 @@ TROUBLES = [
         for call in ("DescribeTasks", "GetLogEvents", "DescribeTaskDefinition")
         for trouble in TROUBLES
         # A run whose log may not be read is watched without it.
-        if (call, trouble) != ("GetLogEvents", TROUBLES[1])
+        if call == "DescribeTasks" or trouble != TROUBLES[1]
     ],
 )
 def test_trouble_after_the_start(
@@ -82,3 +82,21 @@ def test_trouble_after_the_start(
     assert "the run 0f0f was started and may be under way" in ended.stderr
     assert "bixarena logs Arena --run 0f0f --follow" in ended.stderr
     assert [name for name, _ in arena.asked].count("RunTask") == 1
+
+
+@pytest.mark.parametrize("trouble", ["ThrottlingException: slow down", TROUBLES[1]])
+def test_a_run_whose_log_has_no_name_yet_is_watched(
+    arena: Answers, bixarena: Bixarena, trouble: str
+) -> None:
+    """The task definition, which names it, is not readable after the start."""
+    definition: dict[str, Any] = {"taskDefinition": {"containerDefinitions": []}}
+    stopped = {"name": "worker", "exitCode": 0}
+    arena["DescribeTaskDefinition"] = [definition, trouble, definition]
+    arena["DescribeTasks"] = {
+        "tasks": [{"taskArn": TASK, "lastStatus": "STOPPED", "containers": [stopped]}]
+    }
+    last = {"events": [{"message": '{"event": "run_finished"}'}], "nextForwardToken": "1"}
+    arena["GetLogEvents"] = [last, {"events": [], "nextForwardToken": "1"}]
+    ended = bixarena("run", "Arena")
+    assert ended.exit_code == 0, ended.stderr
+    assert ("run finished" in ended.stdout) == trouble.startswith("Throttling")

@@ -22,8 +22,9 @@ def send(
 ) -> None:
     """Send a test through every path that an alert takes, and list who gets it.
 
-    Exit code 78 means that a test was not sent, or that somebody does not get it. Every message
-    says that it is a test; no run is started, and each alarm returns to its state.
+    Exit code 78 means that a test was not sent, or that somebody does not get it.
+
+    Each message says that it is a test. No run starts, and each alarm returns to its state.
     """
     from bixarena_constructs.cli.alert.execute import send_tests  # noqa: PLC0415 - loads boto3
 

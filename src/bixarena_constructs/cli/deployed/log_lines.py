@@ -91,7 +91,7 @@ def _why(fields: Fields) -> Fields:
 def _board(entries: object) -> list[str]:
     try:
         return [_entry(entry) for entry in entries] if isinstance(entries, list) else []
-    except (LookupError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return []
 
 

@@ -26,6 +26,9 @@ _OUTCOMES: Final = {
 }
 
 
+_LIMIT: Final = 10**9
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoggedRun:
     """What the log of a run says.
@@ -113,7 +116,7 @@ def _text(event: Fields, name: Field) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# `Any`: a whole number stays one.
+# `Any`: a whole number stays one. No run takes or counts as much as the limit, nor infinity.
 def _number(event: Fields, name: Field) -> Any:
     value = event.get(name)
-    return value if isinstance(value, int | float) else None
+    return value if isinstance(value, int | float) and abs(value) < _LIMIT else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["LogStream", "newest_streams", "stream_of"]
+__all__ = ["LogStream", "newest_streams"]
 
 # Streams of other tasks in the same log group may come before the task's own.
 _STREAMS_LOOKED_AT: Final = 1000
@@ -24,21 +25,23 @@ _STREAMS_LOOKED_AT: Final = 1000
 
 @dataclass(kw_only=True)
 class LogStream:
-    """The log of one run; each line is read once.
+    """The log of one run, whose stream may not exist yet; each line is read once.
 
     Attributes:
         task: The task of the run.
-        name: Name of the stream: prefix, container, and the run's id.
+        run_id: Id of the run.
+        prefix: What the stream's name has before that. Default: - as the task definition says.
     """
 
     task: DeployedTask
-    name: str
+    run_id: str
+    prefix: str | None = None
     _token: str | None = field(default=None, init=False)
 
-    @property
-    def run_id(self) -> str:
-        """Id of the run that wrote the log."""
-        return self.name.rpartition("/")[2]
+    @cached_property
+    def name(self) -> str:
+        """Name of the stream."""
+        return f"{self.prefix or _prefix(self.task)}{self.run_id}"
 
     def new_lines(self) -> Iterator[str]:
         """Yield the lines since the last call; none while the stream does not exist."""
@@ -64,11 +67,6 @@ class LogStream:
             return None
 
 
-def stream_of(task: DeployedTask, run_id: str) -> LogStream:
-    """Return the log of a run; its stream may not exist yet."""
-    return LogStream(task=task, name=f"{_prefix(task)}{run_id}")
-
-
 def newest_streams(
     task: DeployedTask, count: int, *, run_ids: Iterable[str] = ()
 ) -> list[LogStream]:
@@ -88,14 +86,14 @@ def newest_streams(
     )
     prefix = _prefix(task)
     listed = (each["logStreamName"] for page in pages for each in page["logStreams"])
-    names = dict.fromkeys(f"{prefix}{run_id}" for run_id in run_ids)
+    ids = dict.fromkeys(run_ids)
     with suppress(logs.exceptions.ResourceNotFoundException):
         for name in listed:
-            if len(names) >= count:
+            if len(ids) >= count:
                 break
             if name.startswith(prefix):
-                names[name] = None
-    return [LogStream(task=task, name=name) for name in islice(names, count)]
+                ids[name.removeprefix(prefix)] = None
+    return [LogStream(task=task, run_id=each, prefix=prefix) for each in islice(ids, count)]
 
 
 def _prefix(task: DeployedTask) -> str:

@@ -11,7 +11,7 @@ from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.log_lines import readable
 from bixarena_constructs.cli.deployed.runs import find_run, recent_runs
 from bixarena_constructs.cli.deployed.stack import find_target
-from bixarena_constructs.cli.deployed.worker_log import newest_streams, stream_of
+from bixarena_constructs.cli.deployed.worker_log import LogStream, newest_streams
 from bixarena_constructs.cli.errors import (
     AWS_ERRORS,
     NotFoundError,
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from bixarena_constructs.cli.deployed.runs import Run
     from bixarena_constructs.cli.deployed.stack import DeployedTask
-    from bixarena_constructs.cli.deployed.worker_log import LogStream
     from bixarena_constructs.cli.errors import CommandError
     from bixarena_constructs.cli.options import Target
 
@@ -50,7 +49,7 @@ def show_log(target: Target, run_id: str | None, *, follow: bool, raw: bool) -> 
         if run_id is None:
             log = _newest_log(task, follow=follow)
         else:
-            log = stream_of(task, run_id.rpartition("/")[2])
+            log = LogStream(task=task, run_id=run_id.rpartition("/")[2])
         typer.echo(f"run {log.run_id}", err=True)
         if follow and find_run(task, log.run_id):
             _follow(task, log, show)
@@ -86,7 +85,7 @@ def _newest_log(task: DeployedTask, *, follow: bool) -> LogStream:
     newest = recent[0] if recent else None
     # CloudWatch may need an hour to see that a stream has a new line; ECS knows its runs at once.
     if newest and (newest.exit_code is not None or (follow and not newest.has_stopped)):
-        return stream_of(task, newest.id)
+        return LogStream(task=task, run_id=newest.id)
     streams = newest_streams(task, 1)
     if newest and newest.has_stopped:
         why = f"the last run, {newest.id}, never started: {task.hinted(newest.why or '')}"

@@ -13,7 +13,7 @@ from rich.text import Text
 from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.launch import stop
 from bixarena_constructs.cli.deployed.log_lines import readable
-from bixarena_constructs.cli.deployed.worker_log import LogStream, stream_of
+from bixarena_constructs.cli.deployed.worker_log import LogStream
 from bixarena_constructs.cli.errors import StillRunningError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def watch(
 
     follower = Follower(
         task=task,
-        log=stream_of(task, run_id) if shows_log else LogStream(task=task, name=run_id),
+        log=LogStream(task=task, run_id=run_id),
         reads_log=shows_log,
         on_status=lambda status: progress.print(Text(f"{run_id}: {status.lower()}", style="dim")),
         on_line=lambda line: out.print(readable(line)),

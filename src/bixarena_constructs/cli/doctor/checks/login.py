@@ -10,7 +10,7 @@ import typer
 from bixarena_constructs.cli.deployed.following import Follower
 from bixarena_constructs.cli.deployed.launch import start
 from bixarena_constructs.cli.deployed.log_lines import ENDS, fields_of
-from bixarena_constructs.cli.deployed.worker_log import stream_of
+from bixarena_constructs.cli.deployed.worker_log import LogStream
 from bixarena_constructs.cli.doctor.findings import fine, not_checked, problem
 from bixarena_constructs.cli.errors import CommandError
 from bixarena_constructs.cli.printable import printable
@@ -39,7 +39,7 @@ def check_login(subject: Subject) -> Iterator[Finding]:
     try:
         run_id = start(subject.task, scheduled_at=datetime.now(UTC), arguments=("--check",))
         typer.echo(f"started {run_id} to try the login", err=True)
-        log = stream_of(subject.task, run_id)
+        log = LogStream(task=subject.task, run_id=run_id)
         run = Follower(task=subject.task, log=log, on_line=lines.append).follow()
     except CommandError as error:
         yield not_checked(_CHECK, str(error))
