@@ -23,7 +23,6 @@ from bixarena_constructs import (
     WorkerImage,
     WorkerSignals,
 )
-from bixarena_constructs.cdk.monitoring.worker_signals import REFERENCE_EXIT_CODES
 from bixarena_constructs.worker import RunReport
 from bixarena_constructs.worker.contract import Outcome
 
@@ -204,7 +203,7 @@ WARNING = "read as .* but its image is another.* set {names} in .*signalsOfAnoth
         ("ghcr.io/sage-bionetworks/bixarena-worker:1.4.0", replace(ALL, outcome=None), "outcome"),
         (
             "ghcr.io/sage-bionetworks/bixarena-constructs-worker-2:1.4.0",
-            replace(ALL, exit_codes=REFERENCE_EXIT_CODES),
+            replace(ALL, exit_codes=None),
             "exit_codes",
         ),
     ],

@@ -35,6 +35,7 @@ from bixarena_constructs.cdk.monitoring.trigger import RunTrigger
 from bixarena_constructs.cdk.monitoring.watched_task import Monitorable, WatchedTask
 from bixarena_constructs.cdk.monitoring.window import OutcomeWindow
 from bixarena_constructs.cdk.monitoring.worker_signals import (
+    REFERENCE_EXIT_CODES,
     reference_outcome,
     warn_of_other_signals,
 )
@@ -113,8 +114,9 @@ class TaskMonitoring(Construct):
         watched = WatchedTask.of(self, task, max_runtime=max_runtime, trigger=starts)
         warn_of_other_signals(self, settings.signals, watched.worker)
         self._claim(task, watched, settings.signals)
+        codes = settings.signals.exit_codes
         causes = failure_causes(
-            settings.signals.exit_codes,
+            REFERENCE_EXIT_CODES if codes is None else codes,
             container_name=watched.runs.container_name,
             stops_overdue=settings.stop_overdue,
         )

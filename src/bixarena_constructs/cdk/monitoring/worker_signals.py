@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -130,11 +130,11 @@ class WorkerSignals:
             enough votes or is public. A run for one leaderboard is none unless the task's own
             environment sets ``LEADERBOARD_SLUG`` to that.
         exit_codes: Exit codes whose alerts state their meaning; all others are reported as
-            "another exit code". Default: - `REFERENCE_EXIT_CODES`.
+            "another exit code". Default: - the reference worker's, `REFERENCE_EXIT_CODES`.
     """
 
     outcome: logs.IFilterPattern | None = None
-    exit_codes: Mapping[int, ExitCode] = field(default_factory=lambda: REFERENCE_EXIT_CODES)
+    exit_codes: Mapping[int, ExitCode] | None = None
 
     def __post_init__(self) -> None:
         """Refuse exit codes that no failure has.
@@ -142,9 +142,10 @@ class WorkerSignals:
         Raises:
             ValueError: One is listed.
         """
-        if 0 in self.exit_codes:
+        codes = self.exit_codes or {}
+        if 0 in codes:
             raise ValueError("exit_codes has 0, which is success; leave it out")
-        for code in self.exit_codes:
+        for code in codes:
             if code not in _EXIT_CODES:
                 raise ValueError(f"exit_codes has {code}; an exit code is from 1 to 255")
 
@@ -161,7 +162,7 @@ def warn_of_other_signals(
     """
     left_out = [
         *(["outcome"] if signals.outcome is None else ()),
-        *(["exit_codes"] if signals.exit_codes is REFERENCE_EXIT_CODES else ()),
+        *(["exit_codes"] if signals.exit_codes is None else ()),
     ]
     if not left_out or runs_reference_worker(container):
         return

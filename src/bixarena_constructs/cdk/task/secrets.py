@@ -60,7 +60,11 @@ def container_secrets(
 def postgres_secrets(
     secret: secretsmanager.ISecret, *, read: secretsmanager.ISecret | None = None
 ) -> dict[str, SecretSource]:
-    """Return the worker's connection settings as fields of a secret that RDS generated.
+    """Return the worker's connection settings as fields of a secret.
+
+    The CDK makes such a secret for a database that it defines. One that RDS manages itself has
+    ``username`` and ``password`` only: name these two in ``secrets``, and the other three
+    settings in ``environment``.
 
     Args:
         secret: Its JSON has ``host``, ``port``, ``dbname``, ``username`` and ``password``.
@@ -87,7 +91,8 @@ def postgres_secrets(
 class RdsConnection:
     """The worker's connection to a PostgreSQL in Amazon RDS, by a secret and over verified TLS.
 
-    The certificates that sign those of RDS are part of the worker's image.
+    The certificates that sign those of RDS are part of the worker's image. A secret that RDS
+    manages itself lacks three of the five settings; see `postgres_secrets`.
 
     Attributes:
         secrets: The five connection settings, for the prop ``secrets``.
