@@ -167,7 +167,7 @@ def _database(
 
 
 def _row_by_row(database: BixArenaDatabase, rounds: int) -> dict[str, Any]:
-    """Do the same work as it is often done: ship each vote, fit each replicate by itself.
+    """Do the same work in the usual way: ship each vote, fit each replicate by itself.
 
     The fit is the worker's own; what is measured is the way, not the optimiser. All 1000
     replicates would take hours, so the time of a few is scaled up.

@@ -171,7 +171,7 @@ def test_reads_the_newest_vote_whatever_the_type_of_its_date_and_the_settings_of
     assert newest == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_says_as_the_run_does_that_one_model_is_no_leaderboard(
+def test_skips_as_the_run_does_a_leaderboard_of_one_model(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     few = {"MIN_EVALS": "100000", "MIN_TOTAL_MODELS": "0", "LEADERBOARD_SLUG": "overall"}

@@ -183,7 +183,7 @@ def test_retires_what_a_wrong_scheduled_time_left(
     assert _visible(bixarena) == {_WRONG_SCHEDULED_AT[0]: "private", _TEN: "public"}
 
 
-def test_publishes_day_after_day_beside_the_rows_of_2099_and_warns_that_the_site_shows_them(
+def test_publishes_day_after_day_next_to_rows_of_2099_and_warns_that_the_site_shows_them(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     _insert(bixarena, _MOCK, _MOCK_PRIOR)

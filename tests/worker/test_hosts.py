@@ -97,7 +97,7 @@ def test_counts_on_the_replica_and_writes_on_the_primary(
     intervals: str,
     counting: bytes,
 ) -> None:
-    # One server with two names; relays at the same port of two loopback addresses tell them apart.
+    # One server with two names; relays at the same port of two loopback addresses separate them.
     with (
         Relay.to(bixarena.worker.port, host="127.0.0.2") as primary,
         Relay.to(bixarena.worker.port, host="127.0.0.3", port=primary.port) as replica,

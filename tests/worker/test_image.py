@@ -38,7 +38,7 @@ def test_installs_pinned_hashes_only_and_as_nobody_who_can_write() -> None:
     assert "pip" not in final_stage
 
 
-def test_holds_signals_back_until_the_worker_listens() -> None:
+def test_blocks_signals_until_the_worker_listens() -> None:
     (entry_point,) = re.findall(r"^ENTRYPOINT (.*)", _DOCKERFILE, flags=re.MULTILINE | re.DOTALL)
     words = json.loads(entry_point.replace("\\\n", ""))
     assert words[0] == "env"

@@ -27,7 +27,7 @@ _NUMBERS = (signal.SIGTERM, signal.SIGINT)
 def interrupts() -> Iterator[Interrupts]:
     before = {number: signal.getsignal(number) for number in _NUMBERS}
     interrupts = Interrupts()
-    interrupts.hear()
+    interrupts.listen()
     yield interrupts
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -114,17 +114,17 @@ def _run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_hears_a_signal_that_was_held_back_until_it_listened() -> None:
+def test_receives_a_signal_that_was_blocked_until_it_listened() -> None:
     done = _run(
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
-        "heard.hear()\n"
+        "heard.listen()\n"
         "heard.carry_out(lambda _: None, **options)\n"
     )
     assert "InterruptedRunError: stopped by SIGTERM" in done.stderr
 
 
-def test_is_not_moved_by_a_signal_after_the_work(interrupts: Interrupts, journal: Any) -> None:
+def test_ignores_a_signal_after_the_work(interrupts: Interrupts, journal: Any) -> None:
     def end(_: object) -> str:
         return "done"
 

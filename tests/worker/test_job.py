@@ -96,7 +96,7 @@ def test_is_named_by_the_start_of_a_run_without_a_scheduled_time(
     assert report.identifier == "snapshot_2026-03-06_10-11-12"
 
 
-def test_gives_the_same_rows_for_the_same_votes_and_seed(
+def test_writes_the_same_rows_for_the_same_votes_and_seed(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     columns = "board.slug, model.slug, entry.rank, bt_score, bootstrap_q025, bootstrap_q975"
@@ -126,7 +126,7 @@ def test_reads_the_rounds_that_it_is_given(
     assert (few_rows == many_rows) is (intervals == "wald")
 
 
-def test_calls_a_second_run_of_the_same_time_already_published(
+def test_reports_a_second_run_of_the_same_time_as_already_published(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     settings = settings_for(bixarena.worker, SCHEDULED_AT=_TEN, LEADERBOARD_SLUG="overall")
@@ -138,7 +138,7 @@ def test_calls_a_second_run_of_the_same_time_already_published(
     assert len(journal.named("votes_counted")) == 1, "the second run must not count the votes"
 
 
-def test_says_when_all_boards_are_below_their_thresholds(
+def test_reports_that_all_boards_are_below_their_thresholds(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     run(settings_for(bixarena.worker, MIN_TOTAL_BATTLES="1000000"), log=journal.log)
@@ -224,7 +224,7 @@ def test_counts_a_model_that_met_itself_among_the_evaluations_and_for_no_model(
     assert 0 <= 2 * (cast - met_itself) - listed_votes < 10
 
 
-def test_tells_who_moved_who_is_new_and_who_is_gone(
+def test_logs_which_models_moved_and_which_are_new_or_gone(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     overall = {"LEADERBOARD_SLUG": "overall"}
@@ -306,7 +306,7 @@ def test_never_stores_an_infinite_bound_and_names_the_model_by_slug(
     assert _snapshots(bixarena) == []
 
 
-def test_computes_and_tells_but_writes_nothing_in_a_dry_run(
+def test_logs_the_boards_of_a_dry_run_and_writes_nothing(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     with bixarena.owner.connect() as connection:
@@ -337,7 +337,7 @@ def test_writes_no_line_over_16_kb_for_521_models(
     assert len({entry["model"] for event in overall for entry in event["entries"]}) > 500
 
 
-def test_names_the_leaderboards_there_are_when_the_asked_for_one_is_not(
+def test_lists_the_leaderboards_when_the_requested_slug_does_not_exist(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     with pytest.raises(NoLeaderboardError, match="is 'astrology'; it must be one of overall, "):
@@ -352,7 +352,7 @@ def test_refuses_an_empty_leaderboard_table(
         run(settings_for(empty_bixarena.worker), log=journal.log)
 
 
-def test_retires_old_snapshots_when_told_to(
+def test_retires_old_snapshots_if_a_number_to_keep_is_set(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     for moment in (_TEN, _ELEVEN):
@@ -364,7 +364,7 @@ def test_retires_old_snapshots_when_told_to(
     assert [event["snapshots_retired"] for event in journal.named("board_published")] == [0, 1]
 
 
-def test_needs_the_delete_privilege_before_it_starts_when_it_is_to_delete(
+def test_checks_the_delete_privilege_before_it_starts_if_it_is_to_delete(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     settings = settings_for(bixarena.worker, KEEP_SNAPSHOTS="1", OLD_SNAPSHOTS="delete")

@@ -42,7 +42,7 @@ def test_leaves_the_configuration_of_others_alone() -> None:
     assert not structlog.is_configured()
 
 
-def test_cuts_a_line_that_docker_would_cut_and_says_by_how_much() -> None:
+def test_cuts_a_line_that_docker_would_cut_and_notes_by_how_much() -> None:
     stream = StringIO()
     open_log(stream, correlation_id="c1").error(
         "run_failed",

@@ -186,7 +186,7 @@ def test_takes_an_empty_variable_for_an_unset_one() -> None:
     ) == Settings.from_environment(_DATABASE)
 
 
-def test_tells_every_fault_at_once_with_name_value_and_what_is_allowed() -> None:
+def test_reports_every_fault_at_once_with_name_value_and_what_is_valid() -> None:
     with pytest.raises(SettingsError) as raised:
         Settings.from_environment(
             {

@@ -14,7 +14,11 @@ import pytest
 
 from bixarena_constructs.worker.database import Database
 from bixarena_constructs.worker.deadline import Deadline
-from bixarena_constructs.worker.errors import MissingGrantsError, VotesError
+from bixarena_constructs.worker.errors import (
+    DatabaseRefusedError,
+    MissingGrantsError,
+    VotesError,
+)
 from bixarena_constructs.worker.preflight import BATTLES, BOARDS, DELETING, HIDING, PUBLISHING
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.ranking import VoteCounts
@@ -133,7 +137,7 @@ def test_counts_what_the_rules_say_battle_by_battle(
     assert kinds == {1 + len(simulation.categories)}
 
 
-def test_counts_the_asked_for_leaderboards_only(
+def test_counts_the_requested_leaderboards_only(
     bixarena: BixArenaDatabase, simulation: Simulation
 ) -> None:
     votes = _store(bixarena.worker).votes(["biochemistry"])
@@ -225,7 +229,7 @@ def test_hands_a_model_that_met_itself_on_to_the_ranking(bixarena: BixArenaDatab
     assert after.total == before.total - after.self_battles
 
 
-def test_lists_overall_first_and_tells_which_boards_are_done(
+def test_lists_overall_first_and_marks_the_boards_that_are_done(
     bixarena: BixArenaDatabase, simulation: Simulation
 ) -> None:
     store = _store(bixarena.worker)
@@ -274,7 +278,7 @@ def test_leaves_the_snapshot_of_another_worker_as_it_is(
     assert _stored(bixarena) == [(_TEN, "public", 10)]
 
 
-def test_knows_its_own_snapshot_when_the_commit_got_lost_on_the_way_back(
+def test_recognises_its_own_snapshot_after_the_answer_to_its_commit_was_lost(
     bixarena: BixArenaDatabase, simulation: Simulation
 ) -> None:
     store = _store(bixarena.worker)
@@ -365,7 +369,7 @@ def test_places_a_snapshot_of_another_form_by_when_it_was_made(
     assert store.publish(_snapshot(board, simulation, _TEN)).status == status
 
 
-def test_tells_the_ranks_of_the_board_that_was_public(
+def test_returns_the_ranks_of_the_board_that_was_public(
     bixarena: BixArenaDatabase, simulation: Simulation
 ) -> None:
     store = _store(bixarena.worker)
@@ -385,6 +389,24 @@ def test_writes_nothing_of_a_snapshot_with_a_bad_entry(
     bad = replace(_snapshot(board, simulation), entries=(_entry(nobody),))
     with pytest.raises(Exception, match="leaderboard_entry_model_id_fkey"):
         store.publish(bad)
+    assert _stored(bixarena) == []
+
+
+def test_writes_nothing_of_a_snapshot_whose_entries_a_trigger_leaves_out(
+    bixarena: BixArenaDatabase, simulation: Simulation
+) -> None:
+    with bixarena.owner.connect() as connection:
+        connection.execute(
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN RETURN CASE WHEN NEW.rank < 3 THEN NEW END; END'"
+        )
+        connection.execute(
+            "CREATE TRIGGER leave_out BEFORE INSERT ON api.leaderboard_entry"
+            " FOR EACH ROW EXECUTE FUNCTION leave_out()"
+        )
+    store = _store(bixarena.worker)
+    with pytest.raises(DatabaseRefusedError, match=r"^2 of \d+ entries were stored; a trigger"):
+        store.publish(_snapshot(_overall(store), simulation))
     assert _stored(bixarena) == []
 
 
@@ -433,11 +455,11 @@ def test_makes_one_time_private_or_public_on_one_leaderboard_or_all(
     assert _stored(bixarena) == [(_TEN, wanted, 10), (_TEN, wanted, 10), (_ELEVEN, back, 10)]
 
 
-def test_is_content_with_the_documented_grants(bixarena: BixArenaDatabase) -> None:
+def test_needs_no_more_than_the_documented_grants(bixarena: BixArenaDatabase) -> None:
     _check(bixarena.worker, BOARDS + BATTLES + PUBLISHING + HIDING)
 
 
-def test_tells_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
+def test_lists_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("DROP TABLE api.battle_categorization_category")
         connection.execute("ALTER TABLE api.leaderboard_entry DROP COLUMN bootstrap_q025")
@@ -453,14 +475,14 @@ def test_tells_all_that_is_missing_at_once(bixarena: BixArenaDatabase) -> None:
     )
 
 
-def test_tells_a_missing_schema(bixarena: BixArenaDatabase) -> None:
+def test_reports_a_missing_schema(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("DROP SCHEMA api CASCADE")
     with pytest.raises(MissingGrantsError, match=r"SELECT on api.battle.id \(no schema\)"):
         _check(bixarena.worker, BOARDS + BATTLES)
 
 
-def test_tells_a_schema_that_is_closed_to_its_role(bixarena: BixArenaDatabase) -> None:
+def test_reports_a_schema_that_is_closed_to_its_role(bixarena: BixArenaDatabase) -> None:
     with bixarena.owner.connect() as connection:
         connection.execute("REVOKE USAGE ON SCHEMA api FROM bixarena_worker")
     with pytest.raises(MissingGrantsError, match=r"SELECT on api\.battle\.id \(no privilege\)"):

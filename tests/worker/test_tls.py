@@ -104,7 +104,7 @@ def test_sends_nothing_in_the_clear_to_a_server_without_tls(
         dry_run(bixarena.worker.port, POSTGRES_SSLMODE="require")
 
 
-def test_names_a_root_certificate_that_is_not_there(
+def test_names_a_root_certificate_that_does_not_exist(
     bixarena: BixArenaDatabase, authority: trustme.CA, dry_run: Any
 ) -> None:
     with (

@@ -76,7 +76,7 @@ def test_a_battle_without_a_voter_is_one_of_a_voter_of_its_own(
     assert counts.voters.num_voters == counts.total
 
 
-def test_says_which_leaderboard_has_outcomes_that_are_none(
+def test_names_the_leaderboard_that_has_unknown_outcomes(
     bixarena: BixArenaDatabase, settings_for: MakeSettings
 ) -> None:
     with bixarena.owner.connect() as connection:
@@ -93,7 +93,7 @@ def test_says_which_leaderboard_has_outcomes_that_are_none(
     assert str(errors[0]) == str(errors[1])
 
 
-def test_allows_for_voters_by_default_and_says_how_many_there_are(
+def test_allows_for_voters_by_default_and_logs_how_many_there_are(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     run(settings_for(bixarena.worker, **_DRY), log=journal.log)

@@ -323,7 +323,7 @@ def test_counts_no_voters_where_the_relation_has_none(
     assert [event["by_voter"] for event in journal.named("votes_counted")] == [False, False]
 
 
-def test_says_what_a_server_says_of_a_relation_that_it_does_not_show(
+def test_repeats_why_a_server_refuses_to_read_a_relation(
     bixarena: BixArenaDatabase, settings_for: MakeSettings, journal: Any
 ) -> None:
     settings = settings_for(bixarena.worker, VOTES_RELATION="nowhere.cells", **_TEN)

@@ -51,7 +51,7 @@ _EVENT_OF = {
 
 
 def wanted_boards(found: Sequence[Board], slug: str | None) -> tuple[Board, ...]:
-    """Return the leaderboards that a run is for: the one with a slug, or all.
+    """Return the leaderboards that a run is for: that of the slug, or all without a slug.
 
     Raises:
         NoLeaderboardError: None exists.
@@ -82,7 +82,7 @@ def since(started: float) -> float:
 
 
 class BoardRun:
-    """What is done with each leaderboard of a run."""
+    """Ranks and publishes the leaderboards of a run, each by itself."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class BoardRun:
             Whether it is done; if not, its votes have to be counted again.
 
         Raises:
-            LoginRefusedError: To rank the next ones would be in vain.
+            LoginRefusedError: No other leaderboard could be published either.
         """
         log = self._log.bind(**{Field.LEADERBOARD: board.slug})
         try:

@@ -31,7 +31,7 @@ class CountedCell(NamedTuple):
     Attributes:
         leaderboard: Slug of the leaderboard.
         model_a: Key of a model.
-        model_b: Key of another one, or of the same: a self battle.
+        model_b: Key of another model, or of the same: a self battle.
         outcome: ``model_a``, ``model_b`` or ``tie``.
         votes: 1 or more.
         voter: A key of the voter that does not identify the person; None if unknown.
@@ -151,4 +151,6 @@ def _fault(cell: CountedCell, models: Mapping[str, int]) -> str:
         allowed = ", ".join(OUTCOMES)
         return f"outcome is {cell.outcome!r} in the row of {row}; it must be one of {allowed}"
     given = None if cell.votes is None else str(cell.votes)
-    return f"votes is {given} in the row of {row}; it must be a whole number of 1 or more"
+    return (
+        f"votes is {given} in the row of {row}; it must be a whole number from 1 to {_MOST_VOTES}"
+    )

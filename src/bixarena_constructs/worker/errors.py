@@ -189,7 +189,7 @@ class DatabaseError(WorkerError):
     """PostgreSQL could not be reached, or refused a request.
 
     Attributes:
-        sqlstate: PostgreSQL's five-letter code, where the server sent one.
+        sqlstate: PostgreSQL's five-character code, if the server sent it.
     """
 
     failure = DATABASE
@@ -259,7 +259,7 @@ class DeadlineError(StopRun):
 
 
 class InterruptedRunError(StopRun):
-    """A signal ended the run; ECS sends one when it stops a task."""
+    """A signal ended the run, such as SIGTERM, by which ECS stops a task."""
 
     def __init__(self, signal_number: int) -> None:
         self.failure = INTERRUPTED[signal_number]

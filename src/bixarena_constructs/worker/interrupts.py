@@ -55,7 +55,7 @@ class Interrupts:
         # A signal handler may call its put() while the main thread is in its get().
         self._messages: SimpleQueue[StopRun | Future[Any] | Callable[[], object]] = SimpleQueue()
 
-    def hear(self) -> None:
+    def listen(self) -> None:
         """Listen for SIGTERM and SIGINT from now on, and for those that were blocked until now."""
         for number in _SIGNALS:
             signal.signal(number, self._note)

@@ -37,7 +37,7 @@ def main(open_store: Callable[[Settings], SnapshotStore] | None = None) -> NoRet
     # Before the slow imports. Without a handler a signal does not reach the first process of a
     # container, and ends any other process without a last event.
     interrupts = Interrupts()
-    interrupts.hear()
+    interrupts.listen()
     _exit_without_extra()
     from bixarena_constructs.worker import command_line  # noqa: PLC0415 - see above
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from psycopg.rows import class_row, kwargs_row
 
 from bixarena_constructs.worker.environment_reader import MOST_AHEAD
-from bixarena_constructs.worker.errors import VotesError
+from bixarena_constructs.worker.errors import DatabaseRefusedError, VotesError
 from bixarena_constructs.worker.preflight import DATES, VOTERS, check, check_time, missing
 from bixarena_constructs.worker.queries import query
 from bixarena_constructs.worker.records import Board, Publication, Status, Votes
@@ -156,6 +156,7 @@ class Store:
 
         Raises:
             RowGoneError: A model of it, or the leaderboard, was deleted since it was read.
+            DatabaseRefusedError: A trigger left out entries.
             VotesError: A model has more votes than its column holds.
         """
         for entry in snapshot.entries:
@@ -266,7 +267,7 @@ def _insert(connection: psycopg.Connection, snapshot: Snapshot, *, visibility: s
         },
     )
     entries = snapshot.entries
-    connection.execute(
+    written = connection.execute(
         query("insert_entries"),
         {
             "leaderboard_id": snapshot.board.id,
@@ -278,7 +279,12 @@ def _insert(connection: psycopg.Connection, snapshot: Snapshot, *, visibility: s
             "votes": [entry.votes for entry in entries],
             "ranks": [entry.rank for entry in entries],
         },
-    )
+    ).rowcount
+    if written < len(entries):
+        raise DatabaseRefusedError(
+            f"{written} of {len(entries)} entries were stored; a trigger or rule of"
+            " api.leaderboard_entry leaves out the others"
+        )
 
 
 def _retire(

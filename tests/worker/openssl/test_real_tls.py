@@ -221,7 +221,7 @@ def test_waits_for_a_server_that_its_pooler_does_not_find(
     assert sorted(report.published) == _published(bixarena)
 
 
-def test_says_what_is_wrong_with_a_password_or_a_certificate(
+def test_names_what_is_wrong_with_a_password_or_a_certificate(
     settings: Settings, journal: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     assert settings.database is not None
