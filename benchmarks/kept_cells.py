@@ -178,12 +178,23 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     figures: dict[str, Any] = {"battles": options.battles}
+    load = (
+        f"python -m benchmarks.worker_load --battles {options.battles} "
+        f"--models {options.models} --folder {options.folder}"
+    )
+    if not options.folder.is_dir():
+        sys.exit(f"{options.folder} holds no database; make one first: {load}")
     with PostgresServer.start(folder=options.folder, settings=SERVER) as server:
         name = f"load_{options.battles}_{options.models}"
         database = BixArenaDatabase(
             owner=server.info(name),
             worker=server.info(name, user=WORKER_ROLE, password=PASSWORD),
         )
+        with server.superuser.connect() as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            is_loaded = found.fetchone() is not None
+        if not is_loaded:
+            sys.exit(f"{options.folder} holds no database {name}; make it first: {load}")
         with database.owner.connect() as connection:
             _build(connection, figures)
             _maintain(connection, figures)
