@@ -197,7 +197,10 @@ def read_results(path: Path = RESULTS) -> list[Result]:
 def methods_table(results: Sequence[Result]) -> str:
     """Sum up the cells of each method and scope, as a Markdown table."""
     lines = [
-        "| | scores: least | mean | places: least | mean | one-sided | width | least | places |",
+        (
+            "| | scores: least | mean | places: least | mean | undefeated, winless "
+            "| width | least | places |"
+        ),
         "|---" + "|---:" * 8 + "|",
     ]
     for method, scope in dict.fromkeys((row["method"], row["scope"]) for row in results):

@@ -160,7 +160,7 @@ def growth() -> None:
             wins_second=wins_second,
             ties=ties,
         )
-        call = partial(rank, votes, RankingOptions(threads=1))
+        call = partial(rank, votes, RankingOptions(interval_method="percentile", threads=1))
         print(f"| 100 models, {total:,} votes, 1 thread | {_shortest(call):.2f} |", flush=True)
 
 

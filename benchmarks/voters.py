@@ -52,7 +52,7 @@ class VoterCell:
     models_seen: int | None = None
 
     def __str__(self) -> str:
-        shares = "by popularity" if self.popularity else "alike"
+        shares = "by popularity" if self.popularity else "equal"
         seen = f", each on {self.models_seen} models" if self.models_seen else ""
         return f"{self.models} x {self.votes}, {self.voters} {shares}{seen}"
 
