@@ -33,7 +33,7 @@ class _Commands(TyperGroup):
     # `Any`: whatever click passes.
     def make_context(self, *args: Any, **extra: Any) -> Any:
         """Read the program's own options."""
-        with _own_usage_code():
+        with writable_output(), _own_usage_code():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:

@@ -30,7 +30,7 @@ from bixarena_constructs.cli.status.history import kept_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Answers  # type: ignore[import-not-found] # pytest's, no package
+    from conftest import Answers, Bixarena  # type: ignore[import-not-found] # pytest's, no package
 
     Answer = Any
 
@@ -158,6 +158,26 @@ def test_reads_the_rule_and_its_target_among_others(answers: Answers, task: Depl
     rule = read_rule(task)
     assert (rule.expression, rule.enabled) == ("rate(1 day)", True)
     assert rule.ecs["TaskDefinitionArn"] == OUTPUTS["TaskDefinitionArn"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("AWS_REGION", " ", "region_name ' ' doesn't match"),
+        ("AWS_ENDPOINT_URL", "nowhere", "Invalid endpoint: nowhere"),
+        ("AWS_MAX_ATTEMPTS", "many", "'many'"),
+    ],
+)
+def test_an_unusable_setting_is_no_traceback(
+    bixarena: Bixarena, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    for needed in ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(needed, "us-east-1")
+    monkeypatch.setenv(name, value)
+    refused = bixarena("status", "Arena")
+    assert refused.exit_code == 64
+    assert "the AWS settings cannot be used" in refused.stderr
+    assert message in refused.stderr
 
 
 @pytest.mark.parametrize(

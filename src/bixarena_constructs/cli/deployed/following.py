@@ -87,6 +87,8 @@ class Follower:
         while True:
             run = self._patiently(self._look)
             self._patiently(self._show_lines)
+            if run is not None:
+                self._announce(run.status)
             if run is not None and run.has_stopped:
                 self._wait_for_last_lines(run)
                 return run
@@ -115,7 +117,6 @@ class Follower:
             if not self._status and time.monotonic() < self._started_at + self.unknown_seconds:
                 return None
             raise NotFoundError(f"ECS does not know the run {self.log.run_id} (any more)")
-        self._announce(runs[0].status)
         return runs[0]
 
     def _announce(self, status: str) -> None:

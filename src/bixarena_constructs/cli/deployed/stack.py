@@ -159,7 +159,12 @@ def find_task(session: boto3.Session, stack: str, *, name: str | None) -> Deploy
 def _outputs_of(session: boto3.Session, stack: str) -> tuple[dict[str, str], str]:
     """Return the outputs of a stack, and its status."""
     try:
-        found = session.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        cloudformation = session.client("cloudformation")
+    # What botocore raises of an endpoint, a region or a number of attempts that it cannot use.
+    except ValueError as error:
+        raise UnusableOptionError(f"the AWS settings cannot be used: {error}") from error
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
         # CloudFormation has no code of its own for a stack that is not there.
         if "does not exist" in str(error):
