@@ -41,6 +41,7 @@ def test_hides_the_snapshots_of_one_time_and_shows_them_again(arena: Arena) -> N
     again = arena.bixarena("publish", STACK, snapshot)
     assert again.returncode == 2
     assert "the worker ended with exit code 2" in again.stderr
+    assert "settings are wrong" not in again.stderr
     status = json.loads(arena.bixarena("status", STACK, "--format", "json").stdout)
     runs = [(run["outcome"], run["command"]) for run in status["runs"][:3]]
     assert runs == [

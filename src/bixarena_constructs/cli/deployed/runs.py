@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "describe", "find_run", "recent_runs", "run_of"]
 
 _DESCRIBED_AT_ONCE: Final = 100
+_VISIBILITY: Final = {"publish", "unpublish"}
 _STATUSES: Final[tuple[DesiredStatusType, ...]] = ("RUNNING", "STOPPED")
 
 
@@ -78,8 +79,11 @@ class Run:
         """Why it failed, if known; None for a success."""
         if not self.has_stopped or self.exit_code == 0:
             return None
-        by_code = None if self.exit_code is None else cause_of_exit(self.exit_code)
-        return cause_of_stop(self.reason, self.stop_code) or by_code
+        by_stop = cause_of_stop(self.reason, self.stop_code)
+        # `publish` and `unpublish` log what their exit codes mean.
+        if by_stop or self.exit_code is None or _VISIBILITY & {*self.command}:
+            return by_stop
+        return cause_of_exit(self.exit_code)
 
     @property
     def why(self) -> str | None:

@@ -173,9 +173,5 @@ def _exit_code(run: Run, task: DeployedTask) -> int:
     if run.exit_code is None:
         raise NotStartedError(f"the worker never ran: {run.reason or 'ECS gives no reason'}{why}")
     if run.exit_code:
-        # The cause is that of a failed snapshot; `publish` logs its own.
-        cause = "" if run.command else why
-        typer.echo(
-            f"the worker ended with exit code {run.exit_code}: {run.reason}{cause}", err=True
-        )
+        typer.echo(f"the worker ended with exit code {run.exit_code}: {run.reason}{why}", err=True)
     return run.exit_code
