@@ -247,8 +247,9 @@ bench: setup .bench/.synced
 	$(RUN) $(PY) -m benchmarks.ranking
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.sparse
 	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.coverage
-	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.voters 150
-	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.newcomer 150
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.voters 100
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.newcomer 120
+	$(RUN) OPENBLAS_NUM_THREADS=1 $(PY) -m benchmarks.calibration 60
 	$(RUN) $(PY) -m benchmarks.worker_load --battles 1000000 --folder .load
 	$(RUN) $(PY) -m benchmarks.kept_cells --battles 1000000 --folder .load
 	rm -rf .load

@@ -160,8 +160,9 @@ def growth() -> None:
             wins_second=wins_second,
             ties=ties,
         )
-        call = partial(rank, votes, RankingOptions(interval_method="percentile", threads=1))
-        print(f"| 100 models, {total:,} votes, 1 thread | {_shortest(call):.2f} |", flush=True)
+        for method in ("wald", "percentile"):
+            call = partial(rank, votes, RankingOptions(interval_method=method, threads=1))
+            print(f"| 100 models, {total:,} votes, {method} | {_shortest(call):.3f} |", flush=True)
 
 
 def main(sizes: list[str]) -> None:
