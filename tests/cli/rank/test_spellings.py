@@ -58,7 +58,7 @@ def test_a_field_that_is_missing_in_a_row_is_a_missing_value(
     assert result.exit_code == 65
     assert "line 3, column info.a: got nothing, allowed: any name" in result.stderr
     wrong = bixarena("rank", path, "--columns", "model_a=other.a,model_b=b,winner=w")
-    assert "needed are other.a, b, w" in wrong.stderr
+    assert "needed: other.a, b, w" in wrong.stderr
 
 
 @pytest.mark.parametrize("option", ["--by", "--voter-column"])

@@ -111,7 +111,9 @@ def test_skips_blank_lines_wherever_they_are(tmp_path: Path) -> None:
 
 
 def test_refuses_a_delimiter_that_makes_no_columns_of_votes(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError, match="the columns model_a:model_b:winner, needed"):
+    with pytest.raises(
+        UnreadableFileError, match="the columns are model_a:model_b:winner; needed"
+    ):
         read(written(tmp_path, PLAIN.replace(",", ":")))
 
 
@@ -243,17 +245,17 @@ def test_tells_the_line_of_json_lines_and_the_row_of_other_files(tmp_path: Path)
         ("\n \n", "the file is empty"),
         (
             "a,b,winner\n",
-            "found the columns a, b, winner, needed are .*; name yours with --columns",
+            "the columns are a, b, winner; needed: .*; name yours with --columns",
         ),
         ("model_a,model_b,outcome,votes\n", "these are counted cells: --cells reads them"),
         (
             "model_a,model_b,winner,Model_A\n",
-            r"found the columns model_a \(column 1\), model_b, winner, Model_A \(column 4\)",
+            r"the columns are model_a \(column 1\), model_b, winner, Model_A \(column 4\)",
         ),
         ('{"winner": 1, "WINNER": 2}', "'winner' and 'WINNER' have the same name"),
         (PLAIN + 'a,"b,tie\na,b,tie\n', "in the row that begins in line 4: .* is written twice"),
-        ("sep=;\n" + PLAIN.replace(",", ";"), r"headings are in line 2, .*: tail -n \+2 FILE \|"),
-        ("# today\n\n" + PLAIN, r"headings are in line 3, .*: tail -n \+3 FILE \|"),
+        ("sep=;\n" + PLAIN.replace(",", ";"), r"headings are in line 2; .*: tail -n \+2 FILE \|"),
+        ("# today\n\n" + PLAIN, r"headings are in line 3; .*: tail -n \+3 FILE \|"),
         (PLAIN + "a,b\n", r"1 row does not fit the first line\n  line 4: 2 values"),
         (PLAIN + "a,b\na,b,tie,x\n", r"2 rows do not fit the first line\n  line 4: 2 values"),
         ('{"model_a": 1,\n', "JSON"),
@@ -271,7 +273,7 @@ def test_refuses_what_is_no_table_of_votes(tmp_path: Path, text: str, reason: st
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("model_a,model_b,winner\né,b,tie\n".encode("latin-1"), "UTF-8: .* --encoding says"),
+        ("model_a,model_b,winner\né,b,tie\n".encode("latin-1"), "UTF-8: .* --encoding names"),
         (PLAIN.encode("utf-16")[:-1], "UTF-16.*: truncated data at byte"),
         (b"PK\x03\x04", "Excel workbook"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "Excel workbook"),
@@ -299,13 +301,13 @@ def test_says_what_is_wrong_far_within_a_file(tmp_path: Path) -> None:
     path = tmp_path / "votes.csv"
     rows = PLAIN.encode() + 2000 * b"a,b,tie\n"
     path.write_bytes(rows + b"\xe9,b,tie\r\n")
-    with pytest.raises(UnreadableFileError, match="not a text in UTF-8"):
+    with pytest.raises(UnreadableFileError, match="not text in UTF-8"):
         read(path)
     path.write_bytes(gzip.compress(rows)[:-9])
     with pytest.raises(UnreadableFileError, match="not a"):
         read(path)
     path.write_bytes(PLAIN.encode())
-    with pytest.raises(UnreadableFileError, match="not a text: UTF-16 stream does not start with"):
+    with pytest.raises(UnreadableFileError, match="not text: UTF-16 stream does not start with"):
         read(path, encoding="utf-16")
 
 
@@ -428,7 +430,7 @@ def test_memory_is_bounded_by_the_limit(tmp_path: Path) -> None:
     assert votes.total == 300_000
     assert votes.voters is not None
     assert votes.voters.num_voters == 300_000
-    with pytest.raises(VotesError, match="--memory-limit 'much' is no size"):
+    with pytest.raises(VotesError, match="--memory-limit 'much' is not a size"):
         read(path, memory_limit="much")
 
 

@@ -438,7 +438,7 @@ def test_points_to_names_that_are_hardly_meant(bixarena: Bixarena, tmp_path: Pat
     alike = "names that differ only in spaces, capitals or encoding are different models: "
     assert f"{alike}'a', 'a '" in said
     assert f"{alike}'e\u0301', 'é'" in said
-    assert """'{"id": 1}' is no name; --columns model_a=COLUMN.KEY""" in said
+    assert """'{"id": 1}' is not a name; --columns model_a=COLUMN.KEY""" in said
     assert "a model is called 'nan', as programs write a missing name" in said
     assert "a model is called 'None'" in said
     assert "'=1+1' begins as a formula does; import it as text" in said

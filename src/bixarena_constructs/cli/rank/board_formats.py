@@ -219,7 +219,7 @@ def notes_on(board: Board) -> list[str]:
     if certain and ranking.interval_method in ("percentile", "sandwich"):
         notes.append(
             f"intervals of {ranking.interval_method} have no width where votes went one way only; "
-            f"--intervals auto leaves a doubt about {_names(certain)}"
+            f"--intervals auto gives a width to {_names(certain)}"
         )
     if ranking.rounds_without_estimate:
         notes.append(

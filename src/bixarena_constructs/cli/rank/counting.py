@@ -121,7 +121,7 @@ def counting(
 
     Raises:
         FileNotFoundError: An argument means no file.
-        UnreadableFileError: A file is no table of votes.
+        UnreadableFileError: A file is not a table of votes.
         BadRowsError: A row has no model, an unknown winner or an impossible number.
         VotesError: A condition is wrong.
     """
@@ -141,7 +141,7 @@ def counting(
             opened = duckdb.connect(config=settings)
         except duckdb.Error as error:
             raise VotesError(
-                f"--memory-limit {memory_limit!r} is no size; write it as in 500MB or 2GB"
+                f"--memory-limit {memory_limit!r} is not a size such as 500MB or 2GB"
             ) from error
         with closing(opened) as connection:
             # It would appear on standard output, among what is piped on.

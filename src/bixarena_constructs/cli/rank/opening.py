@@ -83,13 +83,13 @@ def open_file(
         path: A regular file.
         connection: To DuckDB.
         scratch: A folder for a copy that DuckDB reads.
-        encoding: Encoding of a text. Default: - UTF-8, or UTF-16 where a mark says so.
+        encoding: Encoding of CSV and JSON. Default: - UTF-8, or UTF-16 where a mark says so.
         delimiter: What separates the values of a CSV file. Default: - the first of comma,
             semicolon, tab and bar that makes columns of votes of the first line.
         is_known: Whether these are columns of votes.
 
     Raises:
-        UnreadableFileError: It is no table.
+        UnreadableFileError: It is not a table.
     """
     import duckdb  # noqa: PLC0415 - an extra that the other commands do without
 
@@ -125,19 +125,17 @@ def open_file(
 
 def not_text(error: UnicodeError) -> str:
     """Say that a file is not in its encoding, and how to name the right one."""
-    fault = f"not a text: {error}"
+    fault = f"not text: {error}"
     if isinstance(error, UnicodeDecodeError):
-        fault = f"not a text in {error.encoding.upper()}: {error.reason} at byte {error.start}"
-    return (
-        f"{fault}; --encoding says what it is, as in cp1252 for what Excel saves as CSV on Windows"
-    )
+        fault = f"not text in {error.encoding.upper()}: {error.reason} at byte {error.start}"
+    return f"{fault}; --encoding names another, such as cp1252 for CSV that Excel saves on Windows"
 
 
 def _in_utf_8(table: VoteFile, encoding: str | None, scratch: Path) -> VoteFile:
-    """Copy a text of another encoding.
+    """Copy text in another encoding.
 
     Raises:
-        UnreadableFileError: It is no text.
+        UnreadableFileError: It is not text.
     """
     with table.content() as file:
         opening = file.read(_OPENING)
@@ -149,8 +147,8 @@ def _in_utf_8(table: VoteFile, encoding: str | None, scratch: Path) -> VoteFile:
     if b"\0" in opening:
         raise UnreadableFileError(
             table.name,
-            f"not a text: byte {opening.index(0)} is zero; --encoding utf-16-le reads a text in "
-            "UTF-16 without a mark, and what is no text can be saved as CSV, JSON or Parquet",
+            f"not text in UTF-8: byte {opening.index(0)} is zero; --encoding utf-16-le reads "
+            "UTF-16 without a byte order mark; save any other format as CSV, JSON or Parquet",
         )
     return table
 
@@ -218,7 +216,7 @@ def _check_lines_below(
             if any(is_known(line.strip().split(sign)) for sign in signs):
                 raise UnreadableFileError(
                     table.name,
-                    f"the headings are in line {number}, below other lines: "
+                    f"the headings are in line {number}; leave out the lines above: "
                     f"tail -n +{number} FILE | bixarena rank -",
                 )
 

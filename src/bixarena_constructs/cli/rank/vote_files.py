@@ -135,7 +135,7 @@ class VoteFile:
         return lines
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the last line of each record, and its values; blank lines are none."""
+        """Yield the last line of each record, and its values; skip blank lines."""
         with self.text() as file:
             if self.kind == "CSV":
                 reader = csv_records(file, self.delimiter)
@@ -170,7 +170,7 @@ class VoteFile:
             return isinstance(text.newlines, tuple)
 
     def copied(self, scratch: Path, encoding: str = "utf-8-sig") -> VoteFile:
-        """Copy a text as DuckDB reads it: in UTF-8, each line ending alike."""
+        """Copy text into the form that DuckDB reads: UTF-8, with one kind of line end."""
         with (
             TextIOWrapper(self.content(), encoding=encoding) as text,
             NamedTemporaryFile("w", encoding="utf-8", newline="", dir=scratch, delete=False) as to,
@@ -190,12 +190,12 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Quote a text for SQL."""
+    """Quote a string for SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def csv_records(file: TextIO, delimiter: str) -> _Reader:
-    """Split a text into records of values."""
+    """Split text into records of values."""
     # Texts are as long as conversations are.
     csv.field_size_limit(sys.maxsize)
     return csv.reader(file, delimiter=delimiter, strict=True)

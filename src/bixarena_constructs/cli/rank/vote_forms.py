@@ -114,7 +114,7 @@ class Form:
 
 
 def find_form(columns: Sequence[str], wanted: Wanted) -> Form | None:
-    """Find the columns of votes; None where there are none of a known form."""
+    """Find the columns of votes; None if they have no known form."""
 
     def found(name: str | None) -> str | None:
         # A column that is asked for by name and missing is reported by its name.
@@ -146,7 +146,7 @@ def find_form(columns: Sequence[str], wanted: Wanted) -> Form | None:
 
 
 def find_column(name: str, columns: Sequence[str]) -> str | None:
-    """Find a column by its name; capitals, spaces and hyphens are no difference.
+    """Find a column by its name; ignoring capitals, spaces and hyphens.
 
     Also a field within one, as ``info.model`` or ``models[0]``: see `nested_path`.
     """
@@ -172,7 +172,7 @@ def _plain(name: str) -> str:
 
 
 def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
-    """Say which columns are needed and which there are."""
+    """Say which columns the file has and which are needed."""
     needed = "; or ".join(map(", ".join, wanted.forms))
     found = ", ".join(columns)
     hint = ""
@@ -183,7 +183,7 @@ def missing_columns(columns: Sequence[str], wanted: Wanted) -> str:
             "; name yours with --columns model_a=NAME,model_b=NAME,winner=NAME, or where each row "
             "has a winner and a loser, chosen=NAME,rejected=NAME"
         )
-    return f"found the columns {found}, needed are {needed}{hint}"
+    return f"the columns are {found}; needed: {needed}{hint}"
 
 
 def outcome_words(form: Form, wanted: Wanted) -> dict[str, str]:

@@ -104,7 +104,7 @@ def _name_notes(connection: DuckDBPyConnection) -> Iterator[str]:
         if plain.startswith(_FORMULA):
             yield f"{names[0]!r} begins as a formula does; import it as text into a spreadsheet"
         if plain.startswith(_OBJECT):
-            yield f"{names[0]!r} is no name; --columns model_a=COLUMN.KEY reaches a field within"
+            yield f"{names[0]!r} is not a name; --columns model_a=COLUMN.KEY reads a field of it"
 
 
 def _seen(name: str) -> str:

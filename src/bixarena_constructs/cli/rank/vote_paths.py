@@ -83,7 +83,7 @@ def paths_of(argument: str) -> list[Path]:
     matched = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 - from any root
     files = [Path(each) for each in matched if Path(each).is_file()]
     if not files:
-        raise FileNotFoundError(f"there is no file {argument}")
+        raise FileNotFoundError(f"no file {argument} exists")
     return files
 
 

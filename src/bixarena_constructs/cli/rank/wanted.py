@@ -171,7 +171,7 @@ def parse_outcomes(text: str | None) -> dict[str, str]:
             )
         value = re.sub(WHOLE_NUMBER, r"\1", value.strip().lower())
         if outcomes.setdefault(value, outcome) != outcome:
-            raise ValueError(f"--outcomes: {value!r} has two outcomes; capitals are no difference")
+            raise ValueError(f"--outcomes: {value!r} has two outcomes; capitals are ignored")
     return outcomes
 
 

@@ -152,7 +152,7 @@ def _prove(likelihood: Likelihood, theta: FloatArray) -> None:
     """
     gradient = np.abs(likelihood.gradient(theta)).max(axis=1)
     allowed = _allowed(likelihood)
-    # Asked this way round, a gradient that is no number is left as well.
+    # Asked this way round, a gradient that is not a number is left as well.
     left = np.flatnonzero(~(gradient <= allowed))
     if len(left):
         worst = left[np.argsort(-gradient[left])]
