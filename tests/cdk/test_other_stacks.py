@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, PhysicalName, Stack, Stage
+from aws_cdk import App, Duration, Environment, Fn, PhysicalName, Stack, Stage
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
@@ -160,7 +160,15 @@ NEIGHBOURS: dict[str, Callable[[Stack], dict[str, Any]]] = {
         }
     },
     "security_groups": lambda ops: {
-        "security_groups": [ec2.SecurityGroup(ops, "Group", vpc=ec2.Vpc(ops, "Vpc", max_azs=1))]
+        "security_groups": [
+            ec2.SecurityGroup(
+                ops,
+                "Group",
+                vpc=ec2.Vpc.from_vpc_attributes(
+                    ops, "Vpc", vpc_id=Fn.import_value("Vpc"), availability_zones=["a"]
+                ),
+            )
+        ]
     },
     "task_definition": own_definition,
     "task_role": lambda ops: {

@@ -17,6 +17,7 @@ from aws_cdk import (
     App,
     CfnParameter,
     Duration,
+    Environment,
     Fn,
     IStableNumberProducer,
     IStableStringProducer,
@@ -28,6 +29,7 @@ from aws_cdk import (
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -591,6 +593,35 @@ def test_takes_a_token_wherever_text_is_taken(
     task = ScheduledSnapshotTask(stack, "Task", cluster=cluster, monitoring=monitoring, **props)
     task.on_failure("Failed")
     assert "Token" in json.dumps(Template.from_stack(stack).to_json()["Resources"])
+
+
+@pytest.mark.parametrize(
+    ("prop", "value"),
+    [
+        ("command", lambda parameter: [parameter]),
+        ("container_name", lambda parameter: parameter),
+        ("environment", lambda parameter: {"A": parameter}),
+        ("family", lambda parameter: parameter),
+        ("image", lambda parameter: parameter),
+        ("image", lambda parameter: f"ghcr.io/arena/worker:{parameter}"),
+        ("image", lambda parameter: f"{parameter}.dkr.ecr.us-east-1.amazonaws.com/arena:1"),
+        ("image", ecs.ContainerImage.from_registry),
+        ("log_stream_prefix", lambda parameter: parameter),
+        ("schedule", events.Schedule.expression),
+        ("task_tags", lambda parameter: {"team": parameter}),
+    ],
+)
+def test_lets_the_first_synthesis_pass_that_asks_for_a_parameter(
+    prop: str, value: Callable[[str], Any]
+) -> None:
+    place = Environment(account="111122223333", region="us-east-1")
+    stack = Stack(App(), "Stack", env=place)
+    vpc = ec2.Vpc.from_lookup(stack, "Vpc", vpc_id="vpc-1")
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=vpc)
+    props = {prop: value(ssm.StringParameter.value_from_lookup(stack, "/arena/value"))}
+    monitoring = SnapshotMonitoring()
+    ScheduledSnapshotTask(stack, "Task", cluster=cluster, monitoring=monitoring, **props)
+    Template.from_stack(stack).resource_count_is("AWS::ECS::TaskDefinition", 1)
 
 
 @pytest.mark.parametrize("prop", ["max_event_age", "max_runtime", "stop_timeout"])

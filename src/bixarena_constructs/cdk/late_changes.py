@@ -14,7 +14,7 @@ from aws_cdk import aws_events as events
 
 from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.task.size import require_fargate_size
-from bixarena_constructs.cdk.tokens import read, resource_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def _longest_part(definitions: list[dict[str, Any]]) -> str:
 
 def _faults_of_container(container: Mapping[str, Any], memory: Any) -> Iterator[str]:
     name, own = container["name"], container.get("memory", 0)
-    if isinstance(name, str) and not _CONTAINER_NAME.fullmatch(name):
+    if isinstance(name, str) and not (is_token(name) or _CONTAINER_NAME.fullmatch(name)):
         yield (f"the name of the container {name!r} must be 1 to 255 letters, digits, '_' and '-'")
     if isinstance(own, int) and str(memory).isdecimal() and own > int(memory):
         yield (

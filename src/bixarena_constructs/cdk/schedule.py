@@ -14,7 +14,7 @@ from bixarena_constructs.aws.schedule_expression import (
     parse_expression,
 )
 from bixarena_constructs.cdk.durations import seconds_of
-from bixarena_constructs.cdk.tokens import is_token
+from bixarena_constructs.cdk.tokens import is_looked_up, is_token
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -58,6 +58,9 @@ class RunSchedule:
         if schedule is not None:
             _require_schedule(schedule)
         self.expression = _DAILY_AT_TEN if schedule is None else schedule.expression_string
+        if is_looked_up(self.expression):
+            # The template of this synthesis is not deployed.
+            self.expression = _DAILY_AT_TEN
         self.shortest_gap = self.longest_gap = None
         if is_token(self.expression):
             return

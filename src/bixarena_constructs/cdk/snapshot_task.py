@@ -55,6 +55,7 @@ from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import (
     TaskNetwork,
     define_security_group,
+    require_vpc,
     vpc_of,
 )
 from bixarena_constructs.cdk.task.secret_arns import SecretsCheck, is_plain_secret
@@ -485,6 +486,7 @@ class SnapshotTask(Construct):
         ]
         for prop, neighbour in neighbours:
             require_near(self._stack, prop, neighbour)
+        require_vpc(self._vpc, "security_groups", security_groups)
 
     def _define_network(
         self, subnets: ec2.SubnetSelection | None, *, assign_public_ip: bool | None

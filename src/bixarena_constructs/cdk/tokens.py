@@ -13,7 +13,16 @@ if TYPE_CHECKING:
 
     from constructs import IConstruct
 
-__all__ = ["is_token", "joined", "parts_of", "path_below", "read", "resource_of", "stack_of"]
+__all__ = [
+    "is_looked_up",
+    "is_token",
+    "joined",
+    "parts_of",
+    "path_below",
+    "read",
+    "resource_of",
+    "stack_of",
+]
 
 _MARK: Final = "{Token["
 _STACK: Final = "Stack.of"
@@ -21,16 +30,27 @@ _KNOWN: WeakKeyDictionary[object, dict[str, Any]] = WeakKeyDictionary()
 
 
 def is_token(value: str | float) -> bool:
-    """Return whether a value stands for one that is known at deployment.
+    """Return whether a value stands for one that is not known yet.
 
     Args:
         value: Text, or a number; a number's token is a float.
     """
-    if isinstance(value, str) and f"#{_MARK}" in value:
+    if isinstance(value, str) and (f"#{_MARK}" in value or is_looked_up(value)):
         # The element of a list's token, which the CDK recognises inside its list only.
         return True
     may_be = _MARK in value if isinstance(value, str) else not isinstance(value, int)
     return may_be and _is_unresolved(value)
+
+
+def is_looked_up(text: str) -> bool:
+    """Return whether a text stands for a parameter that the next synthesis knows.
+
+    The CDK looks parameters up after the first synthesis, which must not fail.
+
+    Args:
+        text: Any text.
+    """
+    return "dummy-value-for-" in text
 
 
 @lru_cache

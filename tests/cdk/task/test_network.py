@@ -193,7 +193,7 @@ def test_takes_subnets_whose_zone_is_not_known(stack: Stack, cluster: ecs.IClust
     )
     (addresses,) = networks_of(stack)
     assert addresses["Subnets"] == ["subnet-9"]
-    assert warnings_of(stack) == []
+    assert warnings_of(stack) == ["singleAvailabilityZone"]
 
 
 @pytest.mark.parametrize("kind", ["public", "isolated"])
@@ -201,6 +201,53 @@ def test_asks_for_subnets_where_the_vpc_has_no_private_ones(stack: Stack, kind: 
     vpc = vpc_with(stack, **{f"{kind}_subnet_ids": ["subnet-1", "subnet-2"]})
     with pytest.raises(ValueError, match=f"^subnet_selection is missing: .*, but {kind} ones"):
         network(stack, vpc)
+
+
+@pytest.mark.parametrize("is_imported", [True, False])
+@pytest.mark.parametrize("prop", ["security_groups", "subnet_selection"])
+def test_refuses_what_is_of_another_vpc(stack: Stack, prop: str, *, is_imported: bool) -> None:
+    def vpc(name: str) -> ec2.IVpc:
+        if not is_imported:
+            return ec2.Vpc(stack, name)
+        subnets = [f"subnet-{name}1", f"subnet-{name}2"]
+        return ec2.Vpc.from_vpc_attributes(
+            stack, name, vpc_id=name, availability_zones=ZONES, private_subnet_ids=subnets
+        )
+
+    def value(of: ec2.IVpc, name: str) -> Any:  # of either prop
+        if prop == "security_groups":
+            return [ec2.SecurityGroup(stack, name, vpc=of)]
+        subnet = ec2.Subnet(
+            stack, name, vpc_id=of.vpc_id, cidr_block="10.0.9.0/24", availability_zone="us-east-1a"
+        )
+        return ec2.SubnetSelection(subnets=[subnet])
+
+    own, other = vpc("own"), vpc("other")
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=own)
+    SnapshotTask(stack, "Task", cluster=cluster, **{prop: value(own, "Near")})
+    with pytest.raises(ValueError, match=f"{prop} has Stack/Far, which is of another VPC than"):
+        SnapshotTask(stack, "Other", cluster=cluster, **{prop: value(other, "Far")})
+
+
+def test_takes_a_security_group_of_a_vpc_that_is_known_at_deployment(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    imported = ec2.Vpc.from_vpc_attributes(
+        stack, "Imported", vpc_id=Fn.import_value("Vpc"), availability_zones=ZONES
+    )
+    group = ec2.SecurityGroup(stack, "Group", vpc=imported)
+    SnapshotTask(stack, "Task", cluster=cluster, security_groups=[group])
+
+
+@pytest.mark.parametrize(("zones", "is_warned"), [(1, True), (2, False)])
+def test_warns_of_one_subnet_whose_zone_is_chosen_at_deployment(
+    stack: Stack, zones: int, *, is_warned: bool
+) -> None:
+    network(stack, ec2.Vpc(stack, "One", max_azs=zones))
+    found = Annotations.from_stack(stack).find_warning(
+        "/Stack", Match.string_like_regexp("All subnets lie in one zone")
+    )
+    assert bool(found) is is_warned
 
 
 def test_asks_for_subnets_where_a_vpc_of_the_app_has_no_nat(stack: Stack) -> None:

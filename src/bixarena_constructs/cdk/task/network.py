@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, Reference, Tokenization
 from aws_cdk import aws_ec2 as ec2
 
-from bixarena_constructs.cdk.tokens import is_token, read
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-__all__ = ["TaskNetwork", "define_security_group", "vpc_of"]
+__all__ = ["TaskNetwork", "define_security_group", "require_vpc", "vpc_of"]
 
 # What the CDK's newer releases put before a message, as in "ThereSubnetGroups: There are no ...".
 _CODE: Final = re.compile(r"^\w+: ")
@@ -68,6 +68,7 @@ class TaskNetwork:
         selection = subnet_selection or ec2.SubnetSelection(
             subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
         )
+        require_vpc(vpc, "subnet_selection", selection.subnets or ())
         chosen = _Chosen.of(vpc, selection, is_default=subnet_selection is None)
         public_by_type = selection.subnet_type is ec2.SubnetType.PUBLIC
         has_address = public_by_type if assign_public_ip is None else assign_public_ip
@@ -85,7 +86,7 @@ class TaskNetwork:
                     has_address=has_address,
                     is_declined=assign_public_ip is False,
                 )
-            _warn_of_a_single_zone(scope, chosen.availability_zones)
+            _warn_of_a_single_zone(scope, chosen)
         if public_by_type and not has_address:
             selection = ec2.SubnetSelection(subnets=list(chosen.subnets))
         return cls(selection, chosen.subnet_ids, has_address)
@@ -119,6 +120,44 @@ def vpc_of(cluster: ecs.ICluster) -> ec2.IVpc:
             "(..., cluster_name=..., vpc=...)"
         ) from error
     return vpc
+
+
+def require_vpc(
+    vpc: ec2.IVpc, prop: str, parts: Iterable[ec2.ISecurityGroup | ec2.ISubnet]
+) -> None:
+    """Check that security groups or subnets of the app are of the cluster's VPC.
+
+    Args:
+        vpc: VPC of the cluster.
+        prop: The prop that they were given to.
+        parts: The security groups or subnets; of imported ones the VPC is not known.
+
+    Raises:
+        ValueError: One is of another VPC.
+    """
+    for part in parts:
+        resource = resource_of(part)
+        if not isinstance(resource, ec2.CfnSecurityGroup | ec2.CfnSubnet):
+            continue
+        here, there = _identity(read(vpc, "vpc_id")), _identity(resource.vpc_id)
+        # An id that is written out may be that of a VPC of the app.
+        if here and there and here[0] == there[0] and here != there:
+            raise ValueError(
+                f"{prop} has {part.node.path}, which is of another VPC than that of cluster; ECS "
+                "starts no task with it: pass those of the cluster's VPC"
+            )
+
+
+def _identity(vpc_id: str | None) -> tuple[str, str] | None:
+    """Return the id of a VPC, or the path of one that the app defines, with which it is."""
+    if vpc_id is None:
+        return None
+    if not is_token(vpc_id):
+        return "id", vpc_id
+    for token in Tokenization.reverse_string(vpc_id).tokens:
+        if isinstance(token, Reference) and isinstance(token.target, ec2.CfnVPC):
+            return "path", read(read(token.target, "node"), "path")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +258,15 @@ def _among(subnets: Iterable[ec2.ISubnet], chosen: _Chosen) -> str:
     return ", ".join(sorted(each.node.path for each in subnets if each.subnet_id in ids))
 
 
-def _warn_of_a_single_zone(scope: Construct, availability_zones: Iterable[str | None]) -> None:
-    zones = set(availability_zones)
+def _warn_of_a_single_zone(scope: Construct, chosen: _Chosen) -> None:
+    zones = set(chosen.availability_zones)
     zone = zones.pop() if len(zones) == 1 else None
-    if zone is not None and not is_token(zone):
+    is_known = zone is not None and not is_token(zone)
+    # An element of a list's token stands for any number of subnets.
+    is_one = len(chosen.subnet_ids) == 1 and not chosen.subnet_ids[0].startswith("#{")
+    if is_known or is_one:
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:singleAvailabilityZone",
-            f"All subnets lie in {zone}: the task cannot start while that zone is out; select "
-            "subnets of two zones or more",
+            f"All subnets lie in {zone if is_known else 'one zone'}: the task cannot start while "
+            "that zone is out; select subnets of two zones or more",
         )
