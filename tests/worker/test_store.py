@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -26,6 +27,7 @@ from bixarena_constructs.worker.records import Entry, Retention, Snapshot, Statu
 from bixarena_constructs.worker.settings import Settings
 from bixarena_constructs.worker.store import Store
 from bixarena_constructs.worker.store_factory import store_for_run
+from bixarena_demo.votes import fill, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
     from bixarena_constructs.worker.preflight import Need
     from bixarena_constructs.worker.records import Board, Visibility, Votes
     from bixarena_demo.bixarena_database import BixArenaDatabase
-    from bixarena_demo.postgres import ConnectionInfo
+    from bixarena_demo.postgres import ConnectionInfo, PostgresServer
     from bixarena_demo.votes import Simulation
 
 _TEN = "snapshot_2026-03-06_10-00-00"
 _ELEVEN = "snapshot_2026-03-06_11-00-00"
+
+_SCHEMA = Path(__file__).parents[2] / "examples" / "complete" / "schema.sql"
 
 
 def _store(info: ConnectionInfo) -> Store:
@@ -143,6 +147,46 @@ def test_counts_the_requested_leaderboards_only(
     votes = _store(bixarena.worker).votes(["biochemistry"])
     expected = _counted_one_by_one(simulation)["biochemistry"]
     assert _all_cells(votes) == {"biochemistry": expected}
+
+
+@pytest.mark.slow
+def test_splits_its_joins_no_further_for_battles_without_a_category(
+    postgres: PostgresServer, request: pytest.FixtureRequest
+) -> None:
+    many = postgres.create_database(f"many_{abs(hash(request.node.nodeid))}")
+    with many.connect() as connection:
+        connection.execute(_SCHEMA.read_bytes())
+        fill(connection, simulate(seed=1, battles=10_000))
+        # 6 of 10 have none; and less memory than they take, as with many battles on any server.
+        connection.execute(
+            "UPDATE api.battle_categorization SET status = 'abstained' WHERE id::text < 'a'"
+        )
+        connection.execute("ANALYZE")
+        for setting in (
+            "work_mem = '64kB'",
+            "hash_mem_multiplier = 1",
+            "max_parallel_workers_per_gather = 0",
+            "enable_mergejoin = off",
+            "enable_nestloop = off",
+        ):
+            connection.execute(f"SET {setting}".encode())
+        slugs = [slug for (slug,) in connection.execute("SELECT slug FROM api.leaderboard")]
+        for name in ("counts_by_pair", "counts_by_voter"):
+            text = query(name)
+            text = text.partition(b"COPY (")[2].rpartition(b") TO STDOUT")[0] or text
+            ((plan,),) = connection.execute(
+                b"EXPLAIN (ANALYZE, FORMAT JSON) " + text, {"slugs": slugs}
+            ).fetchall()
+            hashes = [node for node in _nodes(plan[0]["Plan"]) if node["Node Type"] == "Hash"]
+            assert len(hashes) > 3
+            for node in hashes:
+                assert node["Hash Batches"] <= 2 * node["Original Hash Batches"]
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from _nodes(below)
 
 
 def test_counts_nothing_in_empty_tables(empty_bixarena: BixArenaDatabase) -> None:
