@@ -31,7 +31,8 @@ The number is the command's exit code. Times, names and numbers that change are 
 such as RUN. An alarm with † is computed from its definition in the template, and `status`
 here does not see it: on AWS it ends with 78 there. The local AWS has no network either: on AWS a
 run after `egress-closed` or `route-gone` would not start. `doctor` does not ask the registry here.
-Its warnings, such as a topic without subscribers, are left out."""
+Of an alert its first lines are shown; the commands for the log and the next run
+[follow them](monitoring.md#a-failed-run)."""
 
 
 def page(seen: dict[str, Seen]) -> str:

@@ -46,6 +46,7 @@ _CHANGING: Final = (
     (re.compile(r"\b(sg|subnet|nat)-[0-9a-f]{17}\b"), r"\1-ID"),
     (re.compile(r"(bixarena/worker)-[0-9a-f]{6}(-\w{6})?\b"), r"\1"),
     (re.compile(r"\bBixarenaSnapshot-Snapshot\w+?(-?[0-9A-F]{13}|-[0-9A-Z]{8,13})\b"), "NAME"),
+    (re.compile(r"\bSnapshotMonitoring\w+[0-9A-F]{8}-\w{12}\b"), "NAME"),
     (re.compile(r"\bport:? \d+"), "port N"),
     (re.compile(r'"(test_\d+|bixarena)(_elsewhere)?"'), '"DATABASE"'),
     (re.compile(r"(seconds|after|for) \d+(\.\d+)?( s\b)?"), r"\1 N"),
@@ -57,12 +58,12 @@ class Seen:
     """What an operator sees of a break; names, times and numbers that change are left out.
 
     Attributes:
-        alerts: First sentence of each message that the topic delivered.
+        alerts: First lines of each message that the topic delivered; commands follow them.
         alarms: Alarms that would go off, computed from their definitions: the local AWS raises
             none.
         status: What needs attention, and why the last run failed; ``--check`` in front.
         logs: Exit code, warnings and the last line.
-        doctor: Exit code and problems, with ``--connect``.
+        doctor: Exit code, problems and warnings, with ``--connect``.
         run: Exit code and the last error.
     """
 
@@ -112,7 +113,9 @@ class Rehearsal:
             alerts = self._inbox.take(at_least=int(has_failed))
             return Seen(
                 # An alarm's message is JSON.
-                alerts=tuple(_sentence(each) for each in alerts if not each.startswith("{")),
+                alerts=tuple(
+                    line for each in alerts if not each.startswith("{") for line in _opening(each)
+                ),
                 alarms=self._alarms(status, before),
                 status=self._status(status),
                 logs=self._logs(),
@@ -199,13 +202,16 @@ class Rehearsal:
 
     def _doctor(self) -> tuple[str, ...]:
         answer = self._bixarena("doctor", "--connect", "--format", "json")
-        problems = [
-            f"{each['check']}: {each['message']}"
+        found = [
+            (each["state"], f"{each['check']}: {each['message']}")
             for each in json.loads(answer.stdout)
             # What the registry says depends on the machine's network.
-            if each["state"] == "problem" and each["check"] not in ("image", "architecture")
+            if each["state"] in ("problem", "warning")
+            and each["check"] not in ("image", "architecture")
         ]
-        return _settled_lines("78" if problems else "0", *problems)
+        has_problem = any(state == "problem" for state, _ in found)
+        lines = [text if state == "problem" else f"warning: {text}" for state, text in found]
+        return _settled_lines("78" if has_problem else "0", *lines)
 
     def _run(self) -> tuple[str, ...]:
         answer = self._bixarena("run", "--scheduled-at", self._next_time())
@@ -213,9 +219,9 @@ class Rehearsal:
         return _settled_lines(str(answer.exit_code), *lines)
 
 
-def _sentence(message: str) -> str:
-    """Return the first line of an alert, without the name of the task."""
-    return _settled(message.splitlines()[0].partition(": ")[2])
+def _opening(message: str) -> tuple[str, ...]:
+    """Return the first paragraph of an alert, without the name of the task."""
+    return _settled_lines(*message.partition(": ")[2].partition("\n\n")[0].splitlines())
 
 
 def _main_fields(line: str) -> str:

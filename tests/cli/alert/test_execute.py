@@ -184,6 +184,7 @@ def test_a_message_that_nobody_gets(
     assert done.exit_code == 78
     assert line in done.stdout
     assert SENT[1] in done.stdout
+    assert "messages arrive" not in done.stdout
 
 
 def test_every_topic_of_an_alarm_is_listed(arena: Answers, bixarena: Bixarena) -> None:
