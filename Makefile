@@ -88,8 +88,9 @@ demo-psql: setup
 # pytest-randomly prints the seed of the order that it chose.
 PYTEST = $(RUN) $(PY) -m pytest $(if $(ORDER),--randomly-seed $(ORDER))
 
-# In the order of tests/conftest.py, which xdist would change.
-PARALLEL = -n 2 --dist loadfile --no-loadscope-reorder
+# In the order of tests/conftest.py, which xdist would change. A third process for two cores works
+# while the others wait for a server.
+PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 test: setup
 	$(PYTEST) $(PARALLEL)

@@ -1,6 +1,6 @@
 """Vote files, a command line that runs in the test's process, and a deployed example.
 
-The minimal example is deployed with the CDK command line, once for each module that asks for it;
+The minimal example is deployed with the CDK command line, once for all tests of a process;
 `bixarena` is a process there.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from unittest import mock
@@ -18,6 +20,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.loaders import JSONFileLoader
 from botocore.validate import validate_parameters
 from typer.testing import CliRunner, Result
 
@@ -174,14 +177,14 @@ def answers(_answers: Answers) -> Answers:
     return _answers
 
 
-@pytest.fixture(scope="module")
-def fresh_arena(filled_bixarena: Any) -> Iterator[Arena]:
-    """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
+@contextmanager
+def _account(filled_bixarena: Any) -> Iterator[Arena]:
     worker = [sys.executable, "-m", "bixarena_constructs.worker"]
     with filled_bixarena() as database, LocalAws.start(images={WORKER_IMAGE: worker}) as aws:
         cdk = Cdk(
             MINIMAL,
-            environment=aws.environment(),
+            # Template validation takes most of a synthesis; tests of the examples have it on.
+            environment={**aws.environment(), "CDK_VALIDATION": "false"},
             context=define_neighbours(aws, database.worker),
             work_folder=aws.folder / "cdk",
         )
@@ -190,7 +193,23 @@ def fresh_arena(filled_bixarena: Any) -> Iterator[Arena]:
 
 
 @pytest.fixture(scope="module")
-def arena(fresh_arena: Arena) -> Arena:
-    """The same with the example deployed; each test leaves it as it found it."""
-    fresh_arena.cdk.deploy()
-    return fresh_arena
+def fresh_arena(filled_bixarena: Any) -> Iterator[Arena]:
+    """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
+    with _account(filled_bixarena) as arena:
+        yield arena
+
+
+@pytest.fixture(scope="session")
+def arena(filled_bixarena: Any) -> Iterator[Arena]:
+    """An account with the example deployed; each test leaves it as it found it."""
+    with _account(filled_bixarena) as arena:
+        arena.cdk.deploy()
+        yield arena
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_model_is_parsed_once() -> Iterator[None]:
+    """Each session of the SDK parses the services' models anew, 0.3 s for EC2's."""
+    load = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    with mock.patch.object(JSONFileLoader, "load_file", lambda _self, path: load(path)):
+        yield

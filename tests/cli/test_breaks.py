@@ -25,7 +25,10 @@ SOME = ("wrong-password", "rule-deleted")
 
 
 @pytest.fixture(scope="module")
-def rehearsal(arena: Arena) -> Rehearsal:
+def rehearsal(fresh_arena: Arena) -> Rehearsal:
+    """Of its own, since the page is of a task that has not run."""
+    arena = fresh_arena
+    arena.cdk.deploy()
     return Rehearsal(Stage(aws=arena.aws, stack=arena.task.stack, owner=arena.database.owner))
 
 

@@ -34,7 +34,9 @@ def test_the_cdk_command_line_and_its_app_run_on_the_environments_node(
 ) -> None:
     environment = {"HOME": str(tmp_path), "PATH": path_with_another_node}
     cdk = Cdk(MINIMAL, environment=environment, work_folder=tmp_path / "cdk")
+    sources = sorted(MINIMAL.iterdir())
     assert (cdk.synth() / "BixarenaSnapshot.template.json").exists()
+    assert sorted(MINIMAL.iterdir()) == sources  # nothing is written next to the app
 
 
 def test_the_tests_run_on_the_environments_node(path_with_another_node: str) -> None:

@@ -151,7 +151,7 @@ def test_a_fit_that_is_not_at_its_maximum_is_an_error_that_names_the_models() ->
 
 
 @pytest.mark.parametrize("prior", [0.5, 1e-4])
-@pytest.mark.parametrize(("models", "votes"), [(3, 4), (40, 160), (150, 600)])
+@pytest.mark.parametrize(("models", "votes"), [(3, 4), (20, 80), (60, 240)])
 def test_truncated_newton_finds_what_factorised_matrices_find(
     models: int, votes: int, prior: float
 ) -> None:
