@@ -9,6 +9,7 @@ from aws_cdk import Duration, Fn, Tags, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
@@ -185,6 +186,33 @@ def test_counts_the_tags_that_a_run_takes_from_its_definition(
             Template.from_stack(stack)
     else:
         Template.from_stack(stack).resource_count_is("AWS::ECS::TaskDefinition", 1)
+
+
+@pytest.mark.parametrize("prop", ["task_role", "execution_role"])
+@pytest.mark.parametrize("service", ["lambda", "ecs", "ecs-tasks"])
+def test_fails_the_synthesis_for_a_role_that_ecs_may_not_assume(
+    stack: Stack, cluster: ecs.ICluster, prop: str, service: str
+) -> None:
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal(f"{service}.amazonaws.com"))
+    props: dict[str, Any] = {prop: role}
+    SnapshotTask(stack, "Task", cluster=cluster, **props)
+    if service == "ecs-tasks":
+        Template.from_stack(stack)
+        return
+    with pytest.raises(RuntimeError, match=f"{prop} is Stack/Role, which ecs-tasks.* may not ass"):
+        Template.from_stack(stack)
+
+
+def test_takes_a_role_that_ecs_may_assume_by_a_later_statement(
+    stack: Stack, cluster: ecs.ICluster
+) -> None:
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    SnapshotTask(stack, "Task", cluster=cluster, task_role=role)
+    document = role.assume_role_policy
+    assert document is not None
+    agent = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
+    document.add_statements(iam.PolicyStatement(actions=["sts:AssumeRole"], principals=[agent]))
+    Template.from_stack(stack).resource_count_is("AWS::ECS::TaskDefinition", 1)
 
 
 NAMED = logs.LogGroup.from_log_group_name

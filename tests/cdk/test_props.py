@@ -534,22 +534,22 @@ def test_takes_what_python_implements_of_the_cdk(stack: Stack, cluster: ecs.IClu
     )
 
 
-def _resolvable_text(stack: Stack) -> str:
-    text = Lazy.string(LazyText())
+# `Any`: text or a number.
+def _resolvable(stack: Stack, lazy: Any, otherwise: Any) -> Any:
     try:
-        stack.resolve(text)
+        stack.resolve(lazy)
     except RuntimeError:
-        # jsii 1.112 resolves no text that Python makes, with the CDK alone either.
-        return "lazy"
-    return text
+        # jsii 1.112 resolves no value that Python makes, with the CDK alone either.
+        return otherwise
+    return lazy
 
 
 def test_takes_tokens_and_lazy_values_of_each_type(stack: Stack, cluster: ecs.ICluster) -> None:
     parameter = CfnParameter(stack, "Parameter")
     # Typed as the CDK does not: it knows fractions, too.
-    lazy: Any = Lazy.number(LazyNumber())
+    lazy = _resolvable(stack, Lazy.number(LazyNumber()), 2048)
     number: Any = CfnParameter(stack, "Number", type="Number").value_as_number
-    text = _resolvable_text(stack)
+    text = _resolvable(stack, Lazy.string(LazyText()), "lazy")
     ScheduledSnapshotTask(
         stack,
         "Task",

@@ -6,11 +6,13 @@ template only.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
 
 from bixarena_constructs.cdk.resolved_text import as_text
 from bixarena_constructs.cdk.task.size import require_fargate_size
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_logs as logs
 
-__all__ = ["MOST_TAGS", "DefinitionCheck", "RuleCheck"]
+__all__ = ["MOST_TAGS", "DefinitionCheck", "RuleCheck", "TrustCheck"]
 
 MOST_TAGS: Final = 50
 """How many tags ECS takes for a task."""
@@ -30,6 +32,7 @@ MOST_TAGS: Final = 50
 # Of ECS, too.
 _CONTAINER_NAME: Final = re.compile("[A-Za-z0-9_-]{1,255}")
 _MOST_CONTAINERS: Final = 10
+_AGENT: Final = "ecs-tasks.amazonaws.com"
 _LONGEST_DEFINITION: Final = 64 * 1024
 
 
@@ -99,6 +102,27 @@ class DefinitionCheck:
             )
 
 
+class TrustCheck:
+    """Fails the synthesis if ECS may not assume a role of the app that it was given."""
+
+    def __init__(self, **roles: iam.IRole | None) -> None:
+        """Take the roles.
+
+        Args:
+            **roles: By prop; of an imported one the trust is not known.
+        """
+        self._roles = roles
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each role."""
+        return [
+            f"{prop} is {role.node.path}, which {_AGENT} may not assume; add "
+            f'iam.ServicePrincipal("{_AGENT}") to assumed_by'
+            for prop, role in self._roles.items()
+            if isinstance(role, iam.Role) and not _trusts_agent(role)
+        ]
+
+
 class RuleCheck:
     """Fails the synthesis if the rule was changed to start another task, or at other times."""
 
@@ -164,6 +188,14 @@ class RuleCheck:
                 "the rule has an event pattern, too, and a run that an event starts is for no "
                 "scheduled time; define a rule of its own for it"
             )
+
+
+def _trusts_agent(role: iam.Role) -> bool:
+    document = role.assume_role_policy
+    # One that is made outside of the app has none.
+    trust = json.dumps(role.stack.resolve(document)) if document is not None else _AGENT
+    # Text that is known at deployment may be anything.
+    return any(each in trust for each in (_AGENT, '"*"', '"Ref"', '"Fn::'))
 
 
 # `Any`: CloudFormation's JSON, here and below.

@@ -27,7 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
-from bixarena_constructs.cdk.late_changes import MOST_TAGS, DefinitionCheck
+from bixarena_constructs.cdk.late_changes import MOST_TAGS, DefinitionCheck, TrustCheck
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
@@ -535,6 +535,7 @@ class SnapshotTask(Construct):
         self._checks = Checks(
             SecretsCheck(self._task_definition),
             PassRoleCheck(self._task_definition),
+            TrustCheck(task_role=container.task_role, execution_role=container.execution_role),
             DefinitionCheck(
                 self._task_definition,
                 worker=self._container_name,
