@@ -23,6 +23,12 @@ __all__ = ["define_alert_topic", "let_publish", "require_standard_topic"]
 
 _EVENTS: Final = "events.amazonaws.com"
 _ALARMS: Final = "cloudwatch.amazonaws.com"
+_USE_OF_KEY: Final = {
+    "Effect": "Allow",
+    "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+    # In a key's policy, the key.
+    "Resource": "*",
+}
 
 
 def define_alert_topic(scope: Construct) -> sns.Topic:
@@ -103,16 +109,36 @@ def let_publish(
             "topic of monitoring is imported and its policy cannot be changed from here; let "
             f"{_ALARMS} call sns:Publish on it, or no alarm arrives",
         )
+    if not is_own:
+        _let_use_key(scope, topic)
+
+
+def _let_use_key(scope: Construct, topic: sns.ITopic) -> None:
+    # Unknown of a topic that is imported by its ARN.
+    key: kms.IKey | None = read(topic, "master_key")
+    if key is None:
+        return
+    statement = _use_by_alarms(read(stack_of(scope), "account"))
+    added = key.add_to_resource_policy(iam.PolicyStatement.from_json(statement))
+    if not added.statement_added:
+        Annotations.of(topic).add_warning_v2(
+            "bixarena-constructs:alertTopicKey",
+            "topic of monitoring is encrypted with a key whose policy cannot be changed from "
+            f"here; let {_ALARMS} call kms:Decrypt and kms:GenerateDataKey* with it, or no alarm "
+            "arrives",
+        )
+
+
+def _use_by_alarms(account: str) -> dict[str, object]:
+    return {
+        **_USE_OF_KEY,
+        "Principal": {"Service": _ALARMS},
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
 
 
 def _key_policy(stack: Stack) -> iam.PolicyDocument:
     account = read(stack, "account")
-    use_of_key = {
-        "Effect": "Allow",
-        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-        # In a key's policy, the key.
-        "Resource": "*",
-    }
     root = f"arn:{read(stack, 'partition')}:iam::{account}:root"
     return iam.PolicyDocument.from_json(
         {
@@ -128,12 +154,8 @@ def _key_policy(stack: Stack) -> iam.PolicyDocument:
                 # For a rule of the user's own with this topic as a target. No condition on the
                 # source: AWS documents that the key of a topic must not have one for EventBridge.
                 # Who may publish is up to the topic's own policy.
-                {**use_of_key, "Principal": {"Service": _EVENTS}},
-                {
-                    **use_of_key,
-                    "Principal": {"Service": _ALARMS},
-                    "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-                },
+                {**_USE_OF_KEY, "Principal": {"Service": _EVENTS}},
+                _use_by_alarms(account),
             ],
         }
     )
