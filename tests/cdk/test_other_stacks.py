@@ -248,10 +248,15 @@ def test_a_queue_of_another_account_works_by_a_name_that_is_known() -> None:
     stacks = Stacks(PLACE, ops=OTHER_ACCOUNT)
     name = PhysicalName.GENERATE_IF_NEEDED
     queue = sqs.Queue(stacks.ops, "Queue", queue_name=name)
-    # The first releases of the CDK cannot name its URL, which is an output.
-    template = stacks.define(dead_letter_queue=queue, outputs=False)
+    template = stacks.define(dead_letter_queue=queue)
     (statement,) = sole(template, "AWS::SQS::QueuePolicy")["Statement"]
     assert ":111122223333:rule/*" in str(statement["Condition"]["ArnLike"])
+    outputs = Template.from_stack(stacks.own).find_outputs("*", {})
+    (url,) = (each["Value"] for name, each in outputs.items() if "DeadLetterQueueUrl" in name)
+    start, suffix, rest = url["Fn::Join"][1]
+    assert start == "https://sqs.eu-west-1."
+    assert suffix == {"Ref": "AWS::URLSuffix"}
+    assert rest.startswith("/444455556666/ops")
 
 
 def test_a_queue_of_another_stack_takes_letters_of_a_schedule(stacks: Stacks) -> None:

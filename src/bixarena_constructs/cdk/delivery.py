@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_of
 from bixarena_constructs.cdk.permissions import sources
-from bixarena_constructs.cdk.tokens import is_token, read, resource_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of, stack_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
@@ -108,6 +108,23 @@ class EventDelivery:
         resource.add_property_override(_TARGET, properties)
         for name in without:
             resource.add_property_deletion_override(f"{_TARGET}.{name}")
+
+    def queue_url(self, stack: Stack) -> str:
+        """Return the URL of the queue.
+
+        Args:
+            stack: The stack that names it.
+        """
+        queue = self.dead_letter_queue
+        if self.is_own_queue or not isinstance(queue, sqs.Queue):
+            return queue.queue_url
+        region, account, suffix = (
+            read(stack_of(queue), name) for name in ("region", "account", "url_suffix")
+        )
+        if account == read(stack, "account"):
+            return queue.queue_url
+        # Its URL is known in its own account only, and its name here as well.
+        return f"https://sqs.{region}.{suffix}/{account}/{queue.queue_name}"
 
     def _let_send(self, rule: events.Rule, queue_arn: str) -> None:
         queue = self.dead_letter_queue

@@ -360,7 +360,7 @@ class ScheduledSnapshotTask(SnapshotTask):
             self._outputs.add(
                 {
                     Output.RULE_NAME: rule_name,
-                    Output.DEAD_LETTER_QUEUE_URL: self.dead_letter_queue.queue_url,
+                    Output.DEAD_LETTER_QUEUE_URL: self._delivery.queue_url(self._stack),
                 }
             )
 
