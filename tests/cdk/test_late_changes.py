@@ -120,6 +120,18 @@ CHANGES: list[tuple[Callable[[ScheduledSnapshotTask], object], str]] = [
         ),
     ),
     (
+        lambda task: task.node.try_remove_child("LogGroup"),
+        "Stack/Task/LogGroup is removed from the app, and the task refers to it; leave it, or pa",
+    ),
+    (
+        lambda task: task.node.try_remove_child("DeadLetterQueue"),
+        "Stack/Task/DeadLetterQueue is removed from the app, and the task refers to it",
+    ),
+    (
+        lambda task: task.task_definition.node.try_remove_child("SecurityGroup"),
+        "Stack/Task/ScheduledTaskDef/SecurityGroup is removed from the app, and the task refers",
+    ),
+    (
         lambda task: setattr(rule(task), "state", "DISABLED"),
         "the state of the rule is set to DISABLED, .*; set enabled=False instead",
     ),

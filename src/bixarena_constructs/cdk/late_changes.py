@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from aws_cdk import Annotations, Resource
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -20,11 +21,12 @@ from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from aws_cdk import aws_logs as logs
+    from constructs import IConstruct
 
-__all__ = ["MOST_TAGS", "DefinitionCheck", "RuleCheck", "TrustCheck"]
+__all__ = ["MOST_TAGS", "DefinitionCheck", "PartsCheck", "RuleCheck", "TrustCheck"]
 
 MOST_TAGS: Final = 50
 """How many tags ECS takes for a task."""
@@ -34,6 +36,8 @@ _CONTAINER_NAME: Final = re.compile("[A-Za-z0-9_-]{1,255}")
 _MOST_CONTAINERS: Final = 10
 _AGENT: Final = "ecs-tasks.amazonaws.com"
 _LONGEST_DEFINITION: Final = 64 * 1024
+# As reported in aws-cdk 38225; AWS documents no limit.
+_MOST_VARIABLES: Final = 100
 
 
 class DefinitionCheck:
@@ -81,6 +85,7 @@ class DefinitionCheck:
         ]
         for container in definitions:
             faults += _faults_of_container(container, memory)
+            self._warn_of_variables(container)
         name = as_text(resolve(self._worker))
         if name not in containers:
             return [*faults, f"the task definition has no container {name!r} any more"]
@@ -89,6 +94,17 @@ class DefinitionCheck:
         if self._log_group is not None:
             faults += _faults_of_log(worker, resolve(self._log_group.log_group_name))
         return faults
+
+    # `Any`: CloudFormation's JSON.
+    def _warn_of_variables(self, container: Mapping[str, Any]) -> None:
+        number = len(container.get("environment") or ())
+        if number > _MOST_VARIABLES:
+            Annotations.of(self._task_definition).add_warning_v2(
+                "bixarena-constructs:manyVariables",
+                f"the container {container['name']!r} has {number} plain variables; with more "
+                f"than {_MOST_VARIABLES}, CloudFormation is reported to leave out all of them "
+                "without an error: put some into a file that the worker reads",
+            )
 
     def _faults_of_tags(self, resource: ecs.CfnTaskDefinition) -> Iterator[str]:
         if not self._propagated_to:
@@ -100,6 +116,28 @@ class DefinitionCheck:
                 f"by propagate_tags; ECS takes up to {MOST_TAGS}: leave some out, or "
                 "propagate_tags"
             )
+
+
+class PartsCheck:
+    """Fails the synthesis if a part was removed from the app to which the task still refers."""
+
+    def __init__(self, parts: Callable[[], Iterable[IConstruct]]) -> None:
+        """Take what returns the parts.
+
+        Args:
+            parts: Asked at synthesis, when all are defined.
+        """
+        self._parts = parts
+
+    def validate(self) -> list[str]:
+        """Return one sentence for each part."""
+        return [
+            f"{part.node.path} is removed from the app, and the task refers to it; leave it, or "
+            "pass another to the task instead"
+            for part in self._parts()
+            # Nothing is missing with an imported one.
+            if _is_removed(part) and Resource.is_owned_resource(part)
+        ]
 
 
 class TrustCheck:
@@ -188,6 +226,11 @@ class RuleCheck:
                 "the rule has an event pattern, too, and a run that an event starts is for no "
                 "scheduled time; define a rule of its own for it"
             )
+
+
+def _is_removed(part: IConstruct) -> bool:
+    scope = part.node.scope
+    return scope is not None and scope.node.try_find_child(part.node.id) is None
 
 
 def _trusts_agent(role: iam.Role) -> bool:

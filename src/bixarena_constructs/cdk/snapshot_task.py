@@ -17,7 +17,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from bixarena_constructs.cdk.capacity import CapacityCheck, CapacityShare, capacity_shares
 from bixarena_constructs.cdk.claims import Claim, ClaimsCheck
@@ -27,7 +27,12 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
-from bixarena_constructs.cdk.late_changes import MOST_TAGS, DefinitionCheck, TrustCheck
+from bixarena_constructs.cdk.late_changes import (
+    MOST_TAGS,
+    DefinitionCheck,
+    PartsCheck,
+    TrustCheck,
+)
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
@@ -55,6 +60,7 @@ from bixarena_constructs.cdk.task.log import WorkerLog
 from bixarena_constructs.cdk.task.network import (
     TaskNetwork,
     define_security_group,
+    require_each_once,
     require_vpc,
     vpc_of,
 )
@@ -228,7 +234,9 @@ class SnapshotTask(Construct):
         self._vpc = vpc_of(cluster)
         self._is_definition_brought = task_definition is not None
         self._platform_version = platform_version
-        self._propagate_tags = propagate_tags
+        # EventBridge has no word for NONE, which is what it does without one.
+        nowhere = ecs.PropagatedTagSource.NONE
+        self._propagate_tags = None if propagate_tags is nowhere else propagate_tags
         self._capacity_provider_strategies = capacity_provider_strategies
         _check_launch(platform_version, propagate_tags, task_tags or {})
         _check_environment(self._stack, environment or {})
@@ -391,7 +399,7 @@ class SnapshotTask(Construct):
                 scheduler_targets.Tag(key=key, value=value)
                 for key, value in self._launch.tags.items()
             ],
-            propagate_tags=self._propagate_tags is ecs.PropagatedTagSource.TASK_DEFINITION or None,
+            propagate_tags=self._propagate_tags is not None or None,
             enable_ecs_managed_tags=self._launch.enable_ecs_managed_tags or None,
             enable_execute_command=self._launch.enable_execute_command or None,
             input=scheduled_time_input(self._container_name),
@@ -487,6 +495,8 @@ class SnapshotTask(Construct):
         for prop, neighbour in neighbours:
             require_near(self._stack, prop, neighbour)
         require_vpc(self._vpc, "security_groups", security_groups)
+        ids = [read(group, "security_group_id") for group in security_groups]
+        require_each_once("security_groups", security_groups, ids)
 
     def _define_network(
         self, subnets: ec2.SubnetSelection | None, *, assign_public_ip: bool | None
@@ -541,18 +551,21 @@ class SnapshotTask(Construct):
                 worker=self._container_name,
                 max_runtime=seconds_as_text(self._max_runtime),
                 log_group=self._log_group if self._is_definition_brought else None,
-                propagated_to=(
-                    self._launch.tags
-                    if self._propagate_tags is ecs.PropagatedTagSource.TASK_DEFINITION
-                    else ()
-                ),
+                propagated_to=self._launch.tags if self._propagate_tags is not None else (),
             ),
             access,
+            PartsCheck(self._parts),
             ClaimsCheck(self, self._claims),
             OutputsCheck(self._stack),
             CapacityCheck(self, self._cluster, self._launch.capacity_shares),
         )
         self._own_node.add_validation(self._checks)
+
+    def _parts(self) -> Iterator[IConstruct]:
+        yield self._log_group
+        yield from self._security_groups
+        if self._own_queue is not None:
+            yield self._own_queue
 
     def _claims(self) -> Iterator[Claim]:
         # A `TaskMonitoring` claims family and log group, too, and alone.

@@ -69,6 +69,22 @@ def test_takes_as_many_security_groups_as_ecs_does(stack: Stack, cluster: ecs.IC
         SnapshotTask(stack, "Six", cluster=cluster, security_groups=groups)
 
 
+@pytest.mark.parametrize("name", ["Two", "Three"])
+def test_refuses_a_security_group_that_is_given_twice(
+    stack: Stack, cluster: ecs.ICluster, name: str
+) -> None:
+    ids = {"One": "sg-1", "Two": "sg-1", "Three": Fn.import_value("Group")}
+    groups = [
+        ec2.SecurityGroup.from_security_group_id(stack, each, ids[each]) for each in ("One", name)
+    ]
+    SnapshotTask(stack, "Once", cluster=cluster, security_groups=groups[1:])
+    if name == "Two":
+        with pytest.raises(ValueError, match=r"security_groups has the same .* \(Stack/One, Stac"):
+            SnapshotTask(stack, "Twice", cluster=cluster, security_groups=groups)
+    else:
+        SnapshotTask(stack, "Both", cluster=cluster, security_groups=groups)
+
+
 def warnings_of(stack: Stack) -> list[str]:
     """Return the ids of this library's warnings on any construct."""
     found = Annotations.from_stack(stack).find_warning("*", Match.any_value())

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from aws_cdk import aws_ecs as ecs
     from constructs import Construct
 
-__all__ = ["TaskNetwork", "define_security_group", "require_vpc", "vpc_of"]
+__all__ = [
+    "TaskNetwork",
+    "define_security_group",
+    "require_each_once",
+    "require_vpc",
+    "vpc_of",
+]
 
 # What the CDK's newer releases put before a message, as in "ThereSubnetGroups: There are no ...".
 _CODE: Final = re.compile(r"^\w+: ")
@@ -78,6 +84,7 @@ class TaskNetwork:
                 f"{_MOST_SUBNETS}, best one of each zone"
             )
         if not chosen.is_pending:
+            require_each_once("subnet_selection", chosen.subnets, chosen.subnet_ids)
             if has_address or selection.subnet_type is not ec2.SubnetType.PRIVATE_WITH_EGRESS:
                 _check_ways_out(
                     scope,
@@ -146,6 +153,28 @@ def require_vpc(
                 f"{prop} has {part.node.path}, which is of another VPC than that of cluster; ECS "
                 "starts no task with it: pass those of the cluster's VPC"
             )
+
+
+def require_each_once(
+    prop: str, parts: Sequence[ec2.ISecurityGroup | ec2.ISubnet], ids: Sequence[str]
+) -> None:
+    """Check that no security group or subnet is given twice.
+
+    Args:
+        prop: The prop that they were given to.
+        parts: The security groups or subnets.
+        ids: Their ids.
+
+    Raises:
+        ValueError: One is.
+    """
+    if len(set(ids)) == len(ids):
+        return
+    paths = [part.node.path for part, each in zip(parts, ids, strict=True) if ids.count(each) > 1]
+    raise ValueError(
+        f"{prop} has the same one more than once ({', '.join(paths)}); ECS starts no task "
+        "with it: pass each once"
+    )
 
 
 def _identity(vpc_id: str | None) -> tuple[str, str] | None:
