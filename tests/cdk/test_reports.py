@@ -9,18 +9,39 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Fn, Stack, Tags
+from aws_cdk import (
+    App,
+    CfnParameter,
+    Duration,
+    Environment,
+    Fn,
+    Stack,
+    Tags,
+    TimeZone,
+)
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Annotations, Match, Template
 
-from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring
+from bixarena_constructs import ScheduledSnapshotTask, SnapshotMonitoring, SnapshotTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # `Any`: any prop.
+    Props = Callable[[Stack], dict[str, Any]]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "construct.md").read_text()
 IMAGE = f"ghcr.io/arena/worker@sha256:{'0' * 64}"
@@ -353,8 +374,291 @@ def test_30368_starts_the_revision_that_it_may_start(stack: Stack, vpc: ec2.IVpc
     assert all(list(each) == ["Ref"] for each in allowed)
 
 
+def subnets(stack: Stack, *ids: str) -> dict[str, Any]:  # any prop, here and below
+    found = [ec2.Subnet.from_subnet_id(stack, f"Subnet{n}", each) for n, each in enumerate(ids)]
+    return {"subnet_selection": ec2.SubnetSelection(subnets=found)}
+
+
+def own_definition(stack: Stack) -> ecs.FargateTaskDefinition:
+    definition = ecs.FargateTaskDefinition(stack, "Definition")
+    definition.add_container("worker", image=ecs.ContainerImage.from_registry(IMAGE))
+    return definition
+
+
+def another_stack(stack: Stack) -> Stack:
+    app: Any = stack.node.root  # the CDK has an interface for it
+    return Stack(app, "Other")
+
+
+def secret_under_a_key(stack: Stack) -> secretsmanager.ISecret:
+    return secretsmanager.Secret(stack, "Secret", encryption_key=kms.Key(stack, "Key"))
+
+
+def imported_key(stack: Stack) -> kms.IKey:
+    return kms.Key.from_key_arn(stack, "Key", "arn:aws:kms:us-east-1:111122223333:key/1")
+
+
+REFUSED: dict[str, tuple[Props, str]] = {
+    "15952 and 16299": (
+        lambda stack: subnets(stack, "subnet-1", "subnet-1"),
+        r"subnet_selection has the same one more than once \(Stack/Subnet0, Stack/Subnet1\)",
+    ),
+    "16024": (
+        lambda stack: {"task_definition": own_definition(stack), "command": ["weekly"]},
+        r"command would have no effect with task_definition; set it there",
+    ),
+    "21181": (
+        lambda _: {
+            "schedule": scheduler.ScheduleExpression.cron(
+                hour="8", minute="0", time_zone=TimeZone.EUROPE_LONDON
+            )
+        },
+        "in the time zone Europe/London; it must be .* give its schedule_target",
+    ),
+    "26511": (
+        lambda stack: {"secrets": {"TOKEN": secret_under_a_key(another_stack(stack))}},
+        r"secrets\['TOKEN'\] is encrypted with Other/Key of another stack, .*; pass Secret\.from",
+    ),
+    "30549": (
+        lambda stack: {
+            "dead_letter_queue": sqs.Queue(
+                stack, "Queue", encryption=sqs.QueueEncryption.KMS_MANAGED
+            )
+        },
+        "dead_letter_queue is encrypted with the key that AWS manages",
+    ),
+    "32753": (
+        lambda _: {"schedule": events.Schedule.expression("rate(1 minutes)")},
+        r"rate\(1 minutes\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("reports", REFUSED)
+def test_refuses_what_fails_when_deployed_or_run(
+    stack: Stack, vpc: ec2.IVpc, reports: str
+) -> None:
+    props, sentence = REFUSED[reports]
+    with pytest.raises((TypeError, ValueError), match=sentence):
+        define(stack, vpc, **props(stack))
+
+
+def monitored_by_a_topic_under(key: kms.IKey) -> dict[str, Any]:
+    topic = sns.Topic(Stack.of(key), "Topic", master_key=key)
+    return {"monitoring": SnapshotMonitoring(topic=topic)}
+
+
+WARNED: dict[str, tuple[Props, str, str]] = {
+    "11121": (
+        lambda stack: monitored_by_a_topic_under(imported_key(stack)),
+        "Topic",
+        "alertTopicKey",
+    ),
+    "17881": (lambda _: {"schedule": events.Schedule.cron(hour="8")}, "Task", "overlappingRuns"),
+    "35628": (
+        lambda stack: {
+            "dead_letter_queue": sqs.Queue(
+                stack, "Queue", encryption_master_key=imported_key(stack)
+            )
+        },
+        "Task/Default/ScheduledEventRule",
+        "deadLetterQueueKey",
+    ),
+    "38225": (
+        lambda _: {"environment": {f"V{n}": "a" for n in range(100)}},
+        "Task/ScheduledTaskDef",
+        "manyVariables",
+    ),
+}
+
+
+@pytest.mark.parametrize("reports", WARNED)
+def test_warns_of_what_may_fail(stack: Stack, vpc: ec2.IVpc, reports: str) -> None:
+    props, path, warning = WARNED[reports]
+    define(stack, vpc, **props(stack))
+    Annotations.from_stack(stack).has_warning(
+        f"/Stack/{path}", Match.string_like_regexp(f"bixarena-constructs:{warning}")
+    )
+
+
+def target_of(stack: Stack) -> dict[str, Any]:  # as above
+    (rule,) = of_kind(stack, "AWS::Events::Rule")
+    return dict(rule["Targets"][0])
+
+
+def agents_statements(stack: Stack, action: str) -> list[dict[str, Any]]:  # as above
+    return [each for each in role_policy(stack, "ExecutionRole") if action in str(each["Action"])]
+
+
+def test_28165_takes_a_queue_whose_arn_is_a_parameter(stack: Stack, vpc: ec2.IVpc) -> None:
+    arn = ssm.StringParameter.value_for_string_parameter(stack, "/arena/queue")
+    define(stack, vpc, dead_letter_queue=sqs.Queue.from_queue_arn(stack, "Queue", arn))
+    assert list(target_of(stack)["DeadLetterConfig"]["Arn"]) == ["Ref"]
+
+
+def test_18821_and_30530_and_20804_and_33169_use_a_queue_and_its_key_of_another_stack(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    other = another_stack(stack)
+    queue = sqs.Queue(other, "Queue", encryption_master_key=kms.Key(other, "Key"))
+    define(stack, vpc, dead_letter_queue=queue)
+    assert list(target_of(stack)["DeadLetterConfig"]["Arn"]) == ["Fn::ImportValue"]
+    (key,) = of_kind(other, "AWS::KMS::Key")
+    granted = key["KeyPolicy"]["Statement"][-1]
+    assert granted["Principal"] == {"Service": "events.amazonaws.com"}
+    assert granted["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+
+
+def test_31785_lets_the_role_of_a_schedule_send_dead_letters(stack: Stack, vpc: ec2.IVpc) -> None:
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=vpc)
+    scheduler.Schedule(
+        stack,
+        "Schedule",
+        schedule=scheduler.ScheduleExpression.rate(Duration.days(1)),
+        target=SnapshotTask(stack, "Task", cluster=cluster, image=IMAGE).schedule_target(),
+    )
+    actions = [each["Action"] for each in role_policy(stack, "ScheduleRole")]
+    assert "sqs:SendMessage" in actions
+
+
+def test_11121_lets_alarms_use_the_key_of_a_topic(stack: Stack, vpc: ec2.IVpc) -> None:
+    define(stack, vpc, **monitored_by_a_topic_under(kms.Key(stack, "Key")))
+    (key,) = of_kind(stack, "AWS::KMS::Key")
+    assert "cloudwatch.amazonaws.com" in str(key["KeyPolicy"])
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_6097_and_7096_and_13215_may_write_the_streams_of_a_log_group(
+    stack: Stack, vpc: ec2.IVpc, *, is_imported: bool
+) -> None:
+    log_group: logs.ILogGroup = logs.LogGroup(another_stack(stack), "Log")
+    if is_imported:
+        log_group = logs.LogGroup.from_log_group_name(stack, "Log", "arena")
+    define(stack, vpc, log_group=log_group)
+    (write,) = agents_statements(stack, "logs:PutLogEvents")
+    if is_imported:
+        assert write["Resource"]["Fn::Join"][1][-1].endswith(":log-group:arena:*")
+    else:
+        # What CloudFormation has as the ARN of a log group ends so.
+        assert re.search(r"GetAtt.*Log.*Arn", str(write["Resource"]))
+
+
+def test_20313_and_22307_need_no_policy_of_the_log_group(stack: Stack, vpc: ec2.IVpc) -> None:
+    agent = iam.Role.from_role_arn(stack, "Agent", "arn:aws:iam::111122223333:role/agent")
+    log_group = logs.LogGroup.from_log_group_name(stack, "Log", "arena")
+    define(stack, vpc, execution_role=agent, log_group=log_group)
+    assert of_kind(stack, "AWS::Logs::ResourcePolicy") == []
+
+
+def test_31404_and_28577_share_the_log_policy_and_10669_and_19407_no_role(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    cluster = ecs.Cluster.from_cluster_attributes(stack, "Its", cluster_name="arena", vpc=vpc)
+    for name in ("One", "Two"):
+        ScheduledSnapshotTask(
+            stack, name, cluster=cluster, image=IMAGE, monitoring=SnapshotMonitoring()
+        )
+    template = Template.from_stack(stack)
+    template.resource_count_is("AWS::Logs::ResourcePolicy", 1)
+    roles = template.find_resources("AWS::IAM::Role")
+    assert sum("EventsRole" in logical_id for logical_id in roles) == 2
+
+
+def test_4498_and_17156_decrypt_a_parameter_and_a_secret(stack: Stack, vpc: ec2.IVpc) -> None:
+    key = imported_key(stack)
+    parameter = ssm.StringParameter.from_secure_string_parameter_attributes(
+        stack, "Parameter", parameter_name="/arena/token", encryption_key=key
+    )
+    secret = secretsmanager.Secret.from_secret_attributes(
+        stack,
+        "Secret",
+        secret_complete_arn="arn:aws:secretsmanager:us-east-1:111122223333:secret:a-AbCdEf",
+        encryption_key=key,
+    )
+    ready = ecs.Secret.from_ssm_parameter(parameter)
+    define(stack, vpc, secrets={"PARAMETER": ready, "SECRET": secret})
+    decrypted = {str(each["Resource"]) for each in agents_statements(stack, "kms:Decrypt")}
+    assert decrypted == {key.key_arn}
+
+
+def test_3242_and_5222_and_10352_bound_every_role(stack: Stack, vpc: ec2.IVpc) -> None:
+    boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")
+    iam.PermissionsBoundary.of(stack).apply(boundary)
+    define(stack, vpc, monitoring=RETRY)
+    bounded = ["PermissionsBoundary" in each for each in of_kind(stack, "AWS::IAM::Role")]
+    assert len(bounded) > 3
+    assert all(bounded)
+
+
+def test_16648_takes_a_parameter_as_the_size_of_the_disk(stack: Stack, vpc: ec2.IVpc) -> None:
+    size = CfnParameter(stack, "Size", type="Number").value_as_number
+    define(stack, vpc, ephemeral_storage_gib=size)
+    (definition,) = of_kind(stack, "AWS::ECS::TaskDefinition")
+    assert definition["EphemeralStorage"] == {"SizeInGiB": {"Ref": "Size"}}
+
+
+def test_4118_and_8568_run_in_a_vpc_of_parameters(stack: Stack) -> None:
+    listed = "List<AWS::EC2::Subnet::Id>"
+    zones = "List<AWS::EC2::AvailabilityZone::Name>"
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Other",
+        vpc_id=CfnParameter(stack, "Id").value_as_string,
+        availability_zones=CfnParameter(stack, "Zones", type=zones).value_as_list,
+        private_subnet_ids=CfnParameter(stack, "Subnets", type=listed).value_as_list,
+    )
+    define(stack, vpc)
+    assert network_of(stack)["Subnets"] == {"Ref": "Subnets"}
+
+
+def test_9233_and_18642_give_an_address_in_subnets_that_are_listed(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    define(stack, vpc, **subnets(stack, "subnet-public-1"), assign_public_ip=True)
+    assert network_of(stack)["AssignPublicIp"] == "ENABLED"
+
+
+def test_25106_and_5850_and_13618_reach_the_rule(stack: Stack, vpc: ec2.IVpc) -> None:
+    spot = ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)
+    define(
+        stack,
+        vpc,
+        capacity_provider_strategies=[spot],
+        enable_execute_command=True,
+        enable_ecs_managed_tags=True,
+    )
+    parameters = target_of(stack)["EcsParameters"]
+    assert parameters["CapacityProviderStrategy"][0]["CapacityProvider"] == "FARGATE_SPOT"
+    assert "LaunchType" not in parameters
+    assert parameters["EnableExecuteCommand"] is parameters["EnableECSManagedTags"] is True
+
+
+def test_28857_of_the_terraform_provider_leaves_out_what_eventbridge_does_not_know(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    define(stack, vpc, propagate_tags=ecs.PropagatedTagSource.NONE)
+    assert "PropagateTags" not in target_of(stack)["EcsParameters"]
+
+
+def test_1654_and_10547_open_a_database_of_another_stack_from_the_task(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    other = another_stack(stack)
+    group = ec2.SecurityGroup(
+        other,
+        "Group",
+        vpc=ec2.Vpc.from_vpc_attributes(other, "Vpc", vpc_id="vpc-1", availability_zones=["a"]),
+    )
+    secret = secretsmanager.Secret(other, "Secret")
+    task = define(stack, vpc, secrets={"PASSWORD": secret})
+    task.connections.allow_to(group, ec2.Port.tcp(5432))
+    (rule,) = of_kind(stack, "AWS::EC2::SecurityGroupIngress")
+    assert list(rule["GroupId"]) == ["Fn::ImportValue"]
+
+
 def test_the_page_lists_each_report_that_is_tried_here() -> None:
     table = PAGE.partition("## Public reports")[2].partition("\n## ")[0]
-    names = [name for name in globals() if name.startswith("test_")]
+    tests = [name for name in globals() if name.startswith("test_")]
+    names = [*tests, *REFUSED, *WARNED]
     tried = {number for name in names for number in re.findall(r"[0-9]{4,}", name)}
     assert sorted(set(re.findall(r"\b[0-9]{4,}\b", table))) == sorted({*tried, "12080"})
