@@ -385,9 +385,9 @@ def own_definition(stack: Stack) -> ecs.FargateTaskDefinition:
     return definition
 
 
-def another_stack(stack: Stack) -> Stack:
+def another_stack(stack: Stack, env: Environment | None = None) -> Stack:
     app: Any = stack.node.root  # the CDK has an interface for it
-    return Stack(app, "Other")
+    return Stack(app, "Other", env=env)
 
 
 def secret_under_a_key(stack: Stack) -> secretsmanager.ISecret:
@@ -541,6 +541,16 @@ def test_6097_and_7096_and_13215_may_write_the_streams_of_a_log_group(
     else:
         # What CloudFormation has as the ARN of a log group ends so.
         assert re.search(r"GetAtt.*Log.*Arn", str(write["Resource"]))
+
+
+def test_13215_may_write_them_where_one_stack_has_an_environment_and_the_other_has_none(
+    stack: Stack, vpc: ec2.IVpc
+) -> None:
+    place = Environment(account="111122223333", region="us-east-1")
+    other = another_stack(stack, place)
+    define(stack, vpc, log_group=logs.LogGroup(other, "Log", log_group_name="arena"))
+    written = [str(each["Resource"]) for each in agents_statements(stack, "logs:PutLogEvents")]
+    assert any(each.endswith("log-group:arena:*']]}") for each in written)
 
 
 def test_20313_and_22307_need_no_policy_of_the_log_group(stack: Stack, vpc: ec2.IVpc) -> None:

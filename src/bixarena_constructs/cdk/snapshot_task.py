@@ -56,7 +56,7 @@ from bixarena_constructs.cdk.synthesis_checks import Checks
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME, WorkerContainer
 from bixarena_constructs.cdk.task.ecs_agent_access import AgentAccess
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
-from bixarena_constructs.cdk.task.log import WorkerLog
+from bixarena_constructs.cdk.task.log import WorkerLog, write_statements
 from bixarena_constructs.cdk.task.network import (
     TaskNetwork,
     define_security_group,
@@ -525,6 +525,7 @@ class SnapshotTask(Construct):
             *agent_pull_statements(stack, agent_pull),
             *container.pull_statements(self),
             *container.decrypt_statements(self),
+            *write_statements(self, self._log_group),
         ]
         for statement in statements:
             self._task_definition.add_to_execution_role_policy(statement)

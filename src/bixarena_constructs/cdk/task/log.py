@@ -9,15 +9,16 @@ from weakref import WeakSet
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME
-from bixarena_constructs.cdk.tokens import is_token, read, resource_of
+from bixarena_constructs.cdk.tokens import is_token, read, resource_of, stack_of
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-__all__ = ["WorkerLog", "require_metric_filters"]
+__all__ = ["WorkerLog", "require_metric_filters", "write_statements"]
 
 # Of CloudWatch Logs.
 _NAME: Final = re.compile("[A-Za-z0-9_/.#-]{1,512}")
@@ -95,6 +96,29 @@ def require_metric_filters(log_group: logs.ILogGroup) -> None:
             f"log_group is of the class {log_class}, whose logs monitoring cannot read by metric "
             "filters; it must be of the class STANDARD"
         )
+
+
+def write_statements(scope: Construct, log_group: logs.ILogGroup) -> list[iam.PolicyStatement]:
+    """Return what the ECS agent needs to write a log, beyond what the CDK grants.
+
+    The CDK names a log group of another environment without its streams (aws-cdk 13215); a stack
+    without a region is one to it.
+
+    Args:
+        scope: A construct in the stack of the task.
+        log_group: The log group.
+    """
+    if log_group in _OWN:
+        return []
+    here, there = (read(stack_of(each), "environment") for each in (scope, log_group))
+    if here == there:
+        return []
+    return [
+        iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[f"{log_group.log_group_arn}:*"],
+        )
+    ]
 
 
 def _named(log_group: logs.ILogGroup) -> logs.ILogGroup:
