@@ -21,7 +21,7 @@ help:
 	@echo "make demo-psql  open the database of the last demo"
 	@echo "make fix    format the code and apply ruff's fixes"
 	@echo "make check  lint and test-fast, in less than a minute; run it while you work"
-	@echo "make lint   formatting, lint, types and import contracts"
+	@echo "make lint   formatting, lint, types, import contracts and workflows"
 	@echo "make test-fast  the tests that start no server and take less than a second each"
 	@echo "make test   all tests, in random order; ORDER=n repeats an order"
 	@echo "make test-breaks  play each break of docs/breaks.md again"

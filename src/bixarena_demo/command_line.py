@@ -139,8 +139,8 @@ def _break(name: str | None, data_folder: Path, console: Console) -> int:
         console.print(f"done: {BREAKS[name].__doc__}", markup=False)
         stage.fire(datetime.now(UTC))
         console.print(
-            "The schedule's time came once since. Look with the commands that `make local` shows; "
-            "Ctrl-C undoes the break.",
+            "The schedule's time has come once since then. Look with the commands that `make "
+            "local` shows; Ctrl-C undoes the break.",
             markup=False,
         )
         with suppress(KeyboardInterrupt):

@@ -418,7 +418,7 @@ class SnapshotTask(Construct):
         its secrets: grant it as you would grant those.
 
         Args:
-            grantee: A role or user; it is what a person needs who operates the task.
+            grantee: A role or user, such as that of the people who operate the task.
 
         Raises:
             ValueError: The grantee takes no policy, or is of another account.

@@ -32,11 +32,11 @@ Task: TypeAlias = Annotated[
 ]
 Profile: TypeAlias = Annotated[
     str | None,
-    typer.Option("--profile", help="AWS profile.", show_default="the AWS settings'"),
+    typer.Option("--profile", help="AWS profile.", show_default="from the AWS settings"),
 ]
 Region: TypeAlias = Annotated[
     str | None,
-    typer.Option("--region", help="AWS region.", show_default="the AWS settings'"),
+    typer.Option("--region", help="AWS region.", show_default="from the AWS settings"),
 ]
 Format: TypeAlias = Annotated[
     Literal["text", "json"], typer.Option("--format", help="What to print on standard output.")
@@ -79,7 +79,7 @@ def read_scheduled_time(text: str, *, now: datetime) -> datetime:
         read = None
     if read is None or read.tzinfo is None:
         raise typer.BadParameter(
-            f"{text!r} is no time with an offset; write it as in 2026-03-06T10:00:00Z",
+            f"{text!r} is not a time with an offset; write it as in 2026-03-06T10:00:00Z",
             param_hint="--scheduled-at",
         )
     if read > now:

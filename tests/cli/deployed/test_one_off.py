@@ -57,7 +57,7 @@ def test_hides_the_snapshots_of_one_time_and_shows_them_again(arena: Arena) -> N
 def test_refuses_what_is_no_snapshot(arena: Arena, name: str) -> None:
     refused = arena.bixarena("unpublish", STACK, "--", name)
     assert refused.returncode == 64
-    assert "is no snapshot; write it as in snapshot_2026-03-06_10-00-00" in " ".join(
+    assert "is not a snapshot's name; write it as in snapshot_2026-03-06_10-00-00" in " ".join(
         refused.stderr.replace("│", " ").split()
     )
 

@@ -106,8 +106,8 @@ def test_leaves_a_run_that_takes_longer_than_the_timeout(arena: Arena) -> None:
     ("arguments", "message"),
     [
         (("--set", "NUM_BOOTSTRAP"), "'NUM_BOOTSTRAP' is not NAME=VALUE"),
-        (("--scheduled-at", "2026-03-06T10:00:00"), "no time with an offset"),
-        (("--scheduled-at", "yesterday"), "no time with an offset"),
+        (("--scheduled-at", "2026-03-06T10:00:00"), "not a time with an offset"),
+        (("--scheduled-at", "yesterday"), "not a time with an offset"),
         (("--scheduled-at", "2199-03-06T10:00:00Z"), "has not come yet"),
         (("--set", "POSTGRES_PASSWORD=x"), "POSTGRES_PASSWORD is a secret of the task"),
         (("--set", "SCHEDULED_AT=2099-01-01T00:00:00Z"), "set by --scheduled-at"),

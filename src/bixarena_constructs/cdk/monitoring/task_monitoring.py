@@ -195,7 +195,10 @@ class TaskMonitoring(Construct):
 
     @property
     def lost_dead_letters_alarm(self) -> cloudwatch.Alarm | None:
-        """On events that the dead-letter queue refused; None if either of the two is."""
+        """On events that the dead-letter queue refused.
+
+        None where ``dead_letters_alarm`` or ``failed_invocations_alarm`` is.
+        """
         return self._alarms.delivery.lost_dead_letters
 
     @property

@@ -127,8 +127,8 @@ class WorkerSignals:
     Attributes:
         outcome: Log line of a run after which the leaderboards are as they should be.
             Default: - the reference worker's: every snapshot is public, or no leaderboard has
-            enough votes or is public. A run for one leaderboard is none unless the task's own
-            environment sets ``LEADERBOARD_SLUG`` to that.
+            enough votes or is public. A run for one leaderboard does not count unless the task's
+            own environment sets ``LEADERBOARD_SLUG`` to that.
         exit_codes: Exit codes whose alerts state their meaning; all others are reported as
             "another exit code". Default: - the reference worker's, `REFERENCE_EXIT_CODES`.
     """

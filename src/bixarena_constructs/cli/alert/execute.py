@@ -68,8 +68,8 @@ def send_tests(target: Target) -> None:
             is_sent.append(_show(f"alarm {name}", fault))
     if any(is_heard):
         typer.echo(
-            f"\n{sum(is_sent)} messages arrive within minutes. TEST: is in the subject of the "
-            "failed run, and TEST by in the reason of each alarm."
+            f"\n{sum(is_sent)} messages arrive within minutes. The subject of the failed run's "
+            "begins with TEST:, and the reason of each alarm with TEST."
         )
     if not all(is_sent) or not all(is_heard):
         raise typer.Exit(PROBLEMS_FOUND)

@@ -80,7 +80,7 @@ def set_visibility(target: Target, verb: str, snapshot: str) -> None:
     """
     if not _SNAPSHOT.fullmatch(snapshot):
         raise typer.BadParameter(
-            f"{snapshot!r} is no snapshot; write it as in snapshot_2026-03-06_10-00-00",
+            f"{snapshot!r} is not a snapshot's name; write it as in snapshot_2026-03-06_10-00-00",
             param_hint="SNAPSHOT",
         )
     with exit_on_error():
