@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from bixarena_constructs.worker.contract import NOT_INSTALLED
@@ -15,4 +16,7 @@ if __name__ == "__main__":
             "runs it\n"
         )
         sys.exit(NOT_INSTALLED)
+    # Both end a stage, also in the background, where a shell has SIGINT ignored.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

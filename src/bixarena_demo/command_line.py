@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -57,9 +56,6 @@ def main(arguments: Sequence[str]) -> int:
     """Run the demo, or open the database that it left, and return the exit code."""
     options = _parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
-    # Ctrl-C alone ends a stage; a shell lets what it starts in the background ignore it.
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.default_int_handler)
     try:
         if options.command == "psql":
             return _open_psql(options.data_folder)

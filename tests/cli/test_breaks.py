@@ -59,8 +59,8 @@ def test_a_signal_undoes_a_break_also_where_the_shell_lets_it_be_ignored(
 ) -> None:
     stage = Stage(aws=arena.aws, stack=arena.task.stack, owner=arena.database.owner)
     stage.save(tmp_path / "local.json")
-    in_background = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    call = "from bixarena_demo.command_line import main; sys.exit(main(sys.argv[1:]))"
+    in_background = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    call = "import runpy; runpy.run_module('bixarena_demo', run_name='__main__')"
     options = ("rule-disabled", "--data-folder", str(tmp_path / "postgres"))
     with subprocess.Popen(
         [sys.executable, "-u", "-c", in_background + call, "break", *options],
