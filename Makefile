@@ -90,7 +90,7 @@ PYTEST = $(RUN) $(PY) -m pytest $(if $(ORDER),--randomly-seed $(ORDER))
 
 # In the order of tests/conftest.py, which xdist would change. A third process for two cores works
 # while the others wait for a server.
-PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
+PARALLEL = -n 3 --dist loadgroup --no-loadscope-reorder
 
 test: setup
 	$(PYTEST) $(PARALLEL)

@@ -75,11 +75,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what waits for a server as slow, so that no test forgets it, and run it first.
 
-    A file that takes long and comes last would leave all processes but one idle.
+    A file that takes long and comes last would leave all processes but one idle. The tests of a
+    file run in one process, and those of a group of files, which share what takes long.
     """
     for item in items:
         if isinstance(item, pytest.Function) and _SERVERS.intersection(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow_files)
 

@@ -1,7 +1,7 @@
 """Vote files, a command line that runs in the test's process, and a deployed example.
 
 The minimal example is deployed with the CDK command line, once for all tests of a process;
-`bixarena` is a process there.
+`bixarena` is a process there where a test takes signals, a terminal or a pipe.
 """
 
 from __future__ import annotations
@@ -96,16 +96,16 @@ class Arena:
         return [str(Path(sys.executable).with_name("bixarena")), *arguments]
 
     def bixarena(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a process that sees this AWS only."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment(**{"COLUMNS": "100", **environment}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        """Run the command line with an environment in which there is this AWS only.
+
+        It runs in the test's process: starting one would take most of the time.
+        """
+        seen = self.environment(**{"COLUMNS": "100", **environment})
+        with mock.patch.dict(os.environ, seen, clear=True):
+            done = CliRunner().invoke(app, arguments)
+        if not isinstance(done.exception, SystemExit | None):
+            raise done.exception
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 class _Body:
@@ -197,6 +197,13 @@ def fresh_arena(filled_bixarena: Any) -> Iterator[Arena]:
     """An account of the module's own, bootstrapped, with nothing deployed in it yet."""
     with _account(filled_bixarena) as arena:
         yield arena
+
+
+@pytest.fixture(scope="module")
+def own_arena(fresh_arena: Arena) -> Arena:
+    """An account of the module's own with the example deployed, whose runs are the module's."""
+    fresh_arena.cdk.deploy()
+    return fresh_arena
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,13 @@ SOME = ("wrong-password", "rule-deleted")
 
 
 @pytest.fixture(scope="module")
-def rehearsal(fresh_arena: Arena) -> Rehearsal:
-    """Of its own, since the page is of a task that has not run."""
-    arena = fresh_arena
-    arena.cdk.deploy()
+def arena(own_arena: Arena) -> Arena:
+    """The page is of a task that has not run."""
+    return own_arena
+
+
+@pytest.fixture(scope="module")
+def rehearsal(arena: Arena) -> Rehearsal:
     return Rehearsal(Stage(aws=arena.aws, stack=arena.task.stack, owner=arena.database.owner))
 
 

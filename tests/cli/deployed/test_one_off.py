@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("arena")]
 
 STACK = "BixarenaSnapshot"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     As = Callable[..., Result]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("arena")]
 
 STACK = "BixarenaSnapshot"
 REFUSED = "do not allow"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from conftest import Arena  # type: ignore[import-not-found] # pytest's, no package
 
+pytestmark = pytest.mark.xdist_group("arena")
+
 STACK = "BixarenaSnapshot"
 QUICK = ("--set", "NUM_BOOTSTRAP=20")
 

@@ -26,6 +26,12 @@ MOMENT = datetime(2026, 3, 6, 10, 2, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
+def arena(own_arena: Arena) -> Arena:
+    """A run of March publishes nothing where another test published later."""
+    return own_arena
+
+
+@pytest.fixture(scope="module")
 def run_id(arena: Arena) -> str:
     """A run that the schedule started and that published."""
     (task_arn,) = arena.aws.fire(arena.task.rule_name, scheduled_at=MOMENT)

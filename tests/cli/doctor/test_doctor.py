@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from conftest import Arena, Registry  # type: ignore[import-not-found] # pytest's
 
+pytestmark = pytest.mark.xdist_group("arena")
+
 STACK = "BixarenaSnapshot"
 EVERY_CHECK = {
     "rule",
