@@ -71,7 +71,7 @@ def seconds_of(name: str, duration: Duration) -> float:
     """
     seconds = durations.seconds_of(duration)
     if seconds is None:
-        raise ValueError(f"{name} is a token, monitoring needs its value at synthesis")
+        raise ValueError(f"{name} is a token; monitoring needs its value at synthesis")
     return seconds
 
 

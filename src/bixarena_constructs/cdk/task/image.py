@@ -122,8 +122,8 @@ def _warn_of_a_moving_image(scope: Construct, reference: ImageReference) -> None
     if reference.moves:
         Annotations.of(scope).add_warning_v2(
             "bixarena-constructs:mutableImageTag",
-            f"image {reference} names what the registry holds under "
-            f"{reference.tag or 'latest'!r} when a run starts, which no deployment decides; "
+            f"image {reference} is whatever the registry holds under "
+            f"{reference.tag or 'latest'!r} when a run starts; "
             "name a version, best with its digest",
         )
         return

@@ -8,7 +8,7 @@ from bixarena_constructs.cli.options import Profile, Region, Stack, Target, Task
 
 __all__ = ["alert"]
 
-alert = typer.Typer(no_args_is_help=True, help="Try the alerts of a deployed task.")
+alert = typer.Typer(no_args_is_help=True, help="Test the alerts of a deployed task.")
 
 
 @alert.callback()

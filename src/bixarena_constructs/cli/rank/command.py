@@ -207,7 +207,7 @@ _Title: TypeAlias = Annotated[
     str | None,
     typer.Option(
         help="Heading of the page.",
-        show_default="how many models there are",
+        show_default="the number of models",
         rich_help_panel=_OUTPUT,
     ),
 ]
