@@ -124,6 +124,14 @@ CHANGES: list[tuple[Callable[[ScheduledSnapshotTask], object], str]] = [
         "Stack/Task/LogGroup is removed from the app, and the task refers to it; leave it, or pa",
     ),
     (
+        lambda task: task.node.try_remove_child("ScheduledTaskDef"),
+        "Stack/Task/ScheduledTaskDef is removed from the app, and the task refers to it; leave it",
+    ),
+    (
+        lambda task: task.node.try_remove_child("Default"),
+        "Stack/Task/Default is removed from the app, and the task refers to it; leave it, or pas",
+    ),
+    (
         lambda task: task.node.try_remove_child("DeadLetterQueue"),
         "Stack/Task/DeadLetterQueue is removed from the app, and the task refers to it",
     ),

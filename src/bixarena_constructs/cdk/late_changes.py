@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import Annotations, Resource
+from aws_cdk import Annotations
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -21,7 +21,7 @@ from bixarena_constructs.cdk.tokens import is_token, read, resource_of
 from bixarena_constructs.worker.contract import Variable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from aws_cdk import aws_logs as logs
     from constructs import IConstruct
@@ -119,24 +119,26 @@ class DefinitionCheck:
 
 
 class PartsCheck:
-    """Fails the synthesis if a part was removed from the app to which the task still refers."""
+    """Fails the synthesis if a part of a task was removed, to which the template still refers."""
 
-    def __init__(self, parts: Callable[[], Iterable[IConstruct]]) -> None:
-        """Take what returns the parts.
+    def __init__(self, scopes: Sequence[IConstruct], parts: Sequence[IConstruct]) -> None:
+        """Take the parts.
 
         Args:
-            parts: Asked at synthesis, when all are defined.
+            scopes: Where they were defined.
+            parts: Read at synthesis, when all are defined.
         """
+        self._scopes = scopes
         self._parts = parts
 
     def validate(self) -> list[str]:
-        """Return one sentence for each part."""
+        """Return one sentence for each part that is no longer there."""
+        there = [child for each in self._scopes for child in read(each, "node").children]
         return [
             f"{part.node.path} is removed from the app, and the task refers to it; leave it, or "
             "pass another to the task instead"
-            for part in self._parts()
-            # Nothing is missing with an imported one.
-            if _is_removed(part) and Resource.is_owned_resource(part)
+            for part in self._parts
+            if part not in there
         ]
 
 
@@ -226,11 +228,6 @@ class RuleCheck:
                 "the rule has an event pattern, too, and a run that an event starts is for no "
                 "scheduled time; define a rule of its own for it"
             )
-
-
-def _is_removed(part: IConstruct) -> bool:
-    scope = part.node.scope
-    return scope is not None and scope.node.try_find_child(part.node.id) is None
 
 
 def _trusts_agent(role: iam.Role) -> bool:

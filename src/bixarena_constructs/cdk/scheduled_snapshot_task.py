@@ -230,6 +230,7 @@ class ScheduledSnapshotTask(SnapshotTask):
         self._schedule = RunSchedule(schedule)
         self._schedule.warn(self, max_runtime=self.max_runtime)
         self._scheduled_task = self._define_scheduled_task(enabled=enabled, rule_name=rule_name)
+        self._parts.append(self._scheduled_task)
         self._event_rule = self._scheduled_task.event_rule
         self._delivery = self._define_delivery(
             max_event_age=max_event_age,

@@ -280,6 +280,9 @@ class SnapshotTask(Construct):
             self._allow_execute_command(container)
         self._network = self._define_network(subnet_selection, assign_public_ip=assign_public_ip)
         self._security_groups = list(security_groups or ()) or [self._define_security_group()]
+        given = (log_group, task_definition, *(security_groups or ()))
+        parts = (self._log_group, self._task_definition, *self._security_groups)
+        self._parts: list[IConstruct] = [part for part in parts if part not in given]
         self._connections: ec2.Connections | None = None
         self._launch = self._define_launch(
             tags={**(task_tags or {}), RUN_TAG: run_tag_value(self)},
@@ -555,18 +558,12 @@ class SnapshotTask(Construct):
                 propagated_to=self._launch.tags if self._propagate_tags is not None else (),
             ),
             access,
-            PartsCheck(self._parts),
+            PartsCheck([self, self._task_definition], self._parts),
             ClaimsCheck(self, self._claims),
             OutputsCheck(self._stack),
             CapacityCheck(self, self._cluster, self._launch.capacity_shares),
         )
         self._own_node.add_validation(self._checks)
-
-    def _parts(self) -> Iterator[IConstruct]:
-        yield self._log_group
-        yield from self._security_groups
-        if self._own_queue is not None:
-            yield self._own_queue
 
     def _claims(self) -> Iterator[Claim]:
         # A `TaskMonitoring` claims family and log group, too, and alone.
@@ -636,6 +633,7 @@ class SnapshotTask(Construct):
     def _define_dead_letter_queue(self) -> sqs.IQueue:
         if self._own_queue is None:
             self._own_queue = define_dead_letter_queue(self)
+            self._parts.append(self._own_queue)
         return self._own_queue
 
     def _define_outputs(self, export_prefix: str | None) -> TaskOutputs:
