@@ -174,3 +174,11 @@ def test_shows_the_runs_where_the_deadline_cannot_be_read(
     status = read(task)
     assert [run.outcome for run in status.runs] == ["running"]
     assert {"deadline", "log"} == status.unknown.keys()
+
+
+def test_runs_of_one_second_are_in_their_order(task: DeployedTask, answers: Answers) -> None:
+    ran(answers, *[(HAND, finished("published"))] * 8)
+    tasks = answers["DescribeTasks"]["tasks"]
+    for number, each in enumerate(tasks):
+        each["createdAt"] = NOW - timedelta(milliseconds=number)
+    assert [run.id for run in read(task).runs] == [str(number) for number in range(8)]

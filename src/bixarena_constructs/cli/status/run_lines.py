@@ -109,12 +109,16 @@ def merged_runs(
     """
     by_id = {run.id: run for run in runs}
     from_log = {run.id: run for run in logged}
-    lines = [
+    # By all digits of the time: a line shows whole seconds.
+    newest = sorted(
+        by_id.keys() | from_log.keys(),
+        key=lambda key: _started(by_id.get(key), from_log.get(key), digits="microseconds") or "",
+        reverse=True,
+    )
+    return tuple(
         _line(task, by_id.get(key), from_log.get(key), now, deadline_seconds)
-        for key in by_id.keys() | from_log.keys()
-    ]
-    lines.sort(key=lambda line: line.started_at or "", reverse=True)
-    return tuple(lines[:_RUNS_SHOWN])
+        for key in newest[:_RUNS_SHOWN]
+    )
 
 
 def deadline_seconds(task: DeployedTask) -> float | None:
@@ -142,15 +146,13 @@ def _line(
     # ECS knows best how a run failed, unless its last line says more.
     if run and (outcome is None or (run.exit_code != 0 and outcome != Outcome.REGRESSED)):
         outcome = run.outcome
-    started = logged.started_at if logged else None
     seconds = logged.seconds if logged else None
     if run and run.created_at:
-        started = run.created_at.astimezone(UTC).isoformat(timespec="seconds")
         seconds = ((run.stopped_at or now) - run.created_at).total_seconds()
     has_ended = run is None or run.has_stopped
     return RunLine(
         id=run.id if run else logged.id if logged else "",
-        started_at=started,
+        started_at=_started(run, logged, digits="seconds"),
         scheduled_at=run.scheduled_at if run else None,
         started_by=_starter(run.started_by) if run else None,
         command=" ".join(run.command) if run else "",
@@ -163,6 +165,12 @@ def _line(
         published=len(logged.published) if logged else None,
         why=_why(task, run, logged),
     )
+
+
+def _started(run: Run | None, logged: LoggedRun | None, *, digits: str) -> str | None:
+    if run and run.created_at:
+        return run.created_at.astimezone(UTC).isoformat(timespec=digits)
+    return logged.started_at if logged else None
 
 
 def _why(task: DeployedTask, run: Run | None, logged: LoggedRun | None) -> str | None:
