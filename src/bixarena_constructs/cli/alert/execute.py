@@ -11,7 +11,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from bixarena_constructs.cli.deployed.monitoring import (
-    alarm_names,
+    find_alarms,
     monitoring_parts,
     subscribers,
 )
@@ -55,15 +55,13 @@ def send_tests(target: Target) -> None:
         if topic is None:
             raise NotFoundError(f"the task {task.name} has no monitoring, so it sends no alerts")
         cloudwatch = task.session.client("cloudwatch")
-        names = alarm_names(task)
-        found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
-        alarms = {each["AlarmName"]: each for each in found}
-        topics = sorted({topic, *(each for alarm in found for each in _topics(alarm))})
+        alarms = find_alarms(task)
+        notified = (each for alarm in alarms.values() if alarm for each in _topics(alarm))
+        topics = sorted({topic, *notified})
         # Before anything is sent, as the credentials may not allow it.
         is_heard = [_show_subscribers(task, each) for each in topics]
         is_sent = [_show("the alert of a failed run", _start_machine(task))]
-        for name in names:
-            alarm = alarms.get(name)
+        for name, alarm in alarms.items():
             fault = "it does not exist" if alarm is None else _set_off(cloudwatch, alarm)
             is_sent.append(_show(f"alarm {name}", fault))
     if any(is_heard):

@@ -9,10 +9,11 @@ from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     import boto3
+    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef
 
     from bixarena_constructs.cli.deployed.stack import DeployedTask
 
-__all__ = ["alarm_names", "monitoring_parts", "subscribers"]
+__all__ = ["alarm_names", "find_alarms", "monitoring_parts", "subscribers"]
 
 # An alarm that each monitoring has, by its logical ID.
 _HANG_ALARM: Final = re.compile("(.*)WatchHang[0-9A-F]{8}")
@@ -21,6 +22,16 @@ _HANG_ALARM: Final = re.compile("(.*)WatchHang[0-9A-F]{8}")
 def alarm_names(task: DeployedTask) -> list[str]:
     """Return the names of a task's alarms; none without monitoring."""
     return [each for each in task.outputs.get(Output.ALARM_NAMES, "").split(",") if each]
+
+
+def find_alarms(task: DeployedTask) -> dict[str, MetricAlarmTypeDef | None]:
+    """Return a task's alarms by name, None for one that is gone; none without monitoring."""
+    names = alarm_names(task)
+    # No name would mean all alarms of the account.
+    if not names:
+        return {}
+    found = task.session.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
+    return {**dict.fromkeys(names), **{alarm["AlarmName"]: alarm for alarm in found}}
 
 
 def monitoring_parts(task: DeployedTask) -> list[tuple[str, str]]:

@@ -14,13 +14,13 @@ from bixarena_constructs.cli.deployed.logged_runs import (
     contract_mismatch,
     logged_runs,
 )
+from bixarena_constructs.cli.deployed.monitoring import find_alarms
 from bixarena_constructs.cli.deployed.rule import read_rule
 from bixarena_constructs.cli.deployed.runs import Run, recent_runs
 from bixarena_constructs.cli.errors import AWS_ERRORS, FAILURES, NotFoundError, explained
 from bixarena_constructs.cli.status.dead_letters import DeadLetters, read_dead_letters
 from bixarena_constructs.cli.status.history import kept_runs
 from bixarena_constructs.cli.status.run_lines import RunLine, deadline_seconds, merged_runs
-from bixarena_constructs.deployment import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -205,12 +205,8 @@ def _after_the_last(
 
 
 def _alarms(task: DeployedTask) -> dict[str, str] | None:
-    names = task.outputs.get(Output.ALARM_NAMES)
-    if names is None:
-        return None
-    found = task.session.client("cloudwatch").describe_alarms(AlarmNames=names.split(","))
-    states = {alarm["AlarmName"]: alarm["StateValue"] for alarm in found["MetricAlarms"]}
-    return {name: states.get(name, "GONE") for name in names.split(",")}
+    alarms = find_alarms(task).items()
+    return {name: alarm["StateValue"] if alarm else "GONE" for name, alarm in alarms} or None
 
 
 def _snapshots(logged: Iterable[LoggedRun]) -> dict[str, str]:

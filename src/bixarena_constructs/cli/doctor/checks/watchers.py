@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bixarena_constructs.cli.deployed.monitoring import (
     alarm_names,
+    find_alarms,
     monitoring_parts,
     subscribers,
 )
@@ -51,17 +52,16 @@ def check_topic(subject: Subject) -> Iterator[Finding]:
 
 def check_alarms(subject: Subject) -> Iterator[Finding]:
     """Check that each alarm exists and notifies the topic."""
-    names = alarm_names(subject.task)
-    if not names:
+    alarms = find_alarms(subject.task)
+    if not alarms:
         return
-    alarms = subject.session.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
     topic = subject.task.outputs.get(Output.ALERT_TOPIC_ARN)
-    notifies = {
-        each["AlarmName"]: each["ActionsEnabled"] and topic in each["AlarmActions"]
-        for each in alarms
-    }
-    gone = [name for name in names if name not in notifies]
-    silent = [name for name in names if not notifies.get(name, True)]
+    gone = [name for name, alarm in alarms.items() if alarm is None]
+    silent = [
+        name
+        for name, alarm in alarms.items()
+        if alarm and not (alarm["ActionsEnabled"] and topic in alarm["AlarmActions"])
+    ]
     if gone:
         yield problem("alarms", f"these do not exist: {', '.join(gone)}", fix=_DEFINE_AGAIN)
     # Those of a task that is disabled are silent on purpose.
@@ -72,7 +72,7 @@ def check_alarms(subject: Subject) -> Iterator[Finding]:
             fix=f"aws cloudwatch enable-alarm-actions --alarm-names {' '.join(silent)}",
         )
     if not gone and not silent:
-        yield fine("alarms", f"{len(names)} alarms notify the topic")
+        yield fine("alarms", f"{len(alarms)} alarms notify the topic")
 
 
 def check_watchers(subject: Subject) -> Iterator[Finding]:
