@@ -27,12 +27,7 @@ from bixarena_constructs.cdk.delivery import (
     define_dead_letter_queue,
 )
 from bixarena_constructs.cdk.durations import duration_of, require_seconds_within, seconds_as_text
-from bixarena_constructs.cdk.late_changes import (
-    MOST_TAGS,
-    DefinitionCheck,
-    PartsCheck,
-    TrustCheck,
-)
+from bixarena_constructs.cdk.late_changes import PartsCheck, TrustCheck
 from bixarena_constructs.cdk.neighbours import require_near, resolved_name
 from bixarena_constructs.cdk.outputs import OutputsCheck, TaskOutputs
 from bixarena_constructs.cdk.pass_role_check import PassRoleCheck
@@ -54,6 +49,7 @@ from bixarena_constructs.cdk.schedule_target import (
 )
 from bixarena_constructs.cdk.synthesis_checks import Checks
 from bixarena_constructs.cdk.task.container import CONTAINER_NAME, WorkerContainer
+from bixarena_constructs.cdk.task.definition_check import MOST_TAGS, DefinitionCheck
 from bixarena_constructs.cdk.task.ecs_agent_access import AgentAccess
 from bixarena_constructs.cdk.task.guardduty import GuardDutyAgentPull, agent_pull_statements
 from bixarena_constructs.cdk.task.log import WorkerLog, write_statements

@@ -20,6 +20,7 @@ __all__ = [
     "parts_of",
     "path_below",
     "read",
+    "resolved",
     "resource_of",
     "stack_of",
 ]
@@ -40,6 +41,16 @@ def is_token(value: str | float) -> bool:
         return True
     may_be = _MARK in value if isinstance(value, str) else not isinstance(value, int)
     return may_be and _is_unresolved(value)
+
+
+def resolved(scope: IConstruct, text: str) -> object:
+    """Return a text as the template has it; only a token is asked for.
+
+    Args:
+        scope: A construct in the stack of the template.
+        text: Any text.
+    """
+    return read(scope, "stack").resolve(text) if is_token(text) else text
 
 
 def is_looked_up(text: str) -> bool:

@@ -16,7 +16,7 @@ from constructs import IConstruct
 from bixarena_constructs.cdk.run_events import RunEvents
 from bixarena_constructs.cdk.task.log import require_metric_filters
 from bixarena_constructs.cdk.task_launch import TaskLaunch
-from bixarena_constructs.cdk.tokens import is_token, path_below, read, resource_of, stack_of
+from bixarena_constructs.cdk.tokens import path_below, read, resolved, resource_of, stack_of
 from bixarena_constructs.deployment import OUTPUTS_ID
 from bixarena_constructs.worker.contract import Variable
 
@@ -114,12 +114,10 @@ class WatchedTask:
     def _definition(self) -> Mapping[str, Any]:
         """The definition of the worker's container, as CloudFormation takes it."""
         resource = resource_of(self.task_definition)
-        resolve = read(self.task_definition, "stack").resolve
-        containers: Sequence[Mapping[str, Any]] = resolve(
+        containers: Sequence[Mapping[str, Any]] = read(self.task_definition, "stack").resolve(
             getattr(resource, "container_definitions", ())
         )
-        name = self.runs.container_name
-        name = resolve(name) if is_token(name) else name
+        name = resolved(self.task_definition, self.runs.container_name)
         (worker,) = (each for each in containers if each["name"] == name)
         return worker
 

@@ -19,7 +19,7 @@ from bixarena_constructs.cdk.task.secret_decryption import (
     is_key_of_another_stack,
     key_of_another_stack,
 )
-from bixarena_constructs.cdk.tokens import is_token, read, resource_of
+from bixarena_constructs.cdk.tokens import read, resolved, resource_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -112,20 +112,16 @@ class AgentAccess:
                 child
                 for child in self._task_definition.node.children
                 if isinstance(child, ecs.ContainerDefinition)
-                and self._resolved(child.container_name) == name
+                and resolved(self._task_definition, child.container_name) == name
             ),
             None,
         )
-
-    def _resolved(self, name: str) -> object:
-        """Return the name of a container as the template has it."""
-        return read(self._task_definition, "stack").resolve(name) if is_token(name) else name
 
     # `Any`: CloudFormation's JSON.
     def _grant_pull(self, container: Mapping[str, Any]) -> None:
         name = container["name"]
         has_credentials = "repositoryCredentials" in container
-        is_worker = name == self._resolved(self._worker)
+        is_worker = name == resolved(self._task_definition, self._worker)
         if is_worker and self._has_settled_image:
             return
         definition = self._definition_of(name)
